@@ -1,0 +1,72 @@
+//! The audit trail: one event per finished operation, after its commit (ASVS 5.0, 16.2.2 and 16.3.1).
+//!
+//! Events hold ids and canonical names, never a secret: names cannot hold control characters, ids are
+//! public, and reasons are fixed words, so that a line made of them cannot be broken (ASVS 5.0, 16.4.1).
+
+use core::net::IpAddr;
+
+use crate::id::{AccountId, SessionId};
+use crate::name::LoginName;
+use crate::time::Timestamp;
+
+/// Where a request came from, as the host sees it: the client's address, not a proxy's.
+///
+/// # Example
+/// ```
+/// use doorward_core::event::Source;
+///
+/// let source: Source = "2001:db8::1".parse::<std::net::IpAddr>().unwrap().into();
+/// assert_eq!(source.address().to_string(), "2001:db8::1");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Source(IpAddr);
+
+impl Source {
+    /// The address.
+    pub fn address(self) -> IpAddr {
+        self.0
+    }
+}
+
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Self {
+        Self(address)
+    }
+}
+
+/// One finished operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Which operation: `register`, `login`, `authenticate`, `logout`, `open`.
+    pub operation: &'static str,
+    /// How it ended.
+    pub result: EventResult,
+    /// Who and what it was about.
+    pub subject: Subject,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventResult {
+    /// It did what was asked.
+    Success,
+    /// It decided against it; the word says why.
+    Refused(&'static str),
+    /// It could not decide; the word is [`Fault::word`](crate::error::Fault::word).
+    Failed(&'static str),
+}
+
+/// Who and what an operation was about, as far as it is known and may be told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Subject {
+    /// The login name that was given, when it can be one.
+    pub name: Option<LoginName>,
+    /// The account, once proven.
+    pub account: Option<AccountId>,
+    /// The session, once proven.
+    pub session: Option<SessionId>,
+    /// Where the request came from.
+    pub source: Option<Source>,
+}

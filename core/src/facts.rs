@@ -1,0 +1,87 @@
+//! What an operation knows so far. Only the machine adds to it.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::id::Stamp;
+use crate::record::{Key, Row};
+use crate::store::Range;
+use crate::work::{Work, Worked};
+
+/// The rows, pages and finished work that one operation has been given.
+#[derive(Debug, Default)]
+pub struct Facts {
+    rows: BTreeMap<Key, Option<Row>>,
+    pages: Vec<(Range, Vec<(Key, Row)>)>,
+    work: Vec<(Work, Worked)>,
+    reads: u32,
+}
+
+impl Facts {
+    /// The rows under these keys (`None` inside: there is none), or `None` when one of them was not read yet.
+    pub fn rows<const N: usize>(&self, keys: [&Key; N]) -> Option<[Option<&Row>; N]> {
+        if keys.iter().all(|key| self.rows.contains_key(key)) {
+            Some(keys.map(|key| self.rows.get(key).and_then(Option::as_ref)))
+        } else {
+            None
+        }
+    }
+
+    /// The page of this range, when it was scanned.
+    pub fn page(&self, range: &Range) -> Option<&[(Key, Row)]> {
+        self.pages
+            .iter()
+            .find(|(scanned, _)| scanned == range)
+            .map(|(_, rows)| rows.as_slice())
+    }
+
+    /// What this work came to, when it was done.
+    pub fn worked(&self, work: &Work) -> Option<&Worked> {
+        self.work
+            .iter()
+            .find(|(done, _)| done == work)
+            .map(|(_, worked)| worked)
+    }
+
+    pub(crate) fn learn_rows(&mut self, keys: Vec<Key>, rows: Vec<Option<Row>>) {
+        self.rows.extend(keys.into_iter().zip(rows));
+        self.reads += 1;
+    }
+
+    pub(crate) fn learn_page(&mut self, range: Range, rows: Vec<(Key, Row)>) {
+        self.pages.push((range, rows));
+    }
+
+    pub(crate) fn learn_work(&mut self, work: Work, worked: Worked) {
+        self.work.push((work, worked));
+    }
+
+    /// Forgets what the store said; what was worked out stays.
+    pub(crate) fn forget_rows(&mut self) {
+        self.rows.clear();
+        self.pages.clear();
+        self.reads = 0;
+    }
+
+    /// Whether all rows are from one snapshot.
+    pub(crate) fn is_one_snapshot(&self) -> bool {
+        self.reads <= 1
+    }
+
+    /// Each key that was read, with the row seen.
+    pub(crate) fn consulted(&self) -> impl Iterator<Item = (&Key, Option<&Row>)> {
+        self.rows.iter().map(|(key, row)| (key, row.as_ref()))
+    }
+
+    pub(crate) fn seen(&self, key: &Key) -> Option<&Row> {
+        self.rows.get(key).and_then(Option::as_ref)
+    }
+
+    /// Whether these rows, read again, carry the stamps seen before.
+    pub(crate) fn agree_with(&self, keys: &[Key], rows: &[Option<Row>]) -> bool {
+        let stamp = |row: Option<&Row>| -> Option<Stamp> { row.map(|row| row.stamp) };
+        keys.iter()
+            .zip(rows)
+            .all(|(key, row)| stamp(self.seen(key)) == stamp(row.as_ref()))
+    }
+}

@@ -1,0 +1,532 @@
+//! The machine: drives one operation from a question to an outcome, as values in and values out.
+//!
+//! An operation is a pure function, [`Decide::decide`], from what is known to one [`Decision`]. The machine
+//! reruns it from the top each time facts arrive, turns decisions into [`Need`]s for a driver to carry out,
+//! and keeps, for every operation alike, the promises that none may forget:
+//!
+//! | promise | how |
+//! |---|---|
+//! | nothing consulted has changed | every row read goes into the batch at the stamp seen, "absent" included |
+//! | no upsert | a row put without having been read is expected absent |
+//! | an ending is never starved | a batch of `Delete` and `Raise` alone carries no precondition |
+//! | one snapshot | a `Done` whose rows came from several reads is confirmed by one read of them all |
+//! | a landed attempt is known by its own stamp | stamps are per attempt, 16 bytes from the seed |
+//! | no untrue outcome | an outcome is released only when its commit is known to stand |
+//!
+//! | state | reply | next |
+//! |---|---|---|
+//! | reading, scanning, working | the rows, the page, the result | decide |
+//! | committing | applied | release |
+//! | committing | conflict | forget rows, keep work, decide again; the 8th time [`Fault::Contended`] |
+//! | committing | unknown, the batch puts rows | settle: read what was put |
+//! | committing | unknown, the batch only takes away | forget rows, decide again; the 8th time [`Fault::Unresolved`] |
+//! | settling | a row with this attempt's stamp | release |
+//! | settling | anything else | [`Fault::Unresolved`]: landed and overwritten, or still in flight; nobody knows |
+//! | confirming | the same stamps | release |
+//! | confirming | others | take them for the facts, decide again |
+//! | offering | anything | release |
+//! | any | a reply with another ticket or of another form | [`Misuse`], nothing changed |
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
+
+use crate::error::{Fault, Misuse, StoreError, StoreErrorKind};
+use crate::event::{Event, EventResult, Subject};
+use crate::facts::Facts;
+use crate::id::{AccountId, Stamp};
+use crate::policy::Policy;
+use crate::record::{Key, Record, Row};
+use crate::secret::{MasterKeys, Seed};
+use crate::store::{Batch, Check, Commit, Durability, Ending, Expect, Range, Write};
+use crate::time::Timestamp;
+use crate::work::{Work, Worked};
+
+/// How often an operation is decided anew before it fails closed.
+const ATTEMPTS: u32 = 8;
+/// More rounds of reading and working than any operation needs in all its attempts.
+const ROUNDS: u32 = 16 * ATTEMPTS;
+/// How many rows a scan asks for at once.
+const PAGE: usize = 256;
+
+/// An operation: pure and rerun from the top whenever facts arrive, so it reads like straight code.
+pub trait Decide {
+    /// What it comes to, refusals included.
+    type Outcome;
+
+    /// Its name in events.
+    fn name(&self) -> &'static str;
+
+    /// The one thing to do next, given what is known.
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault>;
+
+    /// What the audit trail says of this outcome.
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject);
+
+    /// What the audit trail says of an operation that could not decide.
+    fn subject(&self) -> Subject {
+        Subject::default()
+    }
+}
+
+/// What an operation wants next.
+#[derive(Debug)]
+pub enum Decision<T> {
+    /// Rows that are not known yet.
+    Read(Vec<Key>),
+    /// A page of rows. Never a precondition.
+    Scan(Range),
+    /// Slow work.
+    Work(Work),
+    /// Make these writes durable, then release the outcome.
+    Commit(Writes, T),
+    /// Release the outcome; these writes are welcome but settle nothing.
+    Offer(Writes, T),
+    /// Release the outcome.
+    Done(T),
+}
+
+/// What an operation may look at besides facts.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The time of this poll; never earlier than at a poll before.
+    pub now: Timestamp,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// The master keys.
+    pub keys: &'a MasterKeys,
+    seed: &'a Seed,
+}
+
+impl Context<'_> {
+    /// Fresh random bytes for this label: the same in every attempt of one operation.
+    pub fn bytes<const N: usize>(&self, label: &str) -> [u8; N] {
+        self.seed.bytes(label)
+    }
+}
+
+/// What all operations of an engine share.
+#[derive(Debug)]
+pub struct Environment {
+    /// The policy in force.
+    pub policy: Policy,
+    /// The master keys.
+    pub keys: MasterKeys,
+}
+
+/// The writes of a decision; the machine adds stamps and preconditions. Each key is written once: a later
+/// write to a key takes the place of an earlier one.
+#[derive(Debug, Default)]
+pub struct Writes {
+    writes: BTreeMap<Key, Intent>,
+    journal: Vec<Ending>,
+}
+
+#[derive(Debug)]
+enum Intent {
+    Put {
+        owner: Option<AccountId>,
+        expires: Option<Timestamp>,
+        record: Record,
+    },
+    Delete,
+    Raise,
+}
+
+impl Writes {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Create the row, or replace it as it was read. Its epoch stays.
+    #[must_use]
+    pub fn put(
+        mut self,
+        key: Key,
+        owner: Option<AccountId>,
+        expires: Option<Timestamp>,
+        record: impl Into<Record>,
+    ) -> Self {
+        self.writes.insert(
+            key,
+            Intent::Put {
+                owner,
+                expires,
+                record: record.into(),
+            },
+        );
+        self
+    }
+
+    /// Remove the row.
+    #[must_use]
+    pub fn delete(mut self, key: Key) -> Self {
+        self.writes.insert(key, Intent::Delete);
+        self
+    }
+
+    /// Add one to the row's epoch.
+    #[must_use]
+    pub fn raise(mut self, key: Key) -> Self {
+        self.writes.insert(key, Intent::Raise);
+        self
+    }
+
+    /// Tell the journal.
+    #[must_use]
+    pub fn journal(mut self, ending: Ending) -> Self {
+        self.journal.push(ending);
+        self
+    }
+
+    fn into_batch(self, facts: &Facts, stamp: Stamp, durability: Durability) -> Batch {
+        let grants = self
+            .writes
+            .values()
+            .any(|intent| matches!(intent, Intent::Put { .. }));
+        let expect = |row: Option<&Row>| row.map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
+        let is_put = |key: &Key| matches!(self.writes.get(key), Some(Intent::Put { .. }));
+        let checks = facts
+            .consulted()
+            .filter(|(key, _)| grants && !is_put(key))
+            .map(|(key, row)| Check {
+                key: key.clone(),
+                expect: expect(row),
+            })
+            .collect();
+        let writes = self.writes.into_iter().map(|(key, intent)| match intent {
+            Intent::Put {
+                owner,
+                expires,
+                record,
+            } => {
+                let seen = facts.seen(&key);
+                let row = Row {
+                    stamp,
+                    epoch: seen.map_or(0, |row| row.epoch),
+                    owner,
+                    expires,
+                    record,
+                };
+                Write::Put {
+                    key,
+                    row,
+                    expect: expect(seen),
+                }
+            }
+            Intent::Delete => Write::Delete { key },
+            Intent::Raise => Write::Raise { key },
+        });
+        Batch {
+            stamp,
+            checks,
+            writes: writes.collect(),
+            journal: self.journal,
+            durability,
+        }
+    }
+}
+
+/// Which need a reply answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(u32);
+
+/// What the machine waits for. Polling again before the reply gives the same need again.
+#[derive(Debug)]
+pub enum Need<'a, T> {
+    /// [`Store::read`](crate::store::Store::read) these keys; answer with [`Reply::Rows`].
+    Read(Ticket, &'a [Key]),
+    /// [`Store::scan`](crate::store::Store::scan) this range with this limit; answer with [`Reply::Page`].
+    Scan(Ticket, &'a Range, usize),
+    /// [`Work::run`]; answer with [`Reply::Worked`], or [`Reply::Busy`] when there is no room for it.
+    Work(Ticket, &'a Work),
+    /// [`Store::commit`](crate::store::Store::commit) this batch; answer with [`Reply::Commit`].
+    Commit(Ticket, &'a Batch),
+    /// The outcome and its event; given once.
+    Done(Result<T, Fault>, Event),
+}
+
+/// What became of a need.
+#[derive(Debug)]
+pub enum Reply {
+    /// The rows, one for each key, in order.
+    Rows(Vec<Option<Row>>),
+    /// The page.
+    Page(Vec<(Key, Row)>),
+    /// The work's result.
+    Worked(Worked),
+    /// There is no room for the work.
+    Busy,
+    /// What the store said of the batch.
+    Commit(Commit),
+    /// The store failed. A panic or a missed deadline in a commit is [`StoreErrorKind::Unknown`].
+    Failed(StoreError),
+}
+
+/// One operation on its way.
+///
+/// # Example: a driver without any I/O of its own
+/// ```
+/// use std::sync::Arc;
+/// use doorward_core::machine::{Environment, Machine, Need, Reply};
+/// use doorward_core::operation::logout::Logout;
+/// use doorward_core::policy::Policy;
+/// use doorward_core::secret::{MasterKey, MasterKeys, Seed};
+/// use doorward_core::time::Timestamp;
+///
+/// let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// let environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// let mut machine = Machine::new(Logout::new("not a token"), environment, Seed::from_bytes([2; 32]));
+/// // Refused without looking at any store.
+/// let Need::Done(outcome, event) = machine.poll(Timestamp::from_millis(0)) else { panic!("no need") };
+/// assert!(outcome.unwrap().is_err());
+/// assert_eq!(event.operation, "logout");
+/// ```
+pub struct Machine<O: Decide> {
+    operation: O,
+    environment: Arc<Environment>,
+    seed: Seed,
+    now: Timestamp,
+    facts: Facts,
+    attempt: u32,
+    rounds: u32,
+    ticket: Ticket,
+    state: State<O::Outcome>,
+}
+
+enum State<T> {
+    Deciding,
+    Reading(Vec<Key>),
+    Confirming(Vec<Key>, T),
+    Scanning(Range),
+    Working(Work),
+    Committing(Batch, T),
+    Offering(Batch, T),
+    Settling(Vec<Key>, Stamp, T),
+    Released(Result<T, Fault>),
+    Finished,
+}
+
+impl<O: Decide> Machine<O> {
+    /// The operation, at its beginning. The seed must be fresh and is used for nothing else.
+    pub fn new(operation: O, environment: Arc<Environment>, seed: Seed) -> Self {
+        Self {
+            operation,
+            environment,
+            seed,
+            now: Timestamp::from_millis(i64::MIN),
+            facts: Facts::default(),
+            attempt: 0,
+            rounds: 0,
+            ticket: Ticket(0),
+            state: State::Deciding,
+        }
+    }
+
+    /// What is needed next, at this time.
+    pub fn poll(&mut self, now: Timestamp) -> Need<'_, O::Outcome> {
+        self.now = self.now.max(now);
+        if matches!(self.state, State::Deciding) {
+            self.state = self.decide();
+            self.ticket.0 += 1;
+        }
+        if matches!(self.state, State::Released(_) | State::Finished) {
+            let outcome = match mem::replace(&mut self.state, State::Finished) {
+                State::Released(outcome) => outcome,
+                _ => Err(Misuse::Finished.into()),
+            };
+            let event = self.event(&outcome);
+            return Need::Done(outcome, event);
+        }
+        match &self.state {
+            State::Reading(keys) | State::Confirming(keys, _) | State::Settling(keys, ..) => {
+                Need::Read(self.ticket, keys)
+            }
+            State::Scanning(range) => Need::Scan(self.ticket, range, PAGE),
+            State::Working(work) => Need::Work(self.ticket, work),
+            State::Committing(batch, _) | State::Offering(batch, _) => Need::Commit(self.ticket, batch),
+            State::Deciding | State::Released(_) | State::Finished => unreachable!("handled above"),
+        }
+    }
+
+    /// Takes the reply to the need with this ticket.
+    ///
+    /// # Errors
+    /// [`Misuse`] when no such need waits, or the reply is not of its form; the machine is as it was.
+    pub fn reply(&mut self, ticket: Ticket, reply: Reply) -> Result<(), Misuse> {
+        if ticket != self.ticket {
+            return Err(Misuse::Ticket);
+        }
+        if !self.state.takes(&reply)? {
+            return Err(Misuse::Reply);
+        }
+        self.ticket.0 += 1;
+        self.state = match (mem::replace(&mut self.state, State::Finished), reply) {
+            (State::Reading(keys), Reply::Rows(rows)) => {
+                self.facts.learn_rows(keys, rows);
+                State::Deciding
+            }
+            (State::Confirming(keys, outcome), Reply::Rows(rows)) => {
+                if self.facts.agree_with(&keys, &rows) {
+                    State::Released(Ok(outcome))
+                } else {
+                    let next = self.decide_again(Fault::Contended);
+                    self.facts.learn_rows(keys, rows);
+                    next
+                }
+            }
+            (State::Settling(_, stamp, outcome), Reply::Rows(rows)) => {
+                let landed = rows.iter().flatten().any(|row| row.stamp == stamp);
+                State::Released(if landed {
+                    Ok(outcome)
+                } else {
+                    Err(Fault::Unresolved)
+                })
+            }
+            (State::Scanning(range), Reply::Page(rows)) => {
+                self.facts.learn_page(range, rows);
+                State::Deciding
+            }
+            (State::Working(work), Reply::Worked(worked)) => {
+                self.facts.learn_work(work, worked);
+                State::Deciding
+            }
+            (State::Committing(_, outcome), Reply::Commit(Commit::Applied)) => State::Released(Ok(outcome)),
+            (State::Committing(..), Reply::Commit(Commit::Conflict)) => self.decide_again(Fault::Contended),
+            (State::Committing(batch, outcome), Reply::Failed(error)) => match error.kind() {
+                StoreErrorKind::Unknown => self.settle(&batch, outcome),
+                StoreErrorKind::Retryable | StoreErrorKind::Fatal | StoreErrorKind::Corrupt => {
+                    State::Released(Err(error.into()))
+                }
+            },
+            (State::Offering(_, outcome), Reply::Commit(Commit::Applied)) => State::Released(Ok(outcome)),
+            (State::Offering(_, outcome), _) => self.done(outcome),
+            (State::Settling(..), Reply::Failed(_)) => State::Released(Err(Fault::Unresolved)),
+            (_, Reply::Failed(error)) => State::Released(Err(error.into())),
+            (_, Reply::Busy) => State::Released(Err(Fault::Busy)),
+            _ => unreachable!("`takes` admits no other pair"),
+        };
+        Ok(())
+    }
+
+    fn decide(&mut self) -> State<O::Outcome> {
+        self.rounds += 1;
+        if self.rounds > ROUNDS {
+            return State::Released(Err(Misuse::Endless.into()));
+        }
+        let Environment { policy, keys } = &*self.environment;
+        let cx = Context {
+            now: self.now,
+            policy,
+            keys,
+            seed: &self.seed,
+        };
+        match self.operation.decide(&self.facts, &cx) {
+            Err(fault) => State::Released(Err(fault)),
+            Ok(Decision::Read(keys)) => State::Reading(keys),
+            Ok(Decision::Scan(range)) => State::Scanning(range),
+            Ok(Decision::Work(work)) => State::Working(work),
+            Ok(Decision::Commit(writes, outcome)) => {
+                State::Committing(self.batch(writes, Durability::Durable), outcome)
+            }
+            Ok(Decision::Offer(writes, outcome)) => {
+                State::Offering(self.batch(writes, Durability::Relaxed), outcome)
+            }
+            Ok(Decision::Done(outcome)) => self.done(outcome),
+        }
+    }
+
+    fn batch(&self, writes: Writes, durability: Durability) -> Batch {
+        let stamp = Stamp::from_bytes(self.seed.numbered_bytes("stamp", self.attempt));
+        writes.into_batch(&self.facts, stamp, durability)
+    }
+
+    fn done(&self, outcome: O::Outcome) -> State<O::Outcome> {
+        if self.facts.is_one_snapshot() {
+            State::Released(Ok(outcome))
+        } else {
+            State::Confirming(
+                self.facts.consulted().map(|(key, _)| key.clone()).collect(),
+                outcome,
+            )
+        }
+    }
+
+    fn settle(&mut self, batch: &Batch, outcome: O::Outcome) -> State<O::Outcome> {
+        let is_put = |write: &&Write| matches!(write, Write::Put { .. });
+        let puts: Vec<Key> = batch
+            .writes
+            .iter()
+            .filter(is_put)
+            .map(|write| write.key().clone())
+            .collect();
+        if puts.is_empty() {
+            self.decide_again(Fault::Unresolved)
+        } else {
+            State::Settling(puts, batch.stamp, outcome)
+        }
+    }
+
+    fn decide_again(&mut self, or: Fault) -> State<O::Outcome> {
+        self.facts.forget_rows();
+        self.attempt += 1;
+        if self.attempt < ATTEMPTS {
+            State::Deciding
+        } else {
+            State::Released(Err(or))
+        }
+    }
+
+    fn event(&self, outcome: &Result<O::Outcome, Fault>) -> Event {
+        let (result, subject) = match outcome {
+            Ok(outcome) => self.operation.audit(outcome),
+            Err(fault) => (EventResult::Failed(fault.word()), self.operation.subject()),
+        };
+        Event {
+            at: self.now,
+            operation: self.operation.name(),
+            result,
+            subject,
+        }
+    }
+}
+
+impl<T> State<T> {
+    /// Whether the reply is of the form that this state waits for.
+    fn takes(&self, reply: &Reply) -> Result<bool, Misuse> {
+        let fit = |keys: &[Key], rows: &[Option<Row>]| {
+            let kinds = |(key, row): (&Key, &Option<Row>)| {
+                row.as_ref().is_none_or(|row| row.record.kind() == key.kind())
+            };
+            keys.len() == rows.len() && keys.iter().zip(rows).all(kinds)
+        };
+        Ok(match (self, reply) {
+            (Self::Deciding | Self::Released(_) | Self::Finished, _) => return Err(Misuse::Ticket),
+            (
+                Self::Reading(keys) | Self::Confirming(keys, _) | Self::Settling(keys, ..),
+                Reply::Rows(rows),
+            ) => fit(keys, rows),
+            (Self::Scanning(range), Reply::Page(rows)) => {
+                rows.len() <= PAGE && rows.iter().all(|(key, row)| range.holds(key, row))
+            }
+            (Self::Working(work), Reply::Worked(worked)) => work.fits(worked),
+            (Self::Working(_), Reply::Busy) => true,
+            (Self::Working(_), _) => false,
+            (Self::Committing(..) | Self::Offering(..), Reply::Commit(_)) => true,
+            (_, Reply::Failed(_)) => true,
+            (_, Reply::Rows(_) | Reply::Page(_) | Reply::Worked(_) | Reply::Busy | Reply::Commit(_)) => false,
+        })
+    }
+}
+
+impl<O: Decide> fmt::Debug for Machine<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("operation", &self.operation.name())
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! The keyring: one row per store that every request reads.
+//!
+//! Its row's epoch is the *global epoch*: raising it ends every session and token of the store at once. Its
+//! record knows which master keys the store has met (a check value each, from which no key can be had), and
+//! holds the key under which throttle rows hide names. That key is the store's own: it must survive a change
+//! of master key, or changing it would reset every lockout.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::id::{AccountId, NameHash};
+use crate::name::LoginName;
+use crate::secret::{KeyError, MasterKeys, keyed, same, truncated};
+
+/// What the keyring row says.
+#[derive(Clone, PartialEq, minicbor::Encode, minicbor::Decode)]
+pub struct KeyringRecord {
+    /// The master keys this store has met.
+    #[n(0)]
+    pub checks: Vec<KeyCheck>,
+    /// The key under which names are hashed.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub throttle_key: [u8; 32],
+}
+
+/// A master key as the store remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct KeyCheck {
+    /// The key's number.
+    #[n(0)]
+    pub number: u32,
+    /// A value that only this key gives.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub value: [u8; 16],
+}
+
+impl KeyringRecord {
+    /// The first keyring of a store.
+    pub(crate) fn new(keys: &MasterKeys, throttle_key: [u8; 32]) -> Self {
+        let checks = keys
+            .all()
+            .iter()
+            .map(|key| KeyCheck {
+                number: key.number,
+                value: key.check,
+            })
+            .collect();
+        Self { checks, throttle_key }
+    }
+
+    /// The record that also knows the keys of this ring; `None` when it knows them all.
+    ///
+    /// A ring that shares no key with the store is refused: else any key would open any store, and the old
+    /// tokens would die without a word.
+    pub(crate) fn accepting(&self, keys: &MasterKeys) -> Result<Option<Self>, KeyError> {
+        let known = |number| self.checks.iter().find(|check| check.number == number);
+        let mut grown = self.clone();
+        let mut shared = false;
+        for key in keys.all() {
+            match known(key.number) {
+                Some(check) if same(&check.value, &key.check) => shared = true,
+                Some(_) => return Err(KeyError::Wrong(key.number)),
+                None => grown.checks.push(KeyCheck {
+                    number: key.number,
+                    value: key.check,
+                }),
+            }
+        }
+        match (shared, grown.checks.len() > self.checks.len()) {
+            (false, _) => Err(KeyError::Unknown),
+            (true, true) => Ok(Some(grown)),
+            (true, false) => Ok(None),
+        }
+    }
+
+    /// What the throttle row of this name is filed under.
+    pub(crate) fn name_hash(&self, name: &LoginName) -> NameHash {
+        NameHash::from_bytes(self.hash("name", name))
+    }
+
+    /// The account that a name without one is taken for: always the same, and nobody's.
+    pub(crate) fn decoy(&self, name: &LoginName) -> AccountId {
+        AccountId::from_bytes(self.hash("decoy", name))
+    }
+
+    fn hash(&self, label: &str, name: &LoginName) -> [u8; 16] {
+        truncated(
+            &keyed(&self.throttle_key),
+            &[label.as_bytes(), &[0], name.as_str().as_bytes()],
+        )
+    }
+}
+
+impl fmt::Debug for KeyringRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyringRecord")
+            .field("checks", &self.checks)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::MasterKey;
+
+    fn ring(numbers: &[u32]) -> MasterKeys {
+        let key = |n: u32| MasterKey::new(n, [u8::try_from(n).unwrap(); 32]);
+        let mut numbers = numbers.iter();
+        let first = MasterKeys::new(key(*numbers.next().unwrap()));
+        numbers.fold(first, |ring, n| ring.accept(key(*n)).unwrap())
+    }
+
+    #[test]
+    fn a_new_key_is_accepted_beside_a_known_one_only() {
+        let record = KeyringRecord::new(&ring(&[1]), [0; 32]);
+        assert_eq!(record.accepting(&ring(&[1])), Ok(None));
+        let grown = record.accepting(&ring(&[1, 2])).unwrap().unwrap();
+        assert_eq!(grown.checks.len(), 2);
+        assert_eq!(grown.accepting(&ring(&[2])), Ok(None));
+        assert_eq!(record.accepting(&ring(&[2])), Err(KeyError::Unknown));
+        let impostor = MasterKeys::new(MasterKey::new(1, [9; 32]));
+        assert_eq!(record.accepting(&impostor), Err(KeyError::Wrong(1)));
+    }
+}

@@ -1,0 +1,174 @@
+//! A session has one life, from a login to one of its ends; nothing brings it back.
+//!
+//! | from | by | to |
+//! |---|---|---|
+//! | – | login | live, generation 1 |
+//! | live | activity (at most once per `touch_every`) | live, idle end moved, never past the absolute end |
+//! | live | idle end, absolute end | over ([`Gone::Idle`], [`Gone::Expired`]) |
+//! | live | account or global epoch raised, account gone | over ([`Gone::Revoked`]) |
+//! | live | logout, replaced by a login | over, row deleted ([`Gone::Ended`]) |
+//! | over | anything | over |
+//!
+//! [`SessionRecord::present`] is the one rule that says which it is.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use thiserror::Error;
+
+use crate::record::{ClientLabel, Row};
+use crate::time::Timestamp;
+
+/// What a session row says. Whose it is stands in the row's owner.
+#[derive(Clone, PartialEq, minicbor::Encode, minicbor::Decode)]
+pub struct SessionRecord {
+    /// Half of what makes its token; the other half is a master key.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub salt: [u8; 16],
+    /// Which of its tokens is the present one.
+    #[n(1)]
+    pub generation: u64,
+    /// The account row's epoch when it was granted.
+    #[n(2)]
+    pub account_epoch: u64,
+    /// The keyring row's epoch when it was granted.
+    #[n(3)]
+    pub global_epoch: u64,
+    /// When it began.
+    #[n(4)]
+    pub created: Timestamp,
+    /// The last activity that was written down.
+    #[n(5)]
+    pub last_seen: Timestamp,
+    /// How long it lives without activity, in milliseconds.
+    #[n(6)]
+    pub idle_millis: u64,
+    /// When it ends whatever happens.
+    #[n(7)]
+    pub absolute_end: Timestamp,
+    /// When the person last proved who they are.
+    #[n(8)]
+    pub auth_time: Timestamp,
+    /// How.
+    #[n(9)]
+    pub amr: Amr,
+    /// What the client is called.
+    #[n(10)]
+    pub label: Option<ClientLabel>,
+}
+
+impl SessionRecord {
+    /// When it ends without further activity: never after the absolute end.
+    pub fn idle_end(&self) -> Timestamp {
+        self.last_seen
+            .saturating_add(Duration::from_millis(self.idle_millis))
+            .min(self.absolute_end)
+    }
+
+    /// Whether this session is live at `now`, given the rows it depends on, all from one snapshot.
+    ///
+    /// # Errors
+    /// Why it is over. A session is over *at* its end, not a millisecond later.
+    pub fn present(&self, account: Option<&Row>, keyring: &Row, now: Timestamp) -> Result<(), Gone> {
+        if now >= self.absolute_end {
+            return Err(Gone::Expired);
+        }
+        if now >= self.idle_end() {
+            return Err(Gone::Idle);
+        }
+        let account_epoch = account.map(|row| row.epoch);
+        if account_epoch != Some(self.account_epoch) || keyring.epoch != self.global_epoch {
+            return Err(Gone::Revoked);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SessionRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionRecord")
+            .field("generation", &self.generation)
+            .field("created", &self.created)
+            .field("last_seen", &self.last_seen)
+            .field("absolute_end", &self.absolute_end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a session is no longer there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Gone {
+    /// It was ended (logout, or a login that replaced it), or never was.
+    #[error("the session has ended")]
+    Ended,
+    /// It was not used for too long.
+    #[error("the session ended for lack of activity")]
+    Idle,
+    /// Its absolute end has come.
+    #[error("the session has reached its absolute end")]
+    Expired,
+    /// Everything of its account, or of the whole store, was ended.
+    #[error("all sessions of this account were ended")]
+    Revoked,
+    /// The token was replaced by a newer one of the same session.
+    #[error("the token was replaced by a newer one")]
+    Replaced,
+}
+
+/// How long sessions of a login live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Lifetime {
+    /// A browser session: idle 1 h, absolute 24 h by default.
+    #[default]
+    Web,
+    /// "Remember me": idle 7 days, absolute 30 days by default.
+    Remembered,
+    /// An installed application: idle 30 days, absolute 90 days by default.
+    Device,
+}
+
+/// The two ends of a session's life.
+///
+/// # Example: half an hour idle, eight hours in all
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::model::session::Span;
+///
+/// let office = Span { idle: Duration::from_secs(30 * 60), absolute: Duration::from_secs(8 * 3600) };
+/// assert!(office.idle <= office.absolute);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// How long it lives without activity.
+    pub idle: Duration,
+    /// How long it lives whatever happens.
+    pub absolute: Duration,
+}
+
+/// How the person proved who they are: a set of methods (`amr`, RFC 8176, section 2).
+///
+/// # Example
+/// ```
+/// use doorward_core::model::session::Amr;
+///
+/// assert_eq!(Amr::PASSWORD.names(), ["pwd"]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+pub struct Amr(#[n(0)] u8);
+
+impl Amr {
+    /// A password: `pwd`.
+    pub const PASSWORD: Self = Self(1);
+
+    /// The registered names of its methods.
+    pub fn names(self) -> Vec<&'static str> {
+        [(Self::PASSWORD, "pwd")]
+            .into_iter()
+            .filter(|(one, _)| self.0 & one.0 != 0)
+            .map(|(_, name)| name)
+            .collect()
+    }
+}

@@ -1,0 +1,416 @@
+//! Logging in: a name and a password become a session.
+//!
+//! | what is there | what happens | answer |
+//! |---|---|---|
+//! | a wait on the name | nothing; before any hashing, alike for names that do not exist | [`LoginError::Throttled`] |
+//! | no account, disabled, no password, off, wrong password | one Argon2id run, both counters up | [`LoginError::Denied`] |
+//! | right password, `previous` is another account's live session | nothing | [`LoginError::OtherAccount`] |
+//! | right password | counters reset, hash upgraded if the policy moved, `previous` ended, session made: one commit | [`LoggedIn`] |
+//!
+//! The four ways to be denied differ in neither answer nor work nor store calls: where nothing is there, a
+//! decoy is read, hashed and written. A success rests on the counters as it read them, so that of many
+//! guesses in parallel only the allowed number is decided.
+
+use alloc::string::String;
+use alloc::vec;
+use core::fmt;
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Source, Subject};
+use crate::facts::Facts;
+use crate::id::{AccountId, SessionId};
+use crate::machine::{Context, Decide, Decision, Writes};
+use crate::model::keyring::KeyringRecord;
+use crate::model::session::{Amr, Lifetime, SessionRecord};
+use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
+use crate::name::{LoginName, NameError};
+use crate::operation::authenticate::Session;
+use crate::operation::standing::Standing;
+use crate::password::{Normalization, Password, PasswordError, PasswordHash};
+use crate::record::{ClientLabel, CredentialRecord, Key, Row};
+use crate::store::Ending;
+use crate::time::Timestamp;
+use crate::token::opaque::{self, Claim, SessionToken};
+use crate::work::{Work, Worked};
+
+/// Logs in with a name and a password.
+///
+/// # Example: a remembered browser that had a session before
+/// ```
+/// use doorward_core::model::session::Lifetime;
+/// use doorward_core::operation::login::Login;
+///
+/// let operation = Login::new("ada", "correct horse battery staple")
+///     .lifetime(Lifetime::Remembered)
+///     .label("Firefox on Linux")
+///     .previous("the token in the request's cookie, if any");
+/// ```
+#[derive(Debug)]
+pub struct Login {
+    name: Result<LoginName, NameError>,
+    password: Result<Password, PasswordError>,
+    source: Option<Source>,
+    label: Option<ClientLabel>,
+    lifetime: Lifetime,
+    previous: Option<Secret>,
+}
+
+impl Login {
+    /// With this name and password, as they were typed.
+    pub fn new(name: &str, password: impl Into<String>) -> Self {
+        Self {
+            name: LoginName::parse(name),
+            password: Password::new(password),
+            source: None,
+            label: None,
+            lifetime: Lifetime::default(),
+            previous: None,
+        }
+    }
+
+    /// Where the request came from.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What to call the client in lists of sessions.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = Some(ClientLabel::new(label));
+        self
+    }
+
+    /// How long the session is to live. Without it: [`Lifetime::Web`].
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// The session token that came with the request. A live session of the same account is ended; one of
+    /// another account is a refusal; anything else is ignored.
+    #[must_use]
+    pub fn previous(mut self, token: &str) -> Self {
+        self.previous = Some(Secret(Zeroizing::new(token.into())));
+        self
+    }
+}
+
+/// A session that was just made. The token is shown here and never again: nothing of it is stored.
+#[derive(Debug, Clone)]
+pub struct LoggedIn {
+    /// What the client must send to be recognised.
+    pub token: SessionToken,
+    /// What was made.
+    pub session: Session,
+}
+
+/// Why nobody was logged in.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// Name and password do not open an account; which of the two is wrong is not told.
+    #[error("name or password is wrong")]
+    Denied,
+    /// Too many failures: nothing is decided before `until`.
+    #[error("too many attempts: wait before the next")]
+    Throttled {
+        /// When the next attempt is decided.
+        until: Timestamp,
+    },
+    /// The browser is logged in as somebody else, who must log out first.
+    #[error("the previous session is another account's: log out of it first")]
+    OtherAccount,
+    /// The name cannot be anybody's: told before any work, for it tells nothing about who exists.
+    #[error("the login name cannot be one: {0}")]
+    Name(#[from] NameError),
+    /// The password is too long to be anybody's.
+    #[error("the password cannot be one: {0}")]
+    Password(#[from] PasswordError),
+    /// It could not be decided, which means no.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Decide for Login {
+    type Outcome = Result<LoggedIn, LoginError>;
+
+    fn name(&self) -> &'static str {
+        "login"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let refused = |error: LoginError| Ok(Decision::Done(Err(error)));
+        let name = match &self.name {
+            Ok(name) => name,
+            Err(error) => return refused(error.clone().into()),
+        };
+        let password = match &self.password {
+            Ok(password) => password,
+            Err(error) => return refused(error.clone().into()),
+        };
+
+        // Whose name is it? A decoy stands in for nobody.
+        let login = Key::Login(name.clone());
+        let Some([keyring, login]) = facts.rows([&Key::Keyring, &login]) else {
+            return Ok(Decision::Read(vec![Key::Keyring, login]));
+        };
+        let keyring_row = keyring.ok_or(crate::record::RecordError::Content)?;
+        let keyring = keyring_row.keyring()?;
+        let owner = login
+            .map(|row| row.login().map(|record| record.account))
+            .transpose()?;
+        let keys = Keys::new(name, owner, keyring);
+
+        // What is known of it? Everything in one read, the previous session too.
+        let previous = self
+            .previous
+            .as_ref()
+            .and_then(|token| Claim::parse(&token.0, cx.keys).ok());
+        let previous_standing = previous
+            .as_ref()
+            .map(|claim| Standing::of(claim, facts, cx.now))
+            .transpose()?;
+        let all = [
+            &keys.throttle,
+            &keys.account,
+            &keys.active,
+            &keys.credential,
+            &keys.attempts,
+        ];
+        let (Some([throttle, account, active, credential, attempts]), false) = (
+            facts.rows(all),
+            matches!(previous_standing, Some(Standing::Unread(_))),
+        ) else {
+            let mut reads = all.map(Key::clone).to_vec();
+            if let Some(Standing::Unread(more)) = previous_standing {
+                reads.extend(more);
+            }
+            return Ok(Decision::Read(reads));
+        };
+        let seen = Seen::new(throttle, attempts, cx)?;
+
+        if seen.throttle.until > cx.now {
+            return refused(LoginError::Throttled {
+                until: seen.throttle.until,
+            });
+        }
+
+        // Exactly one run of Argon2id, whatever is there.
+        let credential = credential.map(Row::credential).transpose()?;
+        let (hash, normalization) = match credential {
+            Some(record) => (record.hash.clone(), record.normalization),
+            None => decoy(cx),
+        };
+        let work = Work::Verify {
+            password: password.clone(),
+            normalization,
+            hash,
+        };
+        let Some(Worked::Verified(matches)) = facts.worked(&work) else {
+            return Ok(Decision::Work(work));
+        };
+        let is_off = seen.attempts.failures >= cx.policy.throttle().off_at;
+        let (true, false, Some(account), Some(account_row), Some(_), Some(credential)) =
+            (*matches, is_off, owner, account, active, credential)
+        else {
+            return Ok(Decision::Commit(
+                keys.failure(&seen, owner, cx),
+                Err(LoginError::Denied),
+            ));
+        };
+
+        if let Some(Standing::Proven {
+            row, life: Ok(()), ..
+        }) = &previous_standing
+            && row.owner != Some(account)
+        {
+            return refused(LoginError::OtherAccount);
+        }
+        let mut writes = Writes::new();
+        if credential.hash.needs_rehash(cx.policy.argon2()) {
+            let params = *cx.policy.argon2();
+            let salt = cx.bytes("password salt");
+            let work = Work::Hash {
+                password: password.clone(),
+                normalization,
+                salt,
+                params,
+            };
+            let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
+                return Ok(Decision::Work(work));
+            };
+            let record = CredentialRecord {
+                hash: hash.clone(),
+                ..credential.clone()
+            };
+            writes = writes.put(keys.credential.clone(), owner, None, record);
+        }
+        if let (Some(claim), Some(Standing::Proven { row, record, .. })) = (&previous, &previous_standing)
+            && row.owner == Some(account)
+        {
+            let ending = Ending::Session {
+                session: claim.session,
+                until: record.absolute_end,
+            };
+            writes = writes.delete(Key::Session(claim.session)).journal(ending);
+        }
+        if throttle.is_some() {
+            writes = writes.delete(keys.throttle);
+        }
+        if attempts.is_some() {
+            writes = writes.delete(keys.attempts);
+        }
+        let (writes, logged_in) = self.grant(writes, account, account_row, keyring_row, cx);
+        Ok(Decision::Commit(writes, Ok(logged_in)))
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        let result = match outcome {
+            Ok(logged_in) => {
+                let (account, session) = (Some(logged_in.session.account), Some(logged_in.session.id));
+                return (
+                    EventResult::Success,
+                    Subject {
+                        account,
+                        session,
+                        ..self.subject()
+                    },
+                );
+            }
+            Err(LoginError::Denied) => EventResult::Refused("denied"),
+            Err(LoginError::Throttled { .. }) => EventResult::Refused("throttled"),
+            Err(LoginError::OtherAccount) => EventResult::Refused("other account"),
+            Err(LoginError::Name(_)) => EventResult::Refused("name"),
+            Err(LoginError::Password(_)) => EventResult::Refused("password"),
+            Err(LoginError::Fault(fault)) => EventResult::Failed(fault.word()),
+        };
+        (result, self.subject())
+    }
+
+    fn subject(&self) -> Subject {
+        Subject {
+            name: self.name.clone().ok(),
+            source: self.source,
+            ..Subject::default()
+        }
+    }
+}
+
+impl Login {
+    /// A new session, under a new id, with a new salt.
+    fn grant(
+        &self,
+        writes: Writes,
+        account: AccountId,
+        account_row: &Row,
+        keyring: &Row,
+        cx: &Context<'_>,
+    ) -> (Writes, LoggedIn) {
+        let id = SessionId::from_bytes(cx.bytes("session"));
+        let span = cx.policy.span(self.lifetime);
+        let record = SessionRecord {
+            salt: cx.bytes("session salt"),
+            generation: 1,
+            account_epoch: account_row.epoch,
+            global_epoch: keyring.epoch,
+            created: cx.now,
+            last_seen: cx.now,
+            idle_millis: u64::try_from(span.idle.as_millis()).unwrap_or(u64::MAX),
+            absolute_end: cx.now.saturating_add(span.absolute),
+            auth_time: cx.now,
+            amr: Amr::PASSWORD,
+            label: self.label.clone(),
+        };
+        let token = opaque::mint(cx.keys, Some(account), id, record.generation, &record.salt);
+        let session = Session::of(id, account, &record, cx.now);
+        let expires = Some(record.idle_end());
+        (
+            writes.put(Key::Session(id), Some(account), expires, record),
+            LoggedIn { token, session },
+        )
+    }
+}
+
+/// The keys of a login, once it is known whose name it is.
+struct Keys {
+    throttle: Key,
+    account: Key,
+    active: Key,
+    credential: Key,
+    attempts: Key,
+}
+
+impl Keys {
+    fn new(name: &LoginName, owner: Option<AccountId>, keyring: &KeyringRecord) -> Self {
+        let account = owner.unwrap_or_else(|| keyring.decoy(name));
+        Self {
+            throttle: Key::Throttle(keyring.name_hash(name)),
+            account: Key::Account(account),
+            active: Key::Active(account),
+            credential: Key::Credential(account),
+            attempts: Key::Attempts(account),
+        }
+    }
+
+    /// One more failure. A decoy's counter expires with its name's; an account's lasts.
+    fn failure(self, seen: &Seen, owner: Option<AccountId>, cx: &Context<'_>) -> Writes {
+        let policy = cx.policy.throttle();
+        let throttle = seen.throttle.failed(policy, cx.now);
+        let expires = throttle.expires(policy, cx.now);
+        let attempts = AttemptsRecord {
+            failures: seen.attempts.failures.saturating_add(1),
+        };
+        Writes::new()
+            .put(self.throttle, None, Some(expires), throttle)
+            .put(self.attempts, owner, owner.is_none().then_some(expires), attempts)
+    }
+}
+
+/// The counters as they count now: an expired row counts nothing.
+struct Seen {
+    throttle: ThrottleRecord,
+    attempts: AttemptsRecord,
+}
+
+impl Seen {
+    fn new(throttle: Option<&Row>, attempts: Option<&Row>, cx: &Context<'_>) -> Result<Self, Fault> {
+        let live = |row: &&Row| row.expires.is_none_or(|expires| cx.now < expires);
+        Ok(Self {
+            throttle: throttle
+                .filter(live)
+                .map(Row::throttle)
+                .transpose()?
+                .cloned()
+                .unwrap_or_default(),
+            attempts: attempts
+                .filter(live)
+                .map(Row::attempts)
+                .transpose()?
+                .cloned()
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// What a missing credential is taken for: as hard as the policy's, and matched by nothing.
+fn decoy(cx: &Context<'_>) -> (PasswordHash, Normalization) {
+    (
+        PasswordHash::decoy(*cx.policy.argon2(), cx.bytes("decoy")),
+        cx.policy.password().normalization(),
+    )
+}
+
+/// A token that came with the request.
+struct Secret(Zeroizing<String>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}

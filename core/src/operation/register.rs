@@ -1,0 +1,148 @@
+//! Signing up: a name and a password become an account.
+
+use alloc::string::String;
+use alloc::vec;
+
+use thiserror::Error;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Source, Subject};
+use crate::facts::Facts;
+use crate::id::AccountId;
+use crate::machine::{Context, Decide, Decision, Writes};
+use crate::name::{LoginName, NameError};
+use crate::password::{Password, PasswordError};
+use crate::record::{AccountRecord, ActiveRecord, CredentialRecord, Key, LoginRecord};
+use crate::work::{Work, Worked};
+
+/// Registers a login name with a password. The name is taken in its canonical form (RFC 8265); the answer
+/// tells whether it is taken, as a sign-up page must: slow that page by source if this matters to you.
+///
+/// # Example
+/// ```
+/// use doorward_core::operation::register::Register;
+///
+/// let operation = Register::new("Ada", "correct horse battery staple");
+/// ```
+#[derive(Debug)]
+pub struct Register {
+    name: Result<LoginName, NameError>,
+    password: Result<Password, PasswordError>,
+    source: Option<Source>,
+}
+
+impl Register {
+    /// For this name and password, as they were typed.
+    pub fn new(name: &str, password: impl Into<String>) -> Self {
+        Self {
+            name: LoginName::parse(name),
+            password: Password::new(password),
+            source: None,
+        }
+    }
+
+    /// The same, with where the request came from.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+/// Why nobody was registered. Nothing was changed.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The name cannot be one.
+    #[error("the login name cannot be used: {0}")]
+    Name(#[from] NameError),
+    /// The password cannot be one.
+    #[error("the password cannot be used: {0}")]
+    Password(#[from] PasswordError),
+    /// Somebody has this name.
+    #[error("the login name is taken: choose another")]
+    Taken,
+    /// It could not be decided.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Decide for Register {
+    type Outcome = Result<AccountId, RegisterError>;
+
+    fn name(&self) -> &'static str {
+        "register"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let refused = |error: RegisterError| Ok(Decision::Done(Err(error)));
+        let name = match &self.name {
+            Ok(name) => name,
+            Err(error) => return refused(error.clone().into()),
+        };
+        let password = match &self.password {
+            Ok(password) => password,
+            Err(error) => return refused(error.clone().into()),
+        };
+        if let Err(error) = cx.policy.password().check(password, Some(name)) {
+            return refused(error.into());
+        }
+
+        let login = Key::Login(name.clone());
+        let Some([taken]) = facts.rows([&login]) else {
+            return Ok(Decision::Read(vec![login]));
+        };
+        if taken.is_some() {
+            return refused(RegisterError::Taken);
+        }
+        let normalization = cx.policy.password().normalization();
+        let work = Work::Hash {
+            password: password.clone(),
+            normalization,
+            salt: cx.bytes("password salt"),
+            params: *cx.policy.argon2(),
+        };
+        let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
+            return Ok(Decision::Work(work));
+        };
+        let account = AccountId::from_bytes(cx.bytes("account"));
+        let owner = Some(account);
+        let now = cx.now;
+        let credential = CredentialRecord {
+            hash: hash.clone(),
+            normalization,
+            set: now,
+        };
+        let writes = Writes::new()
+            .put(login, owner, None, LoginRecord { account })
+            .put(Key::Account(account), owner, None, AccountRecord { created: now })
+            .put(Key::Active(account), owner, None, ActiveRecord { since: now })
+            .put(Key::Credential(account), owner, None, credential);
+        Ok(Decision::Commit(writes, Ok(account)))
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        let result = match outcome {
+            Ok(_) => EventResult::Success,
+            Err(RegisterError::Name(_)) => EventResult::Refused("name"),
+            Err(RegisterError::Password(_)) => EventResult::Refused("password"),
+            Err(RegisterError::Taken) => EventResult::Refused("taken"),
+            Err(RegisterError::Fault(fault)) => EventResult::Failed(fault.word()),
+        };
+        (
+            result,
+            Subject {
+                account: outcome.as_ref().ok().copied(),
+                ..self.subject()
+            },
+        )
+    }
+
+    fn subject(&self) -> Subject {
+        Subject {
+            name: self.name.clone().ok(),
+            source: self.source,
+            ..Subject::default()
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Rows: what is remembered, under which key, and how it is written down.
+//!
+//! | kind | under | holds | read |
+//! |---|---|---|---|
+//! | login | canonical name | whose name it is | login, register |
+//! | account | account | that it exists; its row's epoch counts "logout everywhere" | every request |
+//! | active | account | that it may log in: deleting the row disables | login |
+//! | credential | account | the password hash and its Unicode mode | login |
+//! | attempts | account | failures in a row, lasting | login |
+//! | throttle | keyed hash of a name | failures and the present wait, expiring | login |
+//! | session | session | one life: salt, generation, epochs, times | every request |
+//! | keyring | (one row) | key checks, the throttle key; its row's epoch is the global epoch | every request |
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::error::Fault;
+use crate::id::{AccountId, NameHash, SessionId, Stamp};
+use crate::model::keyring::KeyringRecord;
+use crate::model::session::SessionRecord;
+use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
+use crate::name::LoginName;
+use crate::password::{Normalization, PasswordHash};
+use crate::time::Timestamp;
+
+pub use encoding::RecordError;
+
+mod encoding;
+
+/// What a row is filed under. Keys sort by kind, then by their bytes: the order of every scan.
+///
+/// # Example: a key's parts, for a store that files by kind and bytes
+/// ```
+/// use doorward_core::id::SessionId;
+/// use doorward_core::record::{Key, Kind};
+///
+/// let key = Key::Session(SessionId::from_bytes([9; 16]));
+/// assert_eq!((key.kind(), key.id_bytes()), (Kind::Session, &[9; 16][..]));
+/// assert_eq!(Key::from_parts(Kind::Session, &[9; 16]), Some(key));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// Whose login name this is.
+    Login(LoginName),
+    /// An account.
+    Account(AccountId),
+    /// That an account may log in.
+    Active(AccountId),
+    /// An account's password.
+    Credential(AccountId),
+    /// An account's failures in a row.
+    Attempts(AccountId),
+    /// A name's failures and wait.
+    Throttle(NameHash),
+    /// A session.
+    Session(SessionId),
+    /// The one keyring.
+    Keyring,
+}
+
+/// The kind of a [`Key`], with the number and name that stores may write down: they are never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// [`Key::Login`].
+    Login = 1,
+    /// [`Key::Account`].
+    Account = 2,
+    /// [`Key::Active`].
+    Active = 3,
+    /// [`Key::Credential`].
+    Credential = 4,
+    /// [`Key::Attempts`].
+    Attempts = 5,
+    /// [`Key::Throttle`].
+    Throttle = 6,
+    /// [`Key::Session`].
+    Session = 7,
+    /// [`Key::Keyring`].
+    Keyring = 8,
+}
+
+impl Kind {
+    /// Every kind, in key order.
+    pub const ALL: [Self; 8] = [
+        Self::Login,
+        Self::Account,
+        Self::Active,
+        Self::Credential,
+        Self::Attempts,
+        Self::Throttle,
+        Self::Session,
+        Self::Keyring,
+    ];
+
+    /// Its lasting number.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind with this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// Its lasting name, singular and lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Account => "account",
+            Self::Active => "active",
+            Self::Credential => "credential",
+            Self::Attempts => "attempts",
+            Self::Throttle => "throttle",
+            Self::Session => "session",
+            Self::Keyring => "keyring",
+        }
+    }
+}
+
+impl Key {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Login(_) => Kind::Login,
+            Self::Account(_) => Kind::Account,
+            Self::Active(_) => Kind::Active,
+            Self::Credential(_) => Kind::Credential,
+            Self::Attempts(_) => Kind::Attempts,
+            Self::Throttle(_) => Kind::Throttle,
+            Self::Session(_) => Kind::Session,
+            Self::Keyring => Kind::Keyring,
+        }
+    }
+
+    /// What tells it from others of its kind: sixteen bytes, a name's UTF-8, or nothing (keyring).
+    pub fn id_bytes(&self) -> &[u8] {
+        match self {
+            Self::Login(name) => name.as_str().as_bytes(),
+            Self::Account(id) | Self::Active(id) | Self::Credential(id) | Self::Attempts(id) => id.as_bytes(),
+            Self::Throttle(hash) => hash.as_bytes(),
+            Self::Session(id) => id.as_bytes(),
+            Self::Keyring => &[],
+        }
+    }
+
+    /// The key with these parts; `None` when no key has them.
+    pub fn from_parts(kind: Kind, id: &[u8]) -> Option<Self> {
+        let bytes = || <[u8; 16]>::try_from(id).ok();
+        let account = || bytes().map(AccountId::from_bytes);
+        Some(match kind {
+            Kind::Login => Self::Login(LoginName::from_stored(core::str::from_utf8(id).ok()?).ok()?),
+            Kind::Account => Self::Account(account()?),
+            Kind::Active => Self::Active(account()?),
+            Kind::Credential => Self::Credential(account()?),
+            Kind::Attempts => Self::Attempts(account()?),
+            Kind::Throttle => Self::Throttle(NameHash::from_bytes(bytes()?)),
+            Kind::Session => Self::Session(SessionId::from_bytes(bytes()?)),
+            Kind::Keyring => id.is_empty().then_some(Self::Keyring)?,
+        })
+    }
+}
+
+/// A row as a store keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Which attempt wrote it: the version that preconditions compare.
+    pub stamp: Stamp,
+    /// How often it was raised: see [`Write::Raise`](crate::store::Write).
+    pub epoch: u64,
+    /// The account it belongs to, for scans by owner.
+    pub owner: Option<AccountId>,
+    /// From when on a purge may remove it. The core never takes an expired row for a live one.
+    pub expires: Option<Timestamp>,
+    /// What it says.
+    pub record: Record,
+}
+
+/// What a row says. Memory keeps it as it is; byte stores use [`Row::encode`] and [`Row::decode`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// Under [`Key::Login`].
+    Login(LoginRecord),
+    /// Under [`Key::Account`].
+    Account(AccountRecord),
+    /// Under [`Key::Active`].
+    Active(ActiveRecord),
+    /// Under [`Key::Credential`].
+    Credential(CredentialRecord),
+    /// Under [`Key::Attempts`].
+    Attempts(AttemptsRecord),
+    /// Under [`Key::Throttle`].
+    Throttle(ThrottleRecord),
+    /// Under [`Key::Session`].
+    Session(SessionRecord),
+    /// Under [`Key::Keyring`].
+    Keyring(KeyringRecord),
+}
+
+impl Record {
+    /// The kind of key it stands under.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Login(_) => Kind::Login,
+            Self::Account(_) => Kind::Account,
+            Self::Active(_) => Kind::Active,
+            Self::Credential(_) => Kind::Credential,
+            Self::Attempts(_) => Kind::Attempts,
+            Self::Throttle(_) => Kind::Throttle,
+            Self::Session(_) => Kind::Session,
+            Self::Keyring(_) => Kind::Keyring,
+        }
+    }
+}
+
+/// Rows of one kind hold records of that kind: a typed way in, an error where a store mixed them up.
+macro_rules! record_access {
+    ($($method:ident: $variant:ident => $record:ty),+ $(,)?) => {
+        impl Row {
+            $(
+                /// The record, when it is of this kind.
+                pub fn $method(&self) -> Result<&$record, Fault> {
+                    match &self.record {
+                        Record::$variant(record) => Ok(record),
+                        _ => Err(RecordError::Kind.into()),
+                    }
+                }
+            )+
+        }
+
+        $(impl From<$record> for Record {
+            fn from(record: $record) -> Self {
+                Self::$variant(record)
+            }
+        })+
+    };
+}
+
+record_access! {
+    login: Login => LoginRecord,
+    account: Account => AccountRecord,
+    active: Active => ActiveRecord,
+    credential: Credential => CredentialRecord,
+    attempts: Attempts => AttemptsRecord,
+    throttle: Throttle => ThrottleRecord,
+    session: Session => SessionRecord,
+    keyring: Keyring => KeyringRecord,
+}
+
+/// Whose login name it is.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct LoginRecord {
+    /// The account.
+    #[n(0)]
+    pub account: AccountId,
+}
+
+/// That an account exists. Small, for every request reads it.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct AccountRecord {
+    /// When it was made.
+    #[n(0)]
+    pub created: Timestamp,
+}
+
+/// That an account may log in. It is a row of its own so that disabling is a `Delete`, which nobody can
+/// starve, and a login in flight, which consulted the row, cannot commit after it.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct ActiveRecord {
+    /// Since when.
+    #[n(0)]
+    pub since: Timestamp,
+}
+
+/// An account's password.
+#[derive(Clone, PartialEq, minicbor::Encode, minicbor::Decode)]
+pub struct CredentialRecord {
+    /// The Argon2id hash.
+    #[cbor(n(0), with = "encoding::password_hash")]
+    pub hash: PasswordHash,
+    /// How the password was made comparable before hashing.
+    #[n(1)]
+    pub normalization: Normalization,
+    /// When it was last set. A rehash of the same password does not move it.
+    #[n(2)]
+    pub set: Timestamp,
+}
+
+impl fmt::Debug for CredentialRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialRecord")
+            .field("set", &self.set)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a person calls the device or client of a session: shown in lists, at most
+/// [`ClientLabel::MAX_BYTES`] bytes, control characters replaced.
+///
+/// # Example: a hostile label is made harmless
+/// ```
+/// use doorward_core::record::ClientLabel;
+///
+/// assert_eq!(ClientLabel::new("Firefox\r\non Linux").as_str(), "Firefox\u{fffd}\u{fffd}on Linux");
+/// assert!(ClientLabel::new(&"x".repeat(10_000)).as_str().len() <= ClientLabel::MAX_BYTES);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(transparent)]
+pub struct ClientLabel(#[n(0)] String);
+
+impl ClientLabel {
+    /// The longest label kept; the rest is cut at a character boundary.
+    pub const MAX_BYTES: usize = 128;
+
+    /// A label of this text, made safe to show: control and bidirectional-override characters become U+FFFD.
+    pub fn new(text: &str) -> Self {
+        let mut label = String::new();
+        for c in text
+            .chars()
+            .map(|c| if is_unsafe_to_show(c) { '\u{fffd}' } else { c })
+        {
+            if label.len() + c.len_utf8() > Self::MAX_BYTES {
+                break;
+            }
+            label.push(c);
+        }
+        Self(label)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_unsafe_to_show(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+/// Encodes and decodes rows: used by stores that keep bytes.
+impl Row {
+    /// The record as bytes: format version, CBOR, checksum. The checksum covers key, owner and expiry too,
+    /// so that a row filed under another key, or with a damaged column, is found out.
+    ///
+    /// # Example: there and back
+    /// ```
+    /// use doorward_core::id::{AccountId, Stamp};
+    /// use doorward_core::record::{AccountRecord, Key, Record, Row};
+    /// use doorward_core::time::Timestamp;
+    ///
+    /// let account = AccountId::from_bytes([1; 16]);
+    /// let key = Key::Account(account);
+    /// let record = Record::Account(AccountRecord { created: Timestamp::from_millis(5) });
+    /// let row = Row { stamp: Stamp::from_bytes([2; 16]), epoch: 3, owner: Some(account), expires: None, record };
+    /// let bytes = row.encode(&key);
+    /// let again = Row::decode(&key, row.stamp, row.epoch, row.owner, row.expires, &bytes);
+    /// assert_eq!(again, Ok(row));
+    /// ```
+    pub fn encode(&self, key: &Key) -> Vec<u8> {
+        encoding::encode(key, self)
+    }
+
+    /// The row with these columns and this record. Refuses, without a panic and without allocating more than
+    /// the input's size, whatever [`Row::encode`] would not have written.
+    pub fn decode(
+        key: &Key,
+        stamp: Stamp,
+        epoch: u64,
+        owner: Option<AccountId>,
+        expires: Option<Timestamp>,
+        bytes: &[u8],
+    ) -> Result<Self, RecordError> {
+        let record = encoding::decode(key, owner, expires, bytes)?;
+        Ok(Self {
+            stamp,
+            epoch,
+            owner,
+            expires,
+            record,
+        })
+    }
+}

@@ -1,0 +1,273 @@
+//! Secrets that live in the host: master keys and seeds. None of them prints, and each is wiped when dropped.
+//!
+//! What makes a token is derived from a master key *and* from a salt in the store, so that whoever steals
+//! one of the two holds nothing. Below a master key stand labels (HKDF-SHA256, RFC 5869, section 2.3).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+const HKDF_SALT: &[u8] = b"doorward v1";
+
+/// A host's 32-byte master key and its lasting number. The number stands in every token made under the key;
+/// a number is never used for another key.
+///
+/// # Example: from bytes that the host keeps safe
+/// ```
+/// use doorward_core::secret::MasterKey;
+///
+/// let key = MasterKey::new(1, [0x5a; 32]);
+/// assert_eq!(key.number(), 1);
+/// assert_eq!(format!("{key:?}"), "MasterKey(1, ..)");
+/// ```
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct MasterKey {
+    #[zeroize(skip)]
+    number: u32,
+    bytes: [u8; 32],
+}
+
+impl MasterKey {
+    /// The key with this number and these bytes. The bytes must come from a secure random source.
+    pub fn new(number: u32, bytes: [u8; 32]) -> Self {
+        Self { number, bytes }
+    }
+
+    /// Its lasting number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MasterKey({}, ..)", self.number)
+    }
+}
+
+/// The ring of master keys: the first makes new tokens, all are accepted. Only what is derived is kept.
+///
+/// # Example: a second key, accepted before it is used
+/// ```
+/// use doorward_core::secret::{KeyError, MasterKey, MasterKeys};
+///
+/// let keys = MasterKeys::new(MasterKey::new(1, [1; 32]))
+///     .accept(MasterKey::new(2, [2; 32]))?;
+/// assert_eq!(keys.numbers().collect::<Vec<_>>(), [1, 2]);
+/// # Ok::<(), KeyError>(())
+/// ```
+pub struct MasterKeys {
+    ring: Vec<DerivedKeys>,
+}
+
+impl MasterKeys {
+    /// A ring whose one key makes tokens and accepts them.
+    pub fn new(active: MasterKey) -> Self {
+        Self {
+            ring: Vec::from([DerivedKeys::new(&active)]),
+        }
+    }
+
+    /// The same ring, which also accepts tokens made under `key`.
+    ///
+    /// # Errors
+    /// [`KeyError::Duplicate`] when the ring has a key of this number.
+    pub fn accept(mut self, key: MasterKey) -> Result<Self, KeyError> {
+        if self.numbered(key.number).is_some() {
+            return Err(KeyError::Duplicate(key.number));
+        }
+        self.ring.push(DerivedKeys::new(&key));
+        Ok(self)
+    }
+
+    /// The numbers of its keys, the active one first.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.ring.iter().map(|keys| keys.number)
+    }
+
+    pub(crate) fn all(&self) -> &[DerivedKeys] {
+        &self.ring
+    }
+
+    pub(crate) fn active(&self) -> &DerivedKeys {
+        // `new` puts one in, and none is ever taken out.
+        self.ring
+            .first()
+            .expect("a ring has a first key from its construction on")
+    }
+
+    pub(crate) fn numbered(&self, number: u32) -> Option<&DerivedKeys> {
+        self.ring.iter().find(|keys| keys.number == number)
+    }
+}
+
+impl fmt::Debug for MasterKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.numbers()).finish()
+    }
+}
+
+/// What is derived from one master key.
+pub(crate) struct DerivedKeys {
+    pub(crate) number: u32,
+    /// What the keyring row remembers of the key, to tell a wrong one at open.
+    pub(crate) check: [u8; 16],
+    tag: Hmac<Sha256>,
+    proof: Hmac<Sha256>,
+}
+
+impl DerivedKeys {
+    fn new(master: &MasterKey) -> Self {
+        let hkdf = Hkdf::<Sha256>::new(Some(HKDF_SALT), &master.bytes);
+        let mut check = [0; 16];
+        expand(&hkdf, &[b"key check"], &mut check);
+        let subkey = |label: &[u8]| {
+            let mut bytes = Zeroizing::new([0; 32]);
+            expand(&hkdf, &[label], bytes.as_mut());
+            keyed(bytes.as_ref())
+        };
+        Self {
+            number: master.number,
+            check,
+            tag: subkey(b"token tag"),
+            proof: subkey(b"token proof"),
+        }
+    }
+
+    /// The eight bytes that show, without the store, that this engine made a token.
+    pub(crate) fn tag(&self, parts: &[&[u8]]) -> [u8; 8] {
+        truncated(&self.tag, parts)
+    }
+
+    /// The sixteen bytes that prove a token against its row's salt.
+    pub(crate) fn proof(&self, parts: &[&[u8]]) -> [u8; 16] {
+        truncated(&self.proof, parts)
+    }
+}
+
+/// The randomness of one operation: 32 bytes from the operating system, given by the engine. Everything that
+/// the operation mints is expanded from it by label, so that a retry mints the same ids, and a replay the
+/// same bytes.
+///
+/// # Example: the same seed, the same bytes
+/// ```
+/// use doorward_core::secret::Seed;
+///
+/// let seed = Seed::from_bytes([3; 32]);
+/// assert_eq!(seed.bytes::<16>("session"), seed.bytes::<16>("session"));
+/// assert_ne!(seed.bytes::<16>("session"), seed.bytes::<16>("salt"));
+/// ```
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// The seed with these bytes. They must be fresh from a secure random source, and used once.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// `N` bytes for this label, `N` at most 8160 (RFC 5869, section 2.3).
+    pub fn bytes<const N: usize>(&self, label: &str) -> [u8; N] {
+        self.numbered_bytes(label, 0)
+    }
+
+    pub(crate) fn numbered_bytes<const N: usize>(&self, label: &str, number: u32) -> [u8; N] {
+        let hkdf = Hkdf::<Sha256>::new(Some(HKDF_SALT), &self.0);
+        let mut bytes = [0; N];
+        expand(
+            &hkdf,
+            &[label.as_bytes(), &[0], &number.to_be_bytes()],
+            &mut bytes,
+        );
+        bytes
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
+
+/// Master keys that do not fit each other or the store. A fault of configuration: nothing was read or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Two keys of a ring have one number.
+    #[error("two master keys have the number {0}: give each key its own, lasting number")]
+    Duplicate(u32),
+    /// The store was made with another key of this number.
+    #[error(
+        "master key {0} is not the one this store was made with: give the engine that key, or another store"
+    )]
+    Wrong(u32),
+    /// The ring shares no key with the store.
+    #[error(
+        "none of the given master keys is known to this store: open it with a key it knows, and the new one beside it"
+    )]
+    Unknown,
+}
+
+/// HMAC-SHA256 (RFC 2104) of `parts`, one after another, cut to `N` bytes.
+pub(crate) fn truncated<const N: usize>(key: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; N] {
+    let mut mac = key.clone();
+    for part in parts {
+        mac.update(part);
+    }
+    let full = mac.finalize().into_bytes();
+    let mut cut = [0; N];
+    cut.iter_mut().zip(full.iter()).for_each(|(to, from)| *to = *from);
+    cut
+}
+
+/// An HMAC under these key bytes.
+pub(crate) fn keyed(bytes: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(bytes).expect("HMAC takes keys of every length (RFC 2104, section 2)")
+}
+
+/// Whether two byte strings are equal, in time that depends on their length only.
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
+}
+
+fn expand(hkdf: &Hkdf<Sha256>, label: &[&[u8]], to: &mut [u8]) {
+    hkdf.expand_multi_info(label, to)
+        .expect("callers ask for far less than the 8160 bytes HKDF can give");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+
+    #[test]
+    fn pw_secrets_do_not_print() {
+        let seed = Seed::from_bytes([0xab; 32]);
+        let keys = MasterKeys::new(MasterKey::new(7, [0xcd; 32]));
+        assert_eq!(format!("{seed:?} {keys:?}"), "Seed(..) [7]");
+    }
+
+    #[test]
+    fn labels_keys_and_numbers_separate() {
+        let one = MasterKeys::new(MasterKey::new(1, [1; 32]));
+        let two = MasterKeys::new(MasterKey::new(1, [2; 32]));
+        assert_ne!(one.active().check, two.active().check);
+        assert_ne!(one.active().proof(&[b"x"]), two.active().proof(&[b"x"]));
+        assert_ne!(one.active().proof(&[b"x"])[..8], one.active().tag(&[b"x"]));
+        let seed = Seed::from_bytes([9; 32]);
+        assert_ne!(
+            seed.numbered_bytes::<16>("stamp", 0),
+            seed.numbered_bytes::<16>("stamp", 1)
+        );
+        assert_eq!(
+            one.accept(MasterKey::new(1, [3; 32])).err(),
+            Some(KeyError::Duplicate(1))
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! Tokens: what a client holds.
+
+pub mod opaque;

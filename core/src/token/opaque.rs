@@ -1,0 +1,256 @@
+//! Opaque tokens: a prefix and 92 characters of base64url (RFC 4648, section 5, no padding).
+//!
+//! | bytes | field | |
+//! |---|---|---|
+//! | 1 | version | 1 |
+//! | 4 | master key number | big endian |
+//! | 16 | account | zero: none |
+//! | 16 | row id | the session |
+//! | 8 | generation | big endian |
+//! | 8 | tag | HMAC under the key alone: tells a forged or mangled token from a real one without the store |
+//! | 16 | proof | HMAC under the key over all the above and the row's salt: 128 bits |
+//!
+//! Prefix and every field are under both MACs. Nothing of a token rests in the store, not even its hash: the
+//! store keeps the salt, the host the key, and it takes both to make the proof.
+
+use alloc::string::String;
+use core::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use thiserror::Error;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::id::{AccountId, SessionId};
+use crate::secret::{DerivedKeys, MasterKeys, same};
+
+/// What a session's token begins with.
+pub const SESSION_PREFIX: &str = "dws_";
+
+const VERSION: u8 = 1;
+const FIELDS: usize = 1 + 4 + 16 + 16 + 8;
+const TAG: usize = 8;
+const PROOF: usize = 16;
+const BYTES: usize = FIELDS + TAG + PROOF;
+const CHARACTERS: usize = BYTES / 3 * 4;
+
+/// A session's token: the secret that a client keeps in its cookie. Redacted in `Debug`, wiped when dropped.
+///
+/// # Example: it only shows itself when asked
+/// ```
+/// use doorward_core::token::opaque::SessionToken;
+///
+/// fn cookie(token: &SessionToken) -> String {
+///     format!("__Host-session={}; Secure; HttpOnly; SameSite=Lax; Path=/", token.expose())
+/// }
+/// ```
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct SessionToken(String);
+
+impl SessionToken {
+    /// The text to hand to the client, and to nobody else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionToken(..)")
+    }
+}
+
+/// Why a text is not a token of this engine. Found without the store, and nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// It does not begin as a session token does: another kind of token, or no token.
+    #[error("not a session token: give the text that a login returned")]
+    Kind,
+    /// Its length, alphabet or version is not a token's.
+    #[error("not a whole token: it was cut, changed or mangled on the way")]
+    Malformed,
+    /// It was made under a master key that this engine does not have.
+    #[error("made under a master key that this engine does not know: log in again")]
+    Key,
+    /// It was not made by this engine.
+    #[error("not made by this engine: log in again")]
+    Forged,
+}
+
+/// What a session token says of itself: shown to be made under one of our keys, but not yet proven against
+/// its row.
+pub(crate) struct Claim<'a> {
+    pub(crate) account: Option<AccountId>,
+    pub(crate) session: SessionId,
+    pub(crate) generation: u64,
+    fields: [u8; FIELDS],
+    proof: [u8; PROOF],
+    keys: &'a DerivedKeys,
+}
+
+impl<'a> Claim<'a> {
+    /// Reads a token. Refuses every text but the one canonical form of a token that this engine made.
+    pub(crate) fn parse(text: &str, keys: &'a MasterKeys) -> Result<Self, TokenError> {
+        let body = text.strip_prefix(SESSION_PREFIX).ok_or(TokenError::Kind)?;
+        if body.len() != CHARACTERS {
+            return Err(TokenError::Malformed);
+        }
+        let mut bytes = [0; BYTES];
+        Base64UrlUnpadded::decode(body, &mut bytes).map_err(|_| TokenError::Malformed)?;
+        let malformed = TokenError::Malformed;
+        let (fields, rest) = bytes.split_first_chunk::<FIELDS>().ok_or(malformed)?;
+        let (tag, rest) = rest.split_first_chunk::<TAG>().ok_or(malformed)?;
+        let proof = *rest.first_chunk::<PROOF>().ok_or(malformed)?;
+
+        let (version, rest) = fields.split_first_chunk::<1>().ok_or(malformed)?;
+        let (number, rest) = rest.split_first_chunk::<4>().ok_or(malformed)?;
+        let (account, rest) = rest.split_first_chunk::<16>().ok_or(malformed)?;
+        let (session, rest) = rest.split_first_chunk::<16>().ok_or(malformed)?;
+        let generation = rest.first_chunk::<8>().ok_or(malformed)?;
+        if *version != [VERSION] {
+            return Err(malformed);
+        }
+        let keys = keys
+            .numbered(u32::from_be_bytes(*number))
+            .ok_or(TokenError::Key)?;
+        if !same(tag, &keys.tag(&[SESSION_PREFIX.as_bytes(), fields])) {
+            return Err(TokenError::Forged);
+        }
+        Ok(Self {
+            account: (*account != [0; 16]).then(|| AccountId::from_bytes(*account)),
+            session: SessionId::from_bytes(*session),
+            generation: u64::from_be_bytes(*generation),
+            fields: *fields,
+            proof,
+            keys,
+        })
+    }
+
+    /// Whether it was made for the row with this salt.
+    pub(crate) fn proven_by(&self, salt: &[u8; 16]) -> bool {
+        same(&self.proof, &proof(self.keys, &self.fields, salt))
+    }
+}
+
+/// Makes the token of a session's generation, under the active key.
+pub(crate) fn mint(
+    keys: &MasterKeys,
+    account: Option<AccountId>,
+    session: SessionId,
+    generation: u64,
+    salt: &[u8; 16],
+) -> SessionToken {
+    let keys = keys.active();
+    let mut fields = [0; FIELDS];
+    let number = keys.number.to_be_bytes();
+    let account = account.map_or([0; 16], |id| *id.as_bytes());
+    let generation = generation.to_be_bytes();
+    let all = [VERSION]
+        .into_iter()
+        .chain(number)
+        .chain(account)
+        .chain(*session.as_bytes())
+        .chain(generation);
+    fields.iter_mut().zip(all).for_each(|(to, from)| *to = from);
+
+    let tag = keys.tag(&[SESSION_PREFIX.as_bytes(), &fields]);
+    let mut bytes = [0; BYTES];
+    let all = fields.into_iter().chain(tag).chain(proof(keys, &fields, salt));
+    bytes.iter_mut().zip(all).for_each(|(to, from)| *to = from);
+
+    let mut text = String::with_capacity(SESSION_PREFIX.len() + CHARACTERS);
+    text.push_str(SESSION_PREFIX);
+    let mut characters = [0; CHARACTERS];
+    text.push_str(
+        Base64UrlUnpadded::encode(&bytes, &mut characters).expect("the buffer has the encoded length"),
+    );
+    characters.zeroize();
+    bytes.zeroize();
+    SessionToken(text)
+}
+
+fn proof(keys: &DerivedKeys, fields: &[u8; FIELDS], salt: &[u8; 16]) -> [u8; PROOF] {
+    keys.proof(&[SESSION_PREFIX.as_bytes(), fields, salt])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::MasterKey;
+    use proptest::prelude::*;
+    use std::string::ToString;
+
+    const SALT: [u8; 16] = [7; 16];
+
+    fn keys() -> MasterKeys {
+        MasterKeys::new(MasterKey::new(1, [1; 32]))
+    }
+
+    fn token() -> SessionToken {
+        mint(
+            &keys(),
+            Some(AccountId::from_bytes([2; 16])),
+            SessionId::from_bytes([3; 16]),
+            4,
+            &SALT,
+        )
+    }
+
+    #[test]
+    fn a_minted_token_reads_back_and_is_proven_by_its_salt_only() {
+        let (keys, token) = (keys(), token());
+        let claim = Claim::parse(token.expose(), &keys).ok().unwrap();
+        assert_eq!(claim.account, Some(AccountId::from_bytes([2; 16])));
+        assert_eq!(
+            (claim.session, claim.generation),
+            (SessionId::from_bytes([3; 16]), 4)
+        );
+        assert!(claim.proven_by(&SALT));
+        assert!(!claim.proven_by(&[8; 16]));
+    }
+
+    #[test]
+    fn inv_35_every_changed_bit_and_every_other_form_is_refused() {
+        let (keys, token) = (keys(), token());
+        let text = token.expose();
+        for at in 0..text.len() {
+            for bit in 0..7 {
+                let mut bytes = text.as_bytes().to_vec();
+                bytes[at] ^= 1 << bit;
+                let changed = String::from_utf8(bytes).unwrap();
+                let proven = Claim::parse(&changed, &keys).is_ok_and(|claim| claim.proven_by(&SALT));
+                assert!(!proven, "{changed}");
+            }
+        }
+        for cut in 0..text.len() {
+            assert!(Claim::parse(&text[..cut], &keys).is_err());
+        }
+        for other in [
+            text.to_string() + "=",
+            text.to_string() + "A",
+            " ".to_string() + text,
+        ] {
+            assert!(Claim::parse(&other, &keys).is_err());
+        }
+    }
+
+    #[test]
+    fn inv_34_foreign_keys_and_other_kinds_are_told_apart() {
+        let token = token();
+        let refused = |text: &str, keys: &MasterKeys| Claim::parse(text, keys).err();
+        let other_number = MasterKeys::new(MasterKey::new(2, [1; 32]));
+        let other_key = MasterKeys::new(MasterKey::new(1, [9; 32]));
+        let other_kind = token.expose().replacen("dws_", "dwr_", 1);
+        assert_eq!(refused(token.expose(), &other_number), Some(TokenError::Key));
+        assert_eq!(refused(token.expose(), &other_key), Some(TokenError::Forged));
+        assert_eq!(refused(&other_kind, &keys()), Some(TokenError::Kind));
+    }
+
+    proptest! {
+        #[test]
+        fn inv_40_no_text_panics(text in ".{0,200}") {
+            let _ = Claim::parse(&text, &keys());
+            prop_assert!(Claim::parse(&(SESSION_PREFIX.to_string() + &text), &keys()).is_err());
+        }
+    }
+}
