@@ -129,11 +129,7 @@ pub enum StoreErrorKind {
 impl StoreError {
     /// An error of this kind; `what` is a sentence without user data: what failed and what to do.
     pub const fn new(kind: StoreErrorKind, what: &'static str) -> Self {
-        Self {
-            kind,
-            what,
-            source: None,
-        }
+        Self { kind, what, source: None }
     }
 
     /// The same error with its cause.
@@ -161,9 +157,7 @@ impl fmt::Display for StoreError {
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 

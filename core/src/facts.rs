@@ -29,18 +29,12 @@ impl Facts {
 
     /// The page of this range, when it was scanned.
     pub fn page(&self, range: &Range) -> Option<&[(Key, Row)]> {
-        self.pages
-            .iter()
-            .find(|(scanned, _)| scanned == range)
-            .map(|(_, rows)| rows.as_slice())
+        self.pages.iter().find(|(scanned, _)| scanned == range).map(|(_, rows)| rows.as_slice())
     }
 
     /// What this work came to, when it was done.
     pub fn worked(&self, work: &Work) -> Option<&Worked> {
-        self.work
-            .iter()
-            .find(|(done, _)| done == work)
-            .map(|(_, worked)| worked)
+        self.work.iter().find(|(done, _)| done == work).map(|(_, worked)| worked)
     }
 
     pub(crate) fn learn_rows(&mut self, keys: Vec<Key>, rows: Vec<Option<Row>>) {
@@ -80,8 +74,6 @@ impl Facts {
     /// Whether these rows, read again, carry the stamps seen before.
     pub(crate) fn agree_with(&self, keys: &[Key], rows: &[Option<Row>]) -> bool {
         let stamp = |row: Option<&Row>| -> Option<Stamp> { row.map(|row| row.stamp) };
-        keys.iter()
-            .zip(rows)
-            .all(|(key, row)| stamp(self.seen(key)) == stamp(row.as_ref()))
+        keys.iter().zip(rows).all(|(key, row)| stamp(self.seen(key)) == stamp(row.as_ref()))
     }
 }

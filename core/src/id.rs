@@ -137,12 +137,7 @@ mod tests {
         let id = SessionId::from_bytes(core::array::from_fn(|i| (i as u8) * 17));
         assert_eq!(id.to_string(), "00112233445566778899aabbccddeeff");
         assert_eq!(id.to_string().parse(), Ok(id));
-        for bad in [
-            "",
-            "0",
-            "00112233445566778899AABBCCDDEEFF",
-            "0011223344556677889gaabbccddeeff",
-        ] {
+        for bad in ["", "0", "00112233445566778899AABBCCDDEEFF", "0011223344556677889gaabbccddeeff"] {
             assert_eq!(bad.parse::<SessionId>(), Err(IdError), "{bad}");
         }
     }

@@ -27,7 +27,6 @@
 //! | offering | anything | release |
 //! | any | a reply with another ticket or of another form | [`Misuse`], nothing changed |
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -36,13 +35,17 @@ use core::mem;
 use crate::error::{Fault, Misuse, StoreError, StoreErrorKind};
 use crate::event::{Event, EventResult, Subject};
 use crate::facts::Facts;
-use crate::id::{AccountId, Stamp};
+use crate::id::Stamp;
 use crate::policy::Policy;
-use crate::record::{Key, Record, Row};
+use crate::record::{Key, Row};
 use crate::secret::{MasterKeys, Seed};
-use crate::store::{Batch, Check, Commit, Durability, Ending, Expect, Range, Write};
+use crate::store::{Batch, Commit, Durability, Range, Write};
 use crate::time::Timestamp;
 use crate::work::{Work, Worked};
+
+pub use writes::Writes;
+
+mod writes;
 
 /// How often an operation is decided anew before it fails closed.
 const ATTEMPTS: u32 = 8;
@@ -114,120 +117,6 @@ pub struct Environment {
     pub policy: Policy,
     /// The master keys.
     pub keys: MasterKeys,
-}
-
-/// The writes of a decision; the machine adds stamps and preconditions. Each key is written once: a later
-/// write to a key takes the place of an earlier one.
-#[derive(Debug, Default)]
-pub struct Writes {
-    writes: BTreeMap<Key, Intent>,
-    journal: Vec<Ending>,
-}
-
-#[derive(Debug)]
-enum Intent {
-    Put {
-        owner: Option<AccountId>,
-        expires: Option<Timestamp>,
-        record: Record,
-    },
-    Delete,
-    Raise,
-}
-
-impl Writes {
-    /// None yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Create the row, or replace it as it was read. Its epoch stays.
-    #[must_use]
-    pub fn put(
-        mut self,
-        key: Key,
-        owner: Option<AccountId>,
-        expires: Option<Timestamp>,
-        record: impl Into<Record>,
-    ) -> Self {
-        self.writes.insert(
-            key,
-            Intent::Put {
-                owner,
-                expires,
-                record: record.into(),
-            },
-        );
-        self
-    }
-
-    /// Remove the row.
-    #[must_use]
-    pub fn delete(mut self, key: Key) -> Self {
-        self.writes.insert(key, Intent::Delete);
-        self
-    }
-
-    /// Add one to the row's epoch.
-    #[must_use]
-    pub fn raise(mut self, key: Key) -> Self {
-        self.writes.insert(key, Intent::Raise);
-        self
-    }
-
-    /// Tell the journal.
-    #[must_use]
-    pub fn journal(mut self, ending: Ending) -> Self {
-        self.journal.push(ending);
-        self
-    }
-
-    fn into_batch(self, facts: &Facts, stamp: Stamp, durability: Durability) -> Batch {
-        let grants = self
-            .writes
-            .values()
-            .any(|intent| matches!(intent, Intent::Put { .. }));
-        let expect = |row: Option<&Row>| row.map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
-        let is_put = |key: &Key| matches!(self.writes.get(key), Some(Intent::Put { .. }));
-        let checks = facts
-            .consulted()
-            .filter(|(key, _)| grants && !is_put(key))
-            .map(|(key, row)| Check {
-                key: key.clone(),
-                expect: expect(row),
-            })
-            .collect();
-        let writes = self.writes.into_iter().map(|(key, intent)| match intent {
-            Intent::Put {
-                owner,
-                expires,
-                record,
-            } => {
-                let seen = facts.seen(&key);
-                let row = Row {
-                    stamp,
-                    epoch: seen.map_or(0, |row| row.epoch),
-                    owner,
-                    expires,
-                    record,
-                };
-                Write::Put {
-                    key,
-                    row,
-                    expect: expect(seen),
-                }
-            }
-            Intent::Delete => Write::Delete { key },
-            Intent::Raise => Write::Raise { key },
-        });
-        Batch {
-            stamp,
-            checks,
-            writes: writes.collect(),
-            journal: self.journal,
-            durability,
-        }
-    }
 }
 
 /// Which need a reply answers.
@@ -380,11 +269,7 @@ impl<O: Decide> Machine<O> {
             }
             (State::Settling(_, stamp, outcome), Reply::Rows(rows)) => {
                 let landed = rows.iter().flatten().any(|row| row.stamp == stamp);
-                State::Released(if landed {
-                    Ok(outcome)
-                } else {
-                    Err(Fault::Unresolved)
-                })
+                State::Released(if landed { Ok(outcome) } else { Err(Fault::Unresolved) })
             }
             (State::Scanning(range), Reply::Page(rows)) => {
                 self.facts.learn_page(range, rows);
@@ -418,12 +303,7 @@ impl<O: Decide> Machine<O> {
             return State::Released(Err(Misuse::Endless.into()));
         }
         let Environment { policy, keys } = &*self.environment;
-        let cx = Context {
-            now: self.now,
-            policy,
-            keys,
-            seed: &self.seed,
-        };
+        let cx = Context { now: self.now, policy, keys, seed: &self.seed };
         match self.operation.decide(&self.facts, &cx) {
             Err(fault) => State::Released(Err(fault)),
             Ok(Decision::Read(keys)) => State::Reading(keys),
@@ -448,21 +328,13 @@ impl<O: Decide> Machine<O> {
         if self.facts.is_one_snapshot() {
             State::Released(Ok(outcome))
         } else {
-            State::Confirming(
-                self.facts.consulted().map(|(key, _)| key.clone()).collect(),
-                outcome,
-            )
+            State::Confirming(self.facts.consulted().map(|(key, _)| key.clone()).collect(), outcome)
         }
     }
 
     fn settle(&mut self, batch: &Batch, outcome: O::Outcome) -> State<O::Outcome> {
         let is_put = |write: &&Write| matches!(write, Write::Put { .. });
-        let puts: Vec<Key> = batch
-            .writes
-            .iter()
-            .filter(is_put)
-            .map(|write| write.key().clone())
-            .collect();
+        let puts: Vec<Key> = batch.writes.iter().filter(is_put).map(|write| write.key().clone()).collect();
         if puts.is_empty() {
             self.decide_again(Fault::Unresolved)
         } else {
@@ -473,11 +345,7 @@ impl<O: Decide> Machine<O> {
     fn decide_again(&mut self, or: Fault) -> State<O::Outcome> {
         self.facts.forget_rows();
         self.attempt += 1;
-        if self.attempt < ATTEMPTS {
-            State::Deciding
-        } else {
-            State::Released(Err(or))
-        }
+        if self.attempt < ATTEMPTS { State::Deciding } else { State::Released(Err(or)) }
     }
 
     fn event(&self, outcome: &Result<O::Outcome, Fault>) -> Event {
@@ -485,12 +353,7 @@ impl<O: Decide> Machine<O> {
             Ok(outcome) => self.operation.audit(outcome),
             Err(fault) => (EventResult::Failed(fault.word()), self.operation.subject()),
         };
-        Event {
-            at: self.now,
-            operation: self.operation.name(),
-            result,
-            subject,
-        }
+        Event { at: self.now, operation: self.operation.name(), result, subject }
     }
 }
 

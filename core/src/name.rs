@@ -15,15 +15,14 @@ pub enum NameError {
 impl LoginName {
     /// Parse.
     pub fn parse(s: &str) -> Result<Self, NameError> {
-        if s.is_empty() {
-            Err(NameError::Empty)
-        } else {
-            Ok(Self(s.to_lowercase().into()))
-        }
+        if s.is_empty() { Err(NameError::Empty) } else { Ok(Self(s.to_lowercase().into())) }
     }
     /// Stored.
     pub fn from_stored(s: &str) -> Result<Self, NameError> {
         Self::parse(s)
+    }
+    pub(crate) fn before_all() -> Self {
+        Self("".into())
     }
     /// Str.
     pub fn as_str(&self) -> &str {

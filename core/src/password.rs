@@ -46,11 +46,7 @@ impl PasswordRules {
     }
     /// C.
     pub fn check(&self, p: &Password, _: Option<&LoginName>) -> Result<(), PasswordError> {
-        if p.0.len() < 15 {
-            Err(PasswordError::TooShort)
-        } else {
-            Ok(())
-        }
+        if p.0.len() < 15 { Err(PasswordError::TooShort) } else { Ok(()) }
     }
 }
 /// A.

@@ -27,11 +27,9 @@ use crate::password::{Argon2Params, PasswordRules};
 /// use doorward_core::model::session::{Lifetime, Span};
 /// use doorward_core::policy::Policy;
 ///
-/// let hours = |n| Duration::from_secs(n * 3600);
-/// let policy = Policy::builder()
-///     .session(Lifetime::Web, Span { idle: hours(2), absolute: hours(10) })
-///     .build()?;
-/// assert_eq!(policy.span(Lifetime::Web).idle, hours(2));
+/// let office = Span { idle: Duration::from_hours(2), absolute: Duration::from_hours(10) };
+/// let policy = Policy::builder().session(Lifetime::Web, office).build()?;
+/// assert_eq!(policy.span(Lifetime::Web), office);
 /// # Ok::<(), doorward_core::policy::PolicyError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -49,9 +47,7 @@ pub struct Policy {
 impl Policy {
     /// A builder that starts from the defaults.
     pub fn builder() -> PolicyBuilder {
-        PolicyBuilder {
-            policy: Self::default(),
-        }
+        PolicyBuilder { policy: Self::default() }
     }
 
     /// What a new password must be.
@@ -242,22 +238,10 @@ mod tests {
         assert!(Policy::builder().build().is_ok());
         let build = |change: fn(PolicyBuilder) -> PolicyBuilder| change(Policy::builder()).build().err();
         let seconds = Duration::from_secs;
-        let span = Span {
-            idle: seconds(10),
-            absolute: seconds(5),
-        };
-        assert_eq!(
-            Policy::builder().session(Lifetime::Web, span).build().err(),
-            Some(PolicyError::Session)
-        );
-        assert_eq!(
-            build(|b| b.touch_every(Duration::from_secs(1801))),
-            Some(PolicyError::Touch)
-        );
-        assert_eq!(
-            build(|b| b.max_skew(Duration::from_secs(61))),
-            Some(PolicyError::Skew)
-        );
+        let span = Span { idle: seconds(10), absolute: seconds(5) };
+        assert_eq!(Policy::builder().session(Lifetime::Web, span).build().err(), Some(PolicyError::Session));
+        assert_eq!(build(|b| b.touch_every(Duration::from_secs(1801))), Some(PolicyError::Touch));
+        assert_eq!(build(|b| b.max_skew(Duration::from_secs(61))), Some(PolicyError::Skew));
         let throttle = |change: fn(&mut ThrottlePolicy)| {
             let mut throttle = ThrottlePolicy::default();
             change(&mut throttle);
@@ -265,13 +249,7 @@ mod tests {
         };
         assert_eq!(throttle(|t| t.off_at = 101), Some(PolicyError::Guesses));
         assert_eq!(throttle(|t| t.free = 0), Some(PolicyError::Guesses));
-        assert_eq!(
-            throttle(|t| t.first_wait = Duration::ZERO),
-            Some(PolicyError::Wait)
-        );
-        assert_eq!(
-            throttle(|t| t.forget_after = Duration::from_secs(1)),
-            Some(PolicyError::Wait)
-        );
+        assert_eq!(throttle(|t| t.first_wait = Duration::ZERO), Some(PolicyError::Wait));
+        assert_eq!(throttle(|t| t.forget_after = Duration::from_secs(1)), Some(PolicyError::Wait));
     }
 }

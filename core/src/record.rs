@@ -104,6 +104,21 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.number() == number)
     }
 
+    /// A key that no key of this kind sorts before: where a range begins. It may not be one that can be stored.
+    pub fn least_key(self) -> Key {
+        let account = AccountId::from_bytes([0; 16]);
+        match self {
+            Self::Login => Key::Login(LoginName::before_all()),
+            Self::Account => Key::Account(account),
+            Self::Active => Key::Active(account),
+            Self::Credential => Key::Credential(account),
+            Self::Attempts => Key::Attempts(account),
+            Self::Throttle => Key::Throttle(NameHash::from_bytes([0; 16])),
+            Self::Session => Key::Session(SessionId::from_bytes([0; 16])),
+            Self::Keyring => Key::Keyring,
+        }
+    }
+
     /// Its lasting name, singular and lower case.
     pub const fn name(self) -> &'static str {
         match self {
@@ -289,9 +304,7 @@ pub struct CredentialRecord {
 
 impl fmt::Debug for CredentialRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CredentialRecord")
-            .field("set", &self.set)
-            .finish_non_exhaustive()
+        f.debug_struct("CredentialRecord").field("set", &self.set).finish_non_exhaustive()
     }
 }
 
@@ -316,10 +329,7 @@ impl ClientLabel {
     /// A label of this text, made safe to show: control and bidirectional-override characters become U+FFFD.
     pub fn new(text: &str) -> Self {
         let mut label = String::new();
-        for c in text
-            .chars()
-            .map(|c| if is_unsafe_to_show(c) { '\u{fffd}' } else { c })
-        {
+        for c in text.chars().map(|c| if is_unsafe_to_show(c) { '\u{fffd}' } else { c }) {
             if label.len() + c.len_utf8() > Self::MAX_BYTES {
                 break;
             }
@@ -373,12 +383,6 @@ impl Row {
         bytes: &[u8],
     ) -> Result<Self, RecordError> {
         let record = encoding::decode(key, owner, expires, bytes)?;
-        Ok(Self {
-            stamp,
-            epoch,
-            owner,
-            expires,
-            record,
-        })
+        Ok(Self { stamp, epoch, owner, expires, record })
     }
 }

@@ -69,9 +69,7 @@ pub struct MasterKeys {
 impl MasterKeys {
     /// A ring whose one key makes tokens and accepts them.
     pub fn new(active: MasterKey) -> Self {
-        Self {
-            ring: Vec::from([DerivedKeys::new(&active)]),
-        }
+        Self { ring: Vec::from([DerivedKeys::new(&active)]) }
     }
 
     /// The same ring, which also accepts tokens made under `key`.
@@ -97,9 +95,7 @@ impl MasterKeys {
 
     pub(crate) fn active(&self) -> &DerivedKeys {
         // `new` puts one in, and none is ever taken out.
-        self.ring
-            .first()
-            .expect("a ring has a first key from its construction on")
+        self.ring.first().expect("a ring has a first key from its construction on")
     }
 
     pub(crate) fn numbered(&self, number: u32) -> Option<&DerivedKeys> {
@@ -132,12 +128,7 @@ impl DerivedKeys {
             expand(&hkdf, &[label], bytes.as_mut());
             keyed(bytes.as_ref())
         };
-        Self {
-            number: master.number,
-            check,
-            tag: subkey(b"token tag"),
-            proof: subkey(b"token proof"),
-        }
+        Self { number: master.number, check, tag: subkey(b"token tag"), proof: subkey(b"token proof") }
     }
 
     /// The eight bytes that show, without the store, that this engine made a token.
@@ -180,11 +171,7 @@ impl Seed {
     pub(crate) fn numbered_bytes<const N: usize>(&self, label: &str, number: u32) -> [u8; N] {
         let hkdf = Hkdf::<Sha256>::new(Some(HKDF_SALT), &self.0);
         let mut bytes = [0; N];
-        expand(
-            &hkdf,
-            &[label.as_bytes(), &[0], &number.to_be_bytes()],
-            &mut bytes,
-        );
+        expand(&hkdf, &[label.as_bytes(), &[0], &number.to_be_bytes()], &mut bytes);
         bytes
     }
 }
@@ -237,8 +224,7 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 fn expand(hkdf: &Hkdf<Sha256>, label: &[&[u8]], to: &mut [u8]) {
-    hkdf.expand_multi_info(label, to)
-        .expect("callers ask for far less than the 8160 bytes HKDF can give");
+    hkdf.expand_multi_info(label, to).expect("callers ask for far less than the 8160 bytes HKDF can give");
 }
 
 #[cfg(test)]
@@ -261,13 +247,7 @@ mod tests {
         assert_ne!(one.active().proof(&[b"x"]), two.active().proof(&[b"x"]));
         assert_ne!(one.active().proof(&[b"x"])[..8], one.active().tag(&[b"x"]));
         let seed = Seed::from_bytes([9; 32]);
-        assert_ne!(
-            seed.numbered_bytes::<16>("stamp", 0),
-            seed.numbered_bytes::<16>("stamp", 1)
-        );
-        assert_eq!(
-            one.accept(MasterKey::new(1, [3; 32])).err(),
-            Some(KeyError::Duplicate(1))
-        );
+        assert_ne!(seed.numbered_bytes::<16>("stamp", 0), seed.numbered_bytes::<16>("stamp", 1));
+        assert_eq!(one.accept(MasterKey::new(1, [3; 32])).err(), Some(KeyError::Duplicate(1)));
     }
 }

@@ -138,13 +138,7 @@ pub struct Batch {
 impl Batch {
     /// An empty batch. Committing it is a barrier: `Applied` says that all before it is durable.
     pub fn new(stamp: Stamp, durability: Durability) -> Self {
-        Self {
-            stamp,
-            checks: Vec::new(),
-            writes: Vec::new(),
-            journal: Vec::new(),
-            durability,
-        }
+        Self { stamp, checks: Vec::new(), writes: Vec::new(), journal: Vec::new(), durability }
     }
 
     /// Each key whose stamp the batch compares, with what it expects.
@@ -159,8 +153,7 @@ impl Batch {
 
     /// Whether every expectation holds, where `stamp_of` gives the stamp of the row under a key now.
     pub fn holds(&self, mut stamp_of: impl FnMut(&Key) -> Option<Stamp>) -> bool {
-        self.expectations()
-            .all(|(key, expect)| expect.met_by(stamp_of(key)))
+        self.expectations().all(|(key, expect)| expect.met_by(stamp_of(key)))
     }
 }
 
@@ -282,10 +275,7 @@ impl Revocation {
     pub fn of_epoch(key: &Key, epoch: Option<u64>) -> Option<Self> {
         let floor = epoch.unwrap_or(u64::MAX);
         match key {
-            Key::Account(account) => Some(Self::Account {
-                account: *account,
-                floor,
-            }),
+            Key::Account(account) => Some(Self::Account { account: *account, floor }),
             Key::Keyring => Some(Self::Everything { floor }),
             Key::Login(_)
             | Key::Active(_)
@@ -407,17 +397,9 @@ pub struct Guarantees {
 
 impl Guarantees {
     /// What the engine asks of a store.
-    pub const ALL: Self = Self {
-        atomic: true,
-        linearizable: true,
-        durable: true,
-    };
+    pub const ALL: Self = Self { atomic: true, linearizable: true, durable: true };
     /// What it asks when the host waives durability, in so many words.
-    pub const EPHEMERAL: Self = Self {
-        atomic: true,
-        linearizable: true,
-        durable: false,
-    };
+    pub const EPHEMERAL: Self = Self { atomic: true, linearizable: true, durable: false };
 
     /// Whether everything that `asked` asks is promised.
     pub fn meets(self, asked: Self) -> bool {

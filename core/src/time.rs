@@ -38,19 +38,13 @@ impl Timestamp {
     /// This moment moved into the future, [`Timestamp::MAX`] at most. Fractions of a millisecond are dropped.
     #[must_use]
     pub fn saturating_add(self, span: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// This moment moved into the past. Fractions of a millisecond are dropped.
     #[must_use]
     pub fn saturating_sub(self, span: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// How long after `earlier` this is; zero when it is not after it.

@@ -59,17 +59,12 @@ impl Work {
     /// Does the work, in memory that is reused from run to run and wiped after each.
     pub fn run(&self, memory: &mut HashMemory) -> Worked {
         match self {
-            Self::Hash {
-                password,
-                normalization,
-                salt,
-                params,
-            } => Worked::Hashed(password::hash(password, *normalization, *salt, params, memory)),
-            Self::Verify {
-                password,
-                normalization,
-                hash,
-            } => Worked::Verified(password::verify(password, *normalization, hash, memory)),
+            Self::Hash { password, normalization, salt, params } => {
+                Worked::Hashed(password::hash(password, *normalization, *salt, params, memory))
+            }
+            Self::Verify { password, normalization, hash } => {
+                Worked::Verified(password::verify(password, *normalization, hash, memory))
+            }
         }
     }
 

@@ -37,14 +37,7 @@ pub struct KeyCheck {
 impl KeyringRecord {
     /// The first keyring of a store.
     pub(crate) fn new(keys: &MasterKeys, throttle_key: [u8; 32]) -> Self {
-        let checks = keys
-            .all()
-            .iter()
-            .map(|key| KeyCheck {
-                number: key.number,
-                value: key.check,
-            })
-            .collect();
+        let checks = keys.all().iter().map(|key| KeyCheck { number: key.number, value: key.check }).collect();
         Self { checks, throttle_key }
     }
 
@@ -60,10 +53,7 @@ impl KeyringRecord {
             match known(key.number) {
                 Some(check) if same(&check.value, &key.check) => shared = true,
                 Some(_) => return Err(KeyError::Wrong(key.number)),
-                None => grown.checks.push(KeyCheck {
-                    number: key.number,
-                    value: key.check,
-                }),
+                None => grown.checks.push(KeyCheck { number: key.number, value: key.check }),
             }
         }
         match (shared, grown.checks.len() > self.checks.len()) {
@@ -84,18 +74,13 @@ impl KeyringRecord {
     }
 
     fn hash(&self, label: &str, name: &LoginName) -> [u8; 16] {
-        truncated(
-            &keyed(&self.throttle_key),
-            &[label.as_bytes(), &[0], name.as_str().as_bytes()],
-        )
+        truncated(&keyed(&self.throttle_key), &[label.as_bytes(), &[0], name.as_str().as_bytes()])
     }
 }
 
 impl fmt::Debug for KeyringRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyringRecord")
-            .field("checks", &self.checks)
-            .finish_non_exhaustive()
+        f.debug_struct("KeyringRecord").field("checks", &self.checks).finish_non_exhaustive()
     }
 }
 

@@ -61,9 +61,7 @@ pub struct SessionRecord {
 impl SessionRecord {
     /// When it ends without further activity: never after the absolute end.
     pub fn idle_end(&self) -> Timestamp {
-        self.last_seen
-            .saturating_add(Duration::from_millis(self.idle_millis))
-            .min(self.absolute_end)
+        self.last_seen.saturating_add(Duration::from_millis(self.idle_millis)).min(self.absolute_end)
     }
 
     /// Whether this session is live at `now`, given the rows it depends on, all from one snapshot.

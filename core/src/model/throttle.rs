@@ -71,9 +71,7 @@ impl ThrottlePolicy {
         match failures.checked_sub(self.free) {
             None => Duration::ZERO,
             Some(over) => {
-                let doubled = 2u32
-                    .checked_pow(over)
-                    .and_then(|factor| self.first_wait.checked_mul(factor));
+                let doubled = 2u32.checked_pow(over).and_then(|factor| self.first_wait.checked_mul(factor));
                 doubled.unwrap_or(self.longest_wait).min(self.longest_wait)
             }
         }
@@ -84,10 +82,7 @@ impl ThrottleRecord {
     /// The row after one more failure.
     pub(crate) fn failed(&self, policy: &ThrottlePolicy, now: Timestamp) -> Self {
         let failures = self.failures.saturating_add(1);
-        Self {
-            failures,
-            until: now.saturating_add(policy.wait_after(failures)).max(self.until),
-        }
+        Self { failures, until: now.saturating_add(policy.wait_after(failures)).max(self.until) }
     }
 
     /// From when on the row may be forgotten.
@@ -115,10 +110,7 @@ mod tests {
     #[test]
     fn inv_21_a_clock_that_steps_back_shortens_no_wait() {
         let policy = ThrottlePolicy::default();
-        let row = ThrottleRecord {
-            failures: 8,
-            until: Timestamp::from_millis(10_000_000),
-        };
+        let row = ThrottleRecord { failures: 8, until: Timestamp::from_millis(10_000_000) };
         assert!(row.failed(&policy, Timestamp::from_millis(0)).until >= row.until);
     }
 }

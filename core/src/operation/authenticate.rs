@@ -27,9 +27,7 @@ pub struct Authenticate {
 impl Authenticate {
     /// For this token, as the client sent it.
     pub fn new(token: &str) -> Self {
-        Self {
-            token: Zeroizing::new(token.into()),
-        }
+        Self { token: Zeroizing::new(token.into()) }
     }
 }
 
@@ -112,11 +110,7 @@ impl Decide for Authenticate {
             Standing::Absent => return refused(Gone::Ended.into()),
             Standing::Forged => return refused(TokenError::Forged.into()),
             Standing::Proven { life: Err(gone), .. } => return refused(gone.into()),
-            Standing::Proven {
-                row,
-                record,
-                life: Ok(()),
-            } => (row, record),
+            Standing::Proven { row, record, life: Ok(()) } => (row, record),
         };
         let Some(account) = row.owner else {
             return refused(Gone::Ended.into());
@@ -125,10 +119,7 @@ impl Decide for Authenticate {
         if cx.now.since(record.last_seen) < cx.policy.touch_every() {
             return Ok(Decision::Done(Ok(session)));
         }
-        let touched = SessionRecord {
-            last_seen: cx.now,
-            ..record.clone()
-        };
+        let touched = SessionRecord { last_seen: cx.now, ..record.clone() };
         let expires = Some(touched.idle_end());
         let writes = Writes::new().put(Key::Session(claim.session), row.owner, expires, touched);
         Ok(Decision::Offer(writes, Ok(session)))
@@ -138,14 +129,7 @@ impl Decide for Authenticate {
         match outcome {
             Ok(session) => {
                 let (account, session) = (Some(session.account), Some(session.id));
-                (
-                    EventResult::Success,
-                    Subject {
-                        account,
-                        session,
-                        ..Subject::default()
-                    },
-                )
+                (EventResult::Success, Subject { account, session, ..Subject::default() })
             }
             Err(AuthenticateError::Token(_)) => (EventResult::Refused("token"), Subject::default()),
             Err(AuthenticateError::Gone(_)) => (EventResult::Refused("gone"), Subject::default()),

@@ -162,31 +162,17 @@ impl Decide for Login {
         };
         let keyring_row = keyring.ok_or(crate::record::RecordError::Content)?;
         let keyring = keyring_row.keyring()?;
-        let owner = login
-            .map(|row| row.login().map(|record| record.account))
-            .transpose()?;
+        let owner = login.map(|row| row.login().map(|record| record.account)).transpose()?;
         let keys = Keys::new(name, owner, keyring);
 
         // What is known of it? Everything in one read, the previous session too.
-        let previous = self
-            .previous
-            .as_ref()
-            .and_then(|token| Claim::parse(&token.0, cx.keys).ok());
-        let previous_standing = previous
-            .as_ref()
-            .map(|claim| Standing::of(claim, facts, cx.now))
-            .transpose()?;
-        let all = [
-            &keys.throttle,
-            &keys.account,
-            &keys.active,
-            &keys.credential,
-            &keys.attempts,
-        ];
-        let (Some([throttle, account, active, credential, attempts]), false) = (
-            facts.rows(all),
-            matches!(previous_standing, Some(Standing::Unread(_))),
-        ) else {
+        let previous = self.previous.as_ref().and_then(|token| Claim::parse(&token.0, cx.keys).ok());
+        let previous_standing =
+            previous.as_ref().map(|claim| Standing::of(claim, facts, cx.now)).transpose()?;
+        let all = [&keys.throttle, &keys.account, &keys.active, &keys.credential, &keys.attempts];
+        let (Some([throttle, account, active, credential, attempts]), false) =
+            (facts.rows(all), matches!(previous_standing, Some(Standing::Unread(_))))
+        else {
             let mut reads = all.map(Key::clone).to_vec();
             if let Some(Standing::Unread(more)) = previous_standing {
                 reads.extend(more);
@@ -196,9 +182,7 @@ impl Decide for Login {
         let seen = Seen::new(throttle, attempts, cx)?;
 
         if seen.throttle.until > cx.now {
-            return refused(LoginError::Throttled {
-                until: seen.throttle.until,
-            });
+            return refused(LoginError::Throttled { until: seen.throttle.until });
         }
 
         // Exactly one run of Argon2id, whatever is there.
@@ -207,81 +191,27 @@ impl Decide for Login {
             Some(record) => (record.hash.clone(), record.normalization),
             None => decoy(cx),
         };
-        let work = Work::Verify {
-            password: password.clone(),
-            normalization,
-            hash,
-        };
+        let work = Work::Verify { password: password.clone(), normalization, hash };
         let Some(Worked::Verified(matches)) = facts.worked(&work) else {
             return Ok(Decision::Work(work));
         };
         let is_off = seen.attempts.failures >= cx.policy.throttle().off_at;
-        let (true, false, Some(account), Some(account_row), Some(_), Some(credential)) =
-            (*matches, is_off, owner, account, active, credential)
-        else {
-            return Ok(Decision::Commit(
-                keys.failure(&seen, owner, cx),
-                Err(LoginError::Denied),
-            ));
-        };
-
-        if let Some(Standing::Proven {
-            row, life: Ok(()), ..
-        }) = &previous_standing
-            && row.owner != Some(account)
-        {
-            return refused(LoginError::OtherAccount);
+        match (owner, account, active, credential) {
+            (Some(id), Some(account), Some(_), Some(credential)) if *matches && !is_off => {
+                let counters = (throttle.is_some(), attempts.is_some());
+                let previous = previous.as_ref().map(|claim| claim.session).zip(previous_standing);
+                let door = Door { id, account, keyring: keyring_row, credential, counters, previous, keys };
+                Ok(self.admit(door, password, facts, cx))
+            }
+            _ => Ok(Decision::Commit(keys.failure(&seen, owner, cx), Err(LoginError::Denied))),
         }
-        let mut writes = Writes::new();
-        if credential.hash.needs_rehash(cx.policy.argon2()) {
-            let params = *cx.policy.argon2();
-            let salt = cx.bytes("password salt");
-            let work = Work::Hash {
-                password: password.clone(),
-                normalization,
-                salt,
-                params,
-            };
-            let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
-                return Ok(Decision::Work(work));
-            };
-            let record = CredentialRecord {
-                hash: hash.clone(),
-                ..credential.clone()
-            };
-            writes = writes.put(keys.credential.clone(), owner, None, record);
-        }
-        if let (Some(claim), Some(Standing::Proven { row, record, .. })) = (&previous, &previous_standing)
-            && row.owner == Some(account)
-        {
-            let ending = Ending::Session {
-                session: claim.session,
-                until: record.absolute_end,
-            };
-            writes = writes.delete(Key::Session(claim.session)).journal(ending);
-        }
-        if throttle.is_some() {
-            writes = writes.delete(keys.throttle);
-        }
-        if attempts.is_some() {
-            writes = writes.delete(keys.attempts);
-        }
-        let (writes, logged_in) = self.grant(writes, account, account_row, keyring_row, cx);
-        Ok(Decision::Commit(writes, Ok(logged_in)))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         let result = match outcome {
             Ok(logged_in) => {
                 let (account, session) = (Some(logged_in.session.account), Some(logged_in.session.id));
-                return (
-                    EventResult::Success,
-                    Subject {
-                        account,
-                        session,
-                        ..self.subject()
-                    },
-                );
+                return (EventResult::Success, Subject { account, session, ..self.subject() });
             }
             Err(LoginError::Denied) => EventResult::Refused("denied"),
             Err(LoginError::Throttled { .. }) => EventResult::Refused("throttled"),
@@ -294,31 +224,73 @@ impl Decide for Login {
     }
 
     fn subject(&self) -> Subject {
-        Subject {
-            name: self.name.clone().ok(),
-            source: self.source,
-            ..Subject::default()
-        }
+        Subject { name: self.name.clone().ok(), source: self.source, ..Subject::default() }
     }
 }
 
+/// What stands around a person who has shown the right password.
+struct Door<'a> {
+    id: AccountId,
+    account: &'a Row,
+    keyring: &'a Row,
+    credential: &'a CredentialRecord,
+    /// Whether there is a throttle row, and an attempts row, to remove.
+    counters: (bool, bool),
+    previous: Option<(SessionId, Standing<'a>)>,
+    keys: Keys,
+}
+
 impl Login {
-    /// A new session, under a new id, with a new salt.
-    fn grant(
+    /// Lets the person in: all that a success changes, in one commit.
+    fn admit(
         &self,
-        writes: Writes,
-        account: AccountId,
-        account_row: &Row,
-        keyring: &Row,
+        door: Door<'_>,
+        password: &Password,
+        facts: &Facts,
         cx: &Context<'_>,
-    ) -> (Writes, LoggedIn) {
+    ) -> Decision<Result<LoggedIn, LoginError>> {
+        let owner = Some(door.id);
+        let mut writes = Writes::new();
+        if let Some((session, Standing::Proven { row, record, life })) = door.previous {
+            if row.owner == owner {
+                let ending = Ending::Session { session, until: record.absolute_end };
+                writes = writes.delete(Key::Session(session)).journal(ending);
+            } else if life.is_ok() {
+                return Decision::Done(Err(LoginError::OtherAccount));
+            }
+        }
+        if door.credential.hash.needs_rehash(cx.policy.argon2()) {
+            let (params, salt) = (*cx.policy.argon2(), cx.bytes("password salt"));
+            let normalization = door.credential.normalization;
+            let work = Work::Hash { password: password.clone(), normalization, salt, params };
+            let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
+                return Decision::Work(work);
+            };
+            let record = CredentialRecord { hash: hash.clone(), ..door.credential.clone() };
+            writes = writes.put(door.keys.credential, owner, None, record);
+        }
+        if door.counters.0 {
+            writes = writes.delete(door.keys.throttle);
+        }
+        if door.counters.1 {
+            writes = writes.delete(door.keys.attempts);
+        }
+
         let id = SessionId::from_bytes(cx.bytes("session"));
+        let record = self.session(door.account.epoch, door.keyring.epoch, cx);
+        let token = opaque::mint(cx.keys, owner, id, record.generation, &record.salt);
+        let session = Session::of(id, door.id, &record, cx.now);
+        let writes = writes.put(Key::Session(id), owner, Some(record.idle_end()), record);
+        Decision::Commit(writes, Ok(LoggedIn { token, session }))
+    }
+
+    fn session(&self, account_epoch: u64, global_epoch: u64, cx: &Context<'_>) -> SessionRecord {
         let span = cx.policy.span(self.lifetime);
-        let record = SessionRecord {
+        SessionRecord {
             salt: cx.bytes("session salt"),
             generation: 1,
-            account_epoch: account_row.epoch,
-            global_epoch: keyring.epoch,
+            account_epoch,
+            global_epoch,
             created: cx.now,
             last_seen: cx.now,
             idle_millis: u64::try_from(span.idle.as_millis()).unwrap_or(u64::MAX),
@@ -326,14 +298,7 @@ impl Login {
             auth_time: cx.now,
             amr: Amr::PASSWORD,
             label: self.label.clone(),
-        };
-        let token = opaque::mint(cx.keys, Some(account), id, record.generation, &record.salt);
-        let session = Session::of(id, account, &record, cx.now);
-        let expires = Some(record.idle_end());
-        (
-            writes.put(Key::Session(id), Some(account), expires, record),
-            LoggedIn { token, session },
-        )
+        }
     }
 }
 
@@ -363,12 +328,13 @@ impl Keys {
         let policy = cx.policy.throttle();
         let throttle = seen.throttle.failed(policy, cx.now);
         let expires = throttle.expires(policy, cx.now);
-        let attempts = AttemptsRecord {
-            failures: seen.attempts.failures.saturating_add(1),
-        };
-        Writes::new()
-            .put(self.throttle, None, Some(expires), throttle)
-            .put(self.attempts, owner, owner.is_none().then_some(expires), attempts)
+        let attempts = AttemptsRecord { failures: seen.attempts.failures.saturating_add(1) };
+        Writes::new().put(self.throttle, None, Some(expires), throttle).put(
+            self.attempts,
+            owner,
+            owner.is_none().then_some(expires),
+            attempts,
+        )
     }
 }
 
@@ -382,28 +348,15 @@ impl Seen {
     fn new(throttle: Option<&Row>, attempts: Option<&Row>, cx: &Context<'_>) -> Result<Self, Fault> {
         let live = |row: &&Row| row.expires.is_none_or(|expires| cx.now < expires);
         Ok(Self {
-            throttle: throttle
-                .filter(live)
-                .map(Row::throttle)
-                .transpose()?
-                .cloned()
-                .unwrap_or_default(),
-            attempts: attempts
-                .filter(live)
-                .map(Row::attempts)
-                .transpose()?
-                .cloned()
-                .unwrap_or_default(),
+            throttle: throttle.filter(live).map(Row::throttle).transpose()?.cloned().unwrap_or_default(),
+            attempts: attempts.filter(live).map(Row::attempts).transpose()?.cloned().unwrap_or_default(),
         })
     }
 }
 
 /// What a missing credential is taken for: as hard as the policy's, and matched by nothing.
 fn decoy(cx: &Context<'_>) -> (PasswordHash, Normalization) {
-    (
-        PasswordHash::decoy(*cx.policy.argon2(), cx.bytes("decoy")),
-        cx.policy.password().normalization(),
-    )
+    (PasswordHash::decoy(*cx.policy.argon2(), cx.bytes("decoy")), cx.policy.password().normalization())
 }
 
 /// A token that came with the request.

@@ -28,9 +28,7 @@ pub struct Logout {
 impl Logout {
     /// For the session of this token.
     pub fn new(token: &str) -> Self {
-        Self {
-            token: Zeroizing::new(token.into()),
-        }
+        Self { token: Zeroizing::new(token.into()) }
     }
 }
 
@@ -78,43 +76,24 @@ impl Decide for Logout {
             Ok(claim) => claim,
             Err(error) => return Ok(Decision::Done(Err(error.into()))),
         };
-        let receipt = |ended| {
-            Ok(Receipt {
-                ended,
-                session: claim.session,
-                access_dies_at: None,
-            })
-        };
+        let receipt = |ended| Ok(Receipt { ended, session: claim.session, access_dies_at: None });
         let (record, ended) = match Standing::of(&claim, facts, cx.now)? {
             Standing::Unread(keys) => return Ok(Decision::Read(keys)),
             Standing::Absent => return Ok(Decision::Done(receipt(Ended::AlreadyGone))),
             Standing::Forged => return Ok(Decision::Done(Err(TokenError::Forged.into()))),
-            Standing::Proven {
-                record,
-                life: Ok(()) | Err(Gone::Replaced),
-                ..
-            } => (record, Ended::Ended),
-            Standing::Proven {
-                record, life: Err(_), ..
-            } => (record, Ended::AlreadyGone),
+            Standing::Proven { record, life: Ok(()) | Err(Gone::Replaced), .. } => (record, Ended::Ended),
+            Standing::Proven { record, life: Err(_), .. } => (record, Ended::AlreadyGone),
         };
-        let ending = Ending::Session {
-            session: claim.session,
-            until: record.absolute_end,
-        };
+        let ending = Ending::Session { session: claim.session, until: record.absolute_end };
         let writes = Writes::new().delete(Key::Session(claim.session)).journal(ending);
         Ok(Decision::Commit(writes, receipt(ended)))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         match outcome {
-            Ok(receipt) => (
-                EventResult::Success,
-                Subject {
-                    session: Some(receipt.session),
-                    ..Subject::default()
-                },
-            ),
+            Ok(receipt) => {
+                (EventResult::Success, Subject { session: Some(receipt.session), ..Subject::default() })
+            }
             Err(LogoutError::Token(_)) => (EventResult::Refused("token"), Subject::default()),
             Err(LogoutError::Fault(fault)) => (EventResult::Failed(fault.word()), Subject::default()),
         }

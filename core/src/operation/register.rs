@@ -34,11 +34,7 @@ pub struct Register {
 impl Register {
     /// For this name and password, as they were typed.
     pub fn new(name: &str, password: impl Into<String>) -> Self {
-        Self {
-            name: LoginName::parse(name),
-            password: Password::new(password),
-            source: None,
-        }
+        Self { name: LoginName::parse(name), password: Password::new(password), source: None }
     }
 
     /// The same, with where the request came from.
@@ -108,11 +104,7 @@ impl Decide for Register {
         let account = AccountId::from_bytes(cx.bytes("account"));
         let owner = Some(account);
         let now = cx.now;
-        let credential = CredentialRecord {
-            hash: hash.clone(),
-            normalization,
-            set: now,
-        };
+        let credential = CredentialRecord { hash: hash.clone(), normalization, set: now };
         let writes = Writes::new()
             .put(login, owner, None, LoginRecord { account })
             .put(Key::Account(account), owner, None, AccountRecord { created: now })
@@ -129,20 +121,10 @@ impl Decide for Register {
             Err(RegisterError::Taken) => EventResult::Refused("taken"),
             Err(RegisterError::Fault(fault)) => EventResult::Failed(fault.word()),
         };
-        (
-            result,
-            Subject {
-                account: outcome.as_ref().ok().copied(),
-                ..self.subject()
-            },
-        )
+        (result, Subject { account: outcome.as_ref().ok().copied(), ..self.subject() })
     }
 
     fn subject(&self) -> Subject {
-        Subject {
-            name: self.name.clone().ok(),
-            source: self.source,
-            ..Subject::default()
-        }
+        Subject { name: self.name.clone().ok(), source: self.source, ..Subject::default() }
     }
 }

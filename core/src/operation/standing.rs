@@ -44,14 +44,12 @@ impl<'a> Standing<'a> {
         if !claim.proven_by(&record.salt) || row.owner != Some(account) {
             return Ok(Self::Forged);
         }
-        let life = record
-            .present(account_row, keyring, now)
-            .and(match claim.generation {
-                generation if generation == record.generation => Ok(()),
-                generation if generation < record.generation => Err(Gone::Replaced),
-                // Only a store that was set back knows less than a token that it issued.
-                _ => Err(Gone::Ended),
-            });
+        let life = record.present(account_row, keyring, now).and(match claim.generation {
+            generation if generation == record.generation => Ok(()),
+            generation if generation < record.generation => Err(Gone::Replaced),
+            // Only a store that was set back knows less than a token that it issued.
+            _ => Err(Gone::Ended),
+        });
         Ok(Self::Proven { row, record, life })
     }
 }

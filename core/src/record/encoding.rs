@@ -67,9 +67,7 @@ pub(super) fn decode(
     if bytes.len() > MAX_BYTES {
         return Err(RecordError::Length);
     }
-    let (covered, sum) = bytes
-        .split_last_chunk::<CHECKSUM_BYTES>()
-        .ok_or(RecordError::Length)?;
+    let (covered, sum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(RecordError::Length)?;
     let (version, body) = covered.split_first().ok_or(RecordError::Length)?;
     if checksum(key, owner, expires, covered) != u32::from_be_bytes(*sum) {
         return Err(RecordError::Checksum);
@@ -100,11 +98,7 @@ fn cbor(bytes: &mut Vec<u8>, record: &impl Encode<()>) {
 fn parse<'b, T: Decode<'b, ()>>(body: &'b [u8]) -> Result<T, RecordError> {
     let mut decoder = Decoder::new(body);
     let record = decoder.decode().map_err(|_| RecordError::Content)?;
-    if decoder.position() == body.len() {
-        Ok(record)
-    } else {
-        Err(RecordError::Content)
-    }
+    if decoder.position() == body.len() { Ok(record) } else { Err(RecordError::Content) }
 }
 
 fn checksum(key: &Key, owner: Option<AccountId>, expires: Option<Timestamp>, covered: &[u8]) -> u32 {

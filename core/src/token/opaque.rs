@@ -110,9 +110,7 @@ impl<'a> Claim<'a> {
         if *version != [VERSION] {
             return Err(malformed);
         }
-        let keys = keys
-            .numbered(u32::from_be_bytes(*number))
-            .ok_or(TokenError::Key)?;
+        let keys = keys.numbered(u32::from_be_bytes(*number)).ok_or(TokenError::Key)?;
         if !same(tag, &keys.tag(&[SESSION_PREFIX.as_bytes(), fields])) {
             return Err(TokenError::Forged);
         }
@@ -145,12 +143,7 @@ pub(crate) fn mint(
     let number = keys.number.to_be_bytes();
     let account = account.map_or([0; 16], |id| *id.as_bytes());
     let generation = generation.to_be_bytes();
-    let all = [VERSION]
-        .into_iter()
-        .chain(number)
-        .chain(account)
-        .chain(*session.as_bytes())
-        .chain(generation);
+    let all = [VERSION].into_iter().chain(number).chain(account).chain(*session.as_bytes()).chain(generation);
     fields.iter_mut().zip(all).for_each(|(to, from)| *to = from);
 
     let tag = keys.tag(&[SESSION_PREFIX.as_bytes(), &fields]);
@@ -187,13 +180,7 @@ mod tests {
     }
 
     fn token() -> SessionToken {
-        mint(
-            &keys(),
-            Some(AccountId::from_bytes([2; 16])),
-            SessionId::from_bytes([3; 16]),
-            4,
-            &SALT,
-        )
+        mint(&keys(), Some(AccountId::from_bytes([2; 16])), SessionId::from_bytes([3; 16]), 4, &SALT)
     }
 
     #[test]
@@ -201,10 +188,7 @@ mod tests {
         let (keys, token) = (keys(), token());
         let claim = Claim::parse(token.expose(), &keys).ok().unwrap();
         assert_eq!(claim.account, Some(AccountId::from_bytes([2; 16])));
-        assert_eq!(
-            (claim.session, claim.generation),
-            (SessionId::from_bytes([3; 16]), 4)
-        );
+        assert_eq!((claim.session, claim.generation), (SessionId::from_bytes([3; 16]), 4));
         assert!(claim.proven_by(&SALT));
         assert!(!claim.proven_by(&[8; 16]));
     }
@@ -225,11 +209,7 @@ mod tests {
         for cut in 0..text.len() {
             assert!(Claim::parse(&text[..cut], &keys).is_err());
         }
-        for other in [
-            text.to_string() + "=",
-            text.to_string() + "A",
-            " ".to_string() + text,
-        ] {
+        for other in [text.to_string() + "=", text.to_string() + "A", " ".to_string() + text] {
             assert!(Claim::parse(&other, &keys).is_err());
         }
     }

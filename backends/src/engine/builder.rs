@@ -1,0 +1,176 @@
+//! Putting an engine together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use doorward_core::error::Fault;
+use doorward_core::event::Event;
+use doorward_core::machine::Environment;
+use doorward_core::operation::open::Open;
+use doorward_core::policy::Policy;
+use doorward_core::secret::{KeyError, MasterKey, MasterKeys};
+use doorward_core::store::{Guarantees, Store};
+use thiserror::Error;
+
+use super::clock::{Clock, Monotonic, SystemClock};
+use super::entropy::{Entropy, SystemEntropy};
+use super::hashing::{Hashing, Pool};
+use super::{Engine, Parts, Sink};
+
+/// Builds an [`Engine`]. Only the store and a master key have no default.
+///
+/// | part | default |
+/// |---|---|
+/// | policy | [`Policy::default`] |
+/// | clock | [`SystemClock`] |
+/// | entropy | [`SystemEntropy`] |
+/// | hashing | as many runs at once as cores, 128 may wait |
+/// | durability | required of the store |
+/// | events | told to nobody |
+pub struct Builder {
+    store: Arc<dyn Store>,
+    keys: Vec<MasterKey>,
+    policy: Policy,
+    clock: Box<dyn Clock>,
+    entropy: Box<dyn Entropy>,
+    hashing: Hashing,
+    asked: Guarantees,
+    events: Option<Sink>,
+}
+
+impl Builder {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            keys: Vec::new(),
+            policy: Policy::default(),
+            clock: Box::new(SystemClock),
+            entropy: Box::new(SystemEntropy),
+            hashing: Hashing::default(),
+            asked: Guarantees::ALL,
+            events: None,
+        }
+    }
+
+    /// A master key. The first one given makes new tokens; tokens of all of them are accepted.
+    #[must_use]
+    pub fn master_key(mut self, key: MasterKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// The random source.
+    #[must_use]
+    pub fn entropy(mut self, entropy: impl Entropy + 'static) -> Self {
+        self.entropy = Box::new(entropy);
+        self
+    }
+
+    /// How much hashing is done at once.
+    #[must_use]
+    pub fn hashing(mut self, hashing: Hashing) -> Self {
+        self.hashing = hashing;
+        self
+    }
+
+    /// Takes a store that forgets: sessions, and logouts, may be undone when the process or the machine
+    /// stops. All accounts and sessions go together, so nothing ended comes back alone.
+    #[must_use]
+    pub fn ephemeral(mut self) -> Self {
+        self.asked = Guarantees::EPHEMERAL;
+        self
+    }
+
+    /// Who is told of each finished operation, after its commit, on the thread that ran it. Keep it short; a
+    /// panic in it is contained and changes no outcome.
+    #[must_use]
+    pub fn events(mut self, sink: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.events = Some(Box::new(sink));
+        self
+    }
+
+    /// Opens the engine: makes the store's keyring, or compares the keys with it.
+    ///
+    /// # Errors
+    /// What does not fit. Nothing was changed.
+    pub fn open(self) -> Result<Engine, OpenError> {
+        let offered = self.store.guarantees();
+        if !offered.meets(self.asked) {
+            return Err(OpenError::Guarantees { offered, asked: self.asked });
+        }
+        let mut given = self.keys.into_iter();
+        let first = given.next().ok_or(OpenError::NoKey)?;
+        let keys = given.try_fold(MasterKeys::new(first), MasterKeys::accept)?;
+        let engine = Engine {
+            parts: Arc::new(Parts {
+                store: self.store,
+                environment: Arc::new(Environment { policy: self.policy, keys }),
+                clock: Monotonic::new(self.clock),
+                entropy: self.entropy,
+                hashing: Pool::new(self.hashing),
+                events: self.events,
+            }),
+        };
+        engine.run(Open::new())?;
+        Ok(engine)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("keys", &self.keys)
+            .field("policy", &self.policy)
+            .field("hashing", &self.hashing)
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an engine does not open. Nothing was changed.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No master key was given.
+    #[error("an engine needs a master key: give 32 random bytes that are kept apart from the database")]
+    NoKey,
+    /// The store promises too little.
+    #[error(
+        "the store is {offered}, but the engine asks for one that is {asked}: take another store, or waive durability with `ephemeral()`"
+    )]
+    Guarantees {
+        /// What the store promises.
+        offered: Guarantees,
+        /// What was asked.
+        asked: Guarantees,
+    },
+    /// The master keys do not fit each other or the store.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store could not be read or written.
+    #[error(transparent)]
+    Fault(Fault),
+}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Key(error) => Self::Key(error),
+            other => Self::Fault(other),
+        }
+    }
+}

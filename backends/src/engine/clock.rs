@@ -1,0 +1,83 @@
+//! What time it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use doorward_core::time::Timestamp;
+
+/// Tells the time. An engine asks it once per step and takes the latest answer it ever had: its own time
+/// never goes back while the process lives.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let millis = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            // A clock before 1970 tells nothing; the engine goes on with the latest time it has seen.
+            Err(_) => 0,
+        };
+        Timestamp::from_millis(millis)
+    }
+}
+
+/// A clock that the host sets: for tests, and for hosts that know better. Clones show the same time.
+///
+/// # Example: an hour passes at once
+/// ```
+/// use doorward::{Clock, ManualClock, core::time::Timestamp};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::at(Timestamp::from_millis(1_000));
+/// clock.advance(Duration::from_secs(3600));
+/// assert_eq!(clock.now(), Timestamp::from_millis(3_601_000));
+/// ```
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    /// A clock that stands at this time.
+    pub fn at(now: Timestamp) -> Self {
+        Self(Arc::new(AtomicI64::new(now.as_millis())))
+    }
+
+    /// Sets it, forwards or back.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.as_millis(), Ordering::SeqCst);
+    }
+
+    /// Moves it forwards.
+    pub fn advance(&self, by: std::time::Duration) {
+        self.set(self.now().saturating_add(by));
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A clock that never goes back.
+pub(super) struct Monotonic {
+    clock: Box<dyn Clock>,
+    latest: AtomicI64,
+}
+
+impl Monotonic {
+    pub(super) fn new(clock: Box<dyn Clock>) -> Self {
+        Self { clock, latest: AtomicI64::new(i64::MIN) }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        let now = self.clock.now().as_millis();
+        Timestamp::from_millis(self.latest.fetch_max(now, Ordering::SeqCst).max(now))
+    }
+}

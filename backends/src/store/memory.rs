@@ -1,0 +1,278 @@
+//! Rows in memory, for tests and for hosts whose sessions may end with the process.
+//!
+//! Rows are spread over shards, each behind a lock of its own, so that requests of different people do not
+//! wait for each other. A read or a batch locks all its shards, in ascending order (so no two can wait for
+//! each other in a circle), before it looks at the first row: that makes it one snapshot, or all or nothing.
+//! The journal's lock comes last, while the shards are held: its order is the commit order.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use doorward_core::error::{StoreError, StoreErrorKind};
+use doorward_core::id::AccountId;
+use doorward_core::record::{Key, Row};
+use doorward_core::store::{
+    Batch, Change, Changes, Commit, Cursor, Ending, Guarantees, Range, Revocation, Store, Write,
+};
+use doorward_core::time::Timestamp;
+
+const SHARDS: usize = 64;
+
+/// A store that lives and ends with the process. An engine takes it only when
+/// [`ephemeral`](crate::Builder::ephemeral) says that this is meant.
+///
+/// # Example
+/// ```
+/// use doorward::core::record::Key;
+/// use doorward::core::store::Store;
+/// use doorward::store::MemoryStore;
+///
+/// let store = MemoryStore::new();
+/// assert_eq!(store.read(&[Key::Keyring])?, [None]);
+/// # Ok::<(), doorward::core::error::StoreError>(())
+/// ```
+pub struct MemoryStore {
+    shards: [RwLock<Shard>; SHARDS],
+    journal: Mutex<Journal>,
+    hasher: RandomState,
+}
+
+#[derive(Default)]
+struct Shard {
+    rows: BTreeMap<Key, Row>,
+    by_owner: BTreeSet<(AccountId, Key)>,
+    by_expiry: BTreeSet<(Timestamp, Key)>,
+}
+
+#[derive(Default)]
+struct Journal {
+    entries: VecDeque<Change>,
+    end: u64,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| RwLock::default()),
+            journal: Mutex::default(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    fn shard_of(&self, key: &Key) -> usize {
+        let number = match key {
+            Key::Keyring => 0,
+            // Names are chosen by strangers: without a secret hash they could pile up in one shard.
+            Key::Login(name) => self.hasher.hash_one(name.as_str()),
+            Key::Account(_)
+            | Key::Active(_)
+            | Key::Credential(_)
+            | Key::Attempts(_)
+            | Key::Throttle(_)
+            | Key::Session(_) => key.id_bytes().first().copied().map_or(0, u64::from),
+        };
+        usize::try_from(number % SHARDS as u64).unwrap_or(0)
+    }
+
+    /// The shards of these keys, as a set of bits.
+    fn shards_of<'a>(&self, keys: impl Iterator<Item = &'a Key>) -> u64 {
+        keys.fold(0, |shards, key| shards | 1 << self.shard_of(key))
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryStore(..)")
+    }
+}
+
+impl Store for MemoryStore {
+    fn read(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
+        let held = Held::new(self.shards_of(keys.iter()), |shard| self.shards.get(shard).map(read));
+        Ok(keys.iter().map(|key| held.shard(self.shard_of(key))?.rows.get(key).cloned()).collect())
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<Commit, StoreError> {
+        let keys = batch.expectations().map(|(key, _)| key).chain(batch.writes.iter().map(Write::key));
+        let ended = batch.journal.iter().filter_map(|ending| match ending {
+            Ending::Epoch { key, .. } => Some(key),
+            Ending::Session { .. } => None,
+        });
+        let shards = self.shards_of(keys.chain(ended.clone()));
+        let mut held = Held::new(shards, |shard| self.shards.get(shard).map(write));
+
+        if ended.clone().any(|key| Revocation::of_epoch(key, None).is_none()) {
+            return Err(StoreError::new(
+                StoreErrorKind::Fatal,
+                "a batch ends the epoch of a row that has none",
+            ));
+        }
+        let stamp_of = |key: &Key| held.shard(self.shard_of(key))?.rows.get(key).map(|row| row.stamp);
+        if !batch.holds(stamp_of) {
+            return Ok(Commit::Conflict);
+        }
+        for write in &batch.writes {
+            let Some(shard) = held.shard_mut(self.shard_of(write.key())) else {
+                continue;
+            };
+            match write {
+                Write::Put { key, row, .. } => shard.put(key, row.clone()),
+                Write::Delete { key } => shard.delete(key),
+                Write::Raise { key } => {
+                    if let Some(row) = shard.rows.get_mut(key) {
+                        row.epoch = row.epoch.saturating_add(1);
+                        row.stamp = batch.stamp;
+                    }
+                }
+            }
+        }
+        if !batch.journal.is_empty() {
+            let mut journal = self.journal();
+            for ending in &batch.journal {
+                let (revocation, until) = match ending {
+                    Ending::Session { session, until } => (Some(Revocation::Session(*session)), *until),
+                    Ending::Epoch { key, until } => {
+                        let row = held.shard(self.shard_of(key)).and_then(|shard| shard.rows.get(key));
+                        (Revocation::of_epoch(key, row.map(|row| row.epoch)), *until)
+                    }
+                };
+                if let Some(revocation) = revocation {
+                    journal.append(revocation, until);
+                }
+            }
+        }
+        Ok(Commit::Applied)
+    }
+
+    fn scan(&self, range: &Range, limit: usize) -> Result<Vec<(Key, Row)>, StoreError> {
+        let held = Held::new(u64::MAX, |shard| self.shards.get(shard).map(read));
+        let mut rows = Vec::new();
+        for (_, shard) in &held.guards {
+            rows.extend(shard.scan(range).take(limit));
+        }
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        Ok(rows.into_iter().take(limit).map(|(key, row)| (key.clone(), row.clone())).collect())
+    }
+
+    fn changes(&self, after: Cursor, limit: usize) -> Result<Changes, StoreError> {
+        let journal = self.journal();
+        let from = journal.entries.partition_point(|change| change.cursor <= after);
+        Ok(Changes {
+            entries: journal.entries.iter().skip(from).take(limit).cloned().collect(),
+            end: Cursor::from_number(journal.end),
+        })
+    }
+
+    fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        for shard in &self.shards {
+            removed += write(shard).purge(now, limit - removed);
+        }
+        let mut journal = self.journal();
+        let mut room = limit - removed;
+        journal.entries.retain(|change| {
+            let drop = change.until <= now && room > 0;
+            room -= usize::from(drop);
+            !drop
+        });
+        Ok(limit - room)
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        Guarantees::EPHEMERAL
+    }
+}
+
+impl Shard {
+    fn put(&mut self, key: &Key, row: Row) {
+        self.delete(key);
+        if let Some(owner) = row.owner {
+            self.by_owner.insert((owner, key.clone()));
+        }
+        if let Some(expires) = row.expires {
+            self.by_expiry.insert((expires, key.clone()));
+        }
+        self.rows.insert(key.clone(), row);
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let Some(row) = self.rows.remove(key) else { return };
+        if let Some(owner) = row.owner {
+            self.by_owner.remove(&(owner, key.clone()));
+        }
+        if let Some(expires) = row.expires {
+            self.by_expiry.remove(&(expires, key.clone()));
+        }
+    }
+
+    fn scan<'a>(&'a self, range: &'a Range) -> Box<dyn Iterator<Item = (&'a Key, &'a Row)> + 'a> {
+        let least = range.kind.least_key();
+        let from = range.after.as_ref().map_or(least.clone(), |after| least.max(after.clone()));
+        let rows: Box<dyn Iterator<Item = (&Key, &Row)>> = if let Some(owner) = range.owner {
+            let keys = self.by_owner.range((owner, from)..).take_while(move |(of, _)| *of == owner);
+            Box::new(keys.filter_map(|(_, key)| self.rows.get_key_value(key)))
+        } else {
+            Box::new(self.rows.range(from..))
+        };
+        // The first key may be `after` itself, which is not of the range.
+        let of_kind = rows.take_while(|(key, _)| key.kind() == range.kind);
+        Box::new(of_kind.filter(|(key, row)| range.holds(key, row)))
+    }
+
+    fn purge(&mut self, now: Timestamp, limit: usize) -> usize {
+        let due = self.by_expiry.iter().take_while(|(expires, _)| *expires <= now).take(limit);
+        let due: Vec<Key> = due.map(|(_, key)| key.clone()).collect();
+        for key in &due {
+            self.delete(key);
+        }
+        due.len()
+    }
+}
+
+impl Journal {
+    fn append(&mut self, revocation: Revocation, until: Timestamp) {
+        self.end += 1;
+        self.entries.push_back(Change { cursor: Cursor::from_number(self.end), revocation, until });
+    }
+}
+
+/// The locks of some shards, taken in ascending order.
+struct Held<G> {
+    guards: Vec<(usize, G)>,
+}
+
+impl<G> Held<G> {
+    fn new(shards: u64, lock: impl Fn(usize) -> Option<G>) -> Self {
+        let numbers = (0..SHARDS).filter(|number| shards & 1 << number != 0);
+        Self { guards: numbers.filter_map(|number| Some((number, lock(number)?))).collect() }
+    }
+
+    fn shard(&self, number: usize) -> Option<&G> {
+        self.guards.iter().find(|(shard, _)| *shard == number).map(|(_, guard)| guard)
+    }
+
+    fn shard_mut(&mut self, number: usize) -> Option<&mut G> {
+        self.guards.iter_mut().find(|(shard, _)| *shard == number).map(|(_, guard)| guard)
+    }
+}
+
+fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+    shard.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
+    shard.write().unwrap_or_else(PoisonError::into_inner)
+}

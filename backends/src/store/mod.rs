@@ -1,0 +1,5 @@
+//! Where rows live.
+
+pub mod memory;
+
+pub use memory::MemoryStore;

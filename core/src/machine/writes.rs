@@ -1,0 +1,87 @@
+//! From what an operation wants written to the one batch that a store is given.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::facts::Facts;
+use crate::id::{AccountId, Stamp};
+use crate::record::{Key, Record, Row};
+use crate::store::{Batch, Check, Durability, Ending, Expect, Write};
+use crate::time::Timestamp;
+
+/// The writes of a decision; the machine adds stamps and preconditions. Each key is written once: a later
+/// write to a key takes the place of an earlier one.
+#[derive(Debug, Default)]
+pub struct Writes {
+    writes: BTreeMap<Key, Intent>,
+    journal: Vec<Ending>,
+}
+
+#[derive(Debug)]
+enum Intent {
+    Put { owner: Option<AccountId>, expires: Option<Timestamp>, record: Record },
+    Delete,
+    Raise,
+}
+
+impl Writes {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Create the row, or replace it as it was read. Its epoch stays.
+    #[must_use]
+    pub fn put(
+        mut self,
+        key: Key,
+        owner: Option<AccountId>,
+        expires: Option<Timestamp>,
+        record: impl Into<Record>,
+    ) -> Self {
+        self.writes.insert(key, Intent::Put { owner, expires, record: record.into() });
+        self
+    }
+
+    /// Remove the row.
+    #[must_use]
+    pub fn delete(mut self, key: Key) -> Self {
+        self.writes.insert(key, Intent::Delete);
+        self
+    }
+
+    /// Add one to the row's epoch.
+    #[must_use]
+    pub fn raise(mut self, key: Key) -> Self {
+        self.writes.insert(key, Intent::Raise);
+        self
+    }
+
+    /// Tell the journal.
+    #[must_use]
+    pub fn journal(mut self, ending: Ending) -> Self {
+        self.journal.push(ending);
+        self
+    }
+
+    pub(super) fn into_batch(self, facts: &Facts, stamp: Stamp, durability: Durability) -> Batch {
+        let grants = self.writes.values().any(|intent| matches!(intent, Intent::Put { .. }));
+        let expect = |row: Option<&Row>| row.map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
+        let is_put = |key: &Key| matches!(self.writes.get(key), Some(Intent::Put { .. }));
+        let checks = facts
+            .consulted()
+            .filter(|(key, _)| grants && !is_put(key))
+            .map(|(key, row)| Check { key: key.clone(), expect: expect(row) })
+            .collect();
+        let writes = self.writes.into_iter().map(|(key, intent)| match intent {
+            Intent::Put { owner, expires, record } => {
+                let seen = facts.seen(&key);
+                let row = Row { stamp, epoch: seen.map_or(0, |row| row.epoch), owner, expires, record };
+                Write::Put { key, row, expect: expect(seen) }
+            }
+            Intent::Delete => Write::Delete { key },
+            Intent::Raise => Write::Raise { key },
+        });
+        Batch { stamp, checks, writes: writes.collect(), journal: self.journal, durability }
+    }
+}
