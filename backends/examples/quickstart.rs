@@ -67,12 +67,18 @@ fn story() -> Result<(), Box<dyn Error>> {
     println!("5  A request comes with the token: who is it?");
     let session = engine.authenticate(token)?;
     let fresh = session.is_fresh(Duration::from_mins(5));
-    println!("   Account {}, password shown {} (fresh: {fresh}).\n", session.account, from_now(session.auth_time));
+    println!(
+        "   Account {}, password shown {} (fresh: {fresh}).\n",
+        session.account,
+        from_now(session.auth_time)
+    );
 
     println!("6  What is stored, all of it that concerns {name}:");
     let stored = stored_rows(session.account)?;
     print!("{stored}");
-    for (what, secret) in [("the password", password.as_str()), ("the token", token), ("the token", &token[4..])] {
+    for (what, secret) in
+        [("the password", password.as_str()), ("the token", token), ("the token", &token[4..])]
+    {
         refuse_in_files(what, secret)?;
     }
     println!("   Looked for the password and the token in the files' bytes: neither is there.\n");
@@ -80,7 +86,10 @@ fn story() -> Result<(), Box<dyn Error>> {
     println!("7  Log out");
     let receipt = engine.logout(token)?;
     expect(receipt.ended == Ended::Ended, "the logout ends the session")?;
-    println!("   Session {} is over, durably. There are no access tokens that could outlive it.\n", receipt.session);
+    println!(
+        "   Session {} is over, durably. There are no access tokens that could outlive it.\n",
+        receipt.session
+    );
 
     println!("8  The same token again");
     match engine.authenticate(token) {
@@ -104,7 +113,9 @@ fn story() -> Result<(), Box<dyn Error>> {
 /// The password typed, piped, or `None` when it was left empty.
 fn ask_password(name: &str) -> Result<Option<String>, Box<dyn Error>> {
     let line = if io::stdin().is_terminal() {
-        rpassword::prompt_password(format!("Password for {name} (15 characters at least; empty: one is made up): "))?
+        rpassword::prompt_password(format!(
+            "Password for {name} (15 characters at least; empty: one is made up): "
+        ))?
     } else {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line)?;
@@ -120,7 +131,9 @@ fn sign_up(engine: &Engine, wanted: &str, given: Option<String>) -> Result<(Stri
     if let Some(password) = given {
         match engine.register(Register::new(wanted, password.as_str())) {
             Ok(account) => println!("   Account {account}.\n"),
-            Err(RegisterError::Taken) => println!("   Signed up by an earlier run: going on with that account.\n"),
+            Err(RegisterError::Taken) => {
+                println!("   Signed up by an earlier run: going on with that account.\n")
+            }
             Err(error) => return Err(error.into()),
         }
         return Ok((wanted.to_owned(), password));
@@ -130,7 +143,9 @@ fn sign_up(engine: &Engine, wanted: &str, given: Option<String>) -> Result<(Stri
         let name = if number == 1 { wanted.to_owned() } else { format!("{wanted}-{number}") };
         match engine.register(Register::new(&name, password.as_str())) {
             Ok(account) => {
-                println!("   Account {account} for {name:?}, with a password made up for this run: {password}\n");
+                println!(
+                    "   Account {account} for {name:?}, with a password made up for this run: {password}\n"
+                );
                 return Ok((name, password));
             }
             Err(RegisterError::Taken) => {}

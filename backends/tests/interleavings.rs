@@ -99,7 +99,10 @@ fn outcome_of<O: doorward::core::machine::Decide + 'static>(step: &dyn Step) -> 
 }
 
 /// What must hold when a logout says what it says, and ever after.
-fn is_true_of_logout(stage: &Stage, outcome: &Result<<Logout as doorward::core::machine::Decide>::Outcome, Fault>) -> bool {
+fn is_true_of_logout(
+    stage: &Stage,
+    outcome: &Result<<Logout as doorward::core::machine::Decide>::Outcome, Fault>,
+) -> bool {
     match outcome {
         Ok(Ok(receipt)) => {
             assert!(!stage.is_stored(), "a logout said {:?}, and the session is there", receipt.ended);
@@ -177,7 +180,10 @@ fn logout_against_login(stage: fn() -> Stage, replaces: bool) -> u64 {
         assert_over(&mut stage, done);
         if let Some(Ok(Ok(logged_in))) = &login.outcome {
             let token = logged_in.token.expose().to_owned();
-            assert!(stage.world.run(Authenticate::new(&token)).unwrap().is_ok(), "the new session was harmed");
+            assert!(
+                stage.world.run(Authenticate::new(&token)).unwrap().is_ok(),
+                "the new session was harmed"
+            );
         }
     })
     .schedules
@@ -250,29 +256,35 @@ fn inv_38_two_wrong_guesses() {
         let unsure = outcomes.iter().filter(|outcome| matches!(outcome, Err(Fault::Unresolved))).count();
         let row = stage.world.row(Key::Attempts(stage.account));
         let counted = row.map_or(0, |row| row.attempts().unwrap().failures as usize);
-        assert!((denied..=denied + unsure).contains(&counted), "{denied} denied, {unsure} unsure, {counted} counted");
+        assert!(
+            (denied..=denied + unsure).contains(&counted),
+            "{denied} denied, {unsure} unsure, {counted} counted"
+        );
     });
     assert_eq!(explored.schedules, 0);
 }
 
 #[test]
 fn inv_15_logout_touch_and_a_login_that_replaces_the_session() {
-    let explored = explore(|choices| {
-        let mut stage = Stage::new().touch_is_due();
-        let mut logout = stage.world.start(Logout::new(&stage.token));
-        let mut touch = stage.world.start(Authenticate::new(&stage.token));
-        let mut login = stage.world.start(Login::new(NAME, PASSWORD).previous(&stage.token));
-        let mut done = false;
-        race(&mut stage, &mut [&mut logout, &mut touch, &mut login], choices, &mut |stage, at, step| match at {
-            0 => done |= is_true_of_logout(stage, outcome_of::<Logout>(step)),
-            1 => {}
-            _ => {
-                let outcome = outcome_of::<Login>(step);
-                check_login(stage, outcome);
-                done |= matches!(outcome, Ok(Ok(_)));
-            }
+    let explored =
+        explore(|choices| {
+            let mut stage = Stage::new().touch_is_due();
+            let mut logout = stage.world.start(Logout::new(&stage.token));
+            let mut touch = stage.world.start(Authenticate::new(&stage.token));
+            let mut login = stage.world.start(Login::new(NAME, PASSWORD).previous(&stage.token));
+            let mut done = false;
+            race(&mut stage, &mut [&mut logout, &mut touch, &mut login], choices, &mut |stage, at, step| {
+                match at {
+                    0 => done |= is_true_of_logout(stage, outcome_of::<Logout>(step)),
+                    1 => {}
+                    _ => {
+                        let outcome = outcome_of::<Login>(step);
+                        check_login(stage, outcome);
+                        done |= matches!(outcome, Ok(Ok(_)));
+                    }
+                }
+            });
+            assert_over(&mut stage, done);
         });
-        assert_over(&mut stage, done);
-    });
     assert_eq!(explored.schedules, 0);
 }

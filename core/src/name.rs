@@ -110,11 +110,7 @@ impl LoginName {
     /// ```
     pub fn from_stored(stored: &str) -> Result<Self, NameError> {
         let name = Self::parse(stored)?;
-        if name.as_str() == stored {
-            Ok(name)
-        } else {
-            Err(NameError::NotCanonical)
-        }
+        if name.as_str() == stored { Ok(name) } else { Err(NameError::NotCanonical) }
     }
 
     /// The canonical form: 1 to [`LoginName::MAX`] bytes.
@@ -128,6 +124,11 @@ impl LoginName {
     /// ```
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What sorts before every name; not itself a name. For the beginning of ranges.
+    pub(crate) fn before_all() -> Self {
+        Self(Box::default())
     }
 }
 
@@ -205,9 +206,7 @@ fn enforce(input: &str) -> Result<Cow<'_, str>, NameError> {
     let name = profile.prepare(input).map_err(forbidden)?;
     let name = profile.case_mapping_rule(name).map_err(forbidden)?;
     let name = profile.normalization_rule(name).map_err(forbidden)?;
-    profile
-        .directionality_rule(name)
-        .map_err(|_| NameError::Bidirectional)
+    profile.directionality_rule(name).map_err(|_| NameError::Bidirectional)
 }
 
 /// The error of PRECIS names the code point and its place: user data, so it is dropped.
@@ -302,16 +301,9 @@ mod tests {
 
     #[test]
     fn a_store_gives_back_only_canonical_names() {
-        assert_eq!(
-            LoginName::from_stored("jos\u{e9}").map(|n| n.to_string()),
-            Ok("jos\u{e9}".into())
-        );
+        assert_eq!(LoginName::from_stored("jos\u{e9}").map(|n| n.to_string()), Ok("jos\u{e9}".into()));
         for other in ["Alice", "jose\u{301}", "ａ"] {
-            assert_eq!(
-                LoginName::from_stored(other),
-                Err(NameError::NotCanonical),
-                "{other}"
-            );
+            assert_eq!(LoginName::from_stored(other), Err(NameError::NotCanonical), "{other}");
         }
     }
 

@@ -174,12 +174,9 @@ mod tests {
     #[test]
     fn pw_3_every_byte_counts() {
         let right = password("correct horse\0battery ");
-        for wrong in [
-            "correct horse\0battery",
-            "Correct horse\0battery ",
-            "correct horse\0batterY ",
-            "correct horse",
-        ] {
+        for wrong in
+            ["correct horse\0battery", "Correct horse\0battery ", "correct horse\0batterY ", "correct horse"]
+        {
             for mode in [Normalization::Nfc, Normalization::Exact] {
                 assert_ne!(right.prepare(mode), password(wrong).prepare(mode), "{wrong:?}");
             }

@@ -2,6 +2,7 @@
 //!
 //! Found in the folder `DOORWARD_VECTORS`, or `../shared/vectors` beside the workspace. The file holds one vector:
 //! its 32 KiB, secret and associated data lie outside what `password::hash` accepts, so it drives the crate itself.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "the vectors are files")]
 #![allow(clippy::print_stderr, reason = "a skipped test must be seen")]
 
 use std::{env, fs, path::PathBuf};
@@ -20,26 +21,15 @@ fn pw_11_the_reference_vector_of_argon2id() {
     let field = |name| bytes(&text, name);
 
     let data = AssociatedData::new(&field("Associated data[12]: ")).unwrap();
-    let params = ParamsBuilder::new()
-        .m_cost(32)
-        .t_cost(3)
-        .p_cost(4)
-        .data(data)
-        .output_len(32)
-        .build()
-        .unwrap();
+    let params =
+        ParamsBuilder::new().m_cost(32).t_cost(3).p_cost(4).data(data).output_len(32).build().unwrap();
     let mut blocks = vec![Block::new(); params.block_count()];
     let secret = field("Secret[8]: ");
     let argon2 = Argon2::new_with_secret(&secret, Algorithm::Argon2id, Version::V0x13, params).unwrap();
 
     let mut tag = [0; 32];
     argon2
-        .hash_password_into_with_memory(
-            &field("Password[32]: "),
-            &field("Salt[16]: "),
-            &mut tag,
-            &mut blocks,
-        )
+        .hash_password_into_with_memory(&field("Password[32]: "), &field("Salt[16]: "), &mut tag, &mut blocks)
         .unwrap();
     assert_eq!(tag[..], field("\nTag: "));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use doorward::MasterKey;
 use doorward::core::error::{Fault, StoreError, StoreErrorKind};
 use doorward::core::machine::{Decide, Environment, Machine, Need, Reply};
-use doorward::core::password::{Normalization, PasswordHash};
+use doorward::core::password::{Argon2Params, Normalization, Password, PasswordHash, Verdict};
 use doorward::core::policy::Policy;
 use doorward::core::record::{Key, Row};
 use doorward::core::secret::{MasterKeys, Seed};
@@ -65,7 +65,8 @@ impl World {
     /// An operation at its beginning, with a seed of its own.
     pub(crate) fn start<O: Decide>(&mut self, operation: O) -> Actor<O> {
         self.seeds += 1;
-        let machine = Machine::new(operation, Arc::clone(&self.environment), Seed::from_bytes([self.seeds; 32]));
+        let machine =
+            Machine::new(operation, Arc::clone(&self.environment), Seed::from_bytes([self.seeds; 32]));
         Actor { machine, outcome: None }
     }
 
@@ -142,7 +143,9 @@ impl<O: Decide> Actor<O> {
     pub(crate) fn step(&mut self, world: &mut World, luck: &mut dyn FnMut() -> Luck) {
         let (ticket, reply) = match self.machine.poll(world.now) {
             Need::Read(ticket, keys) => (ticket, Reply::Rows(world.store.read(keys).unwrap())),
-            Need::Scan(ticket, range, limit) => (ticket, Reply::Page(world.store.scan(range, limit).unwrap())),
+            Need::Scan(ticket, range, limit) => {
+                (ticket, Reply::Page(world.store.scan(range, limit).unwrap()))
+            }
             Need::Work(ticket, work) => (ticket, Reply::Worked(stand_in(work))),
             Need::Commit(ticket, batch) => {
                 let batch = batch.clone();
@@ -168,15 +171,16 @@ pub(crate) fn stand_in(work: &Work) -> Worked {
     match work {
         Work::Hash { password, normalization, .. } => Worked::Hashed(cheap_hash(password, *normalization)),
         Work::Verify { password, normalization, hash } => {
-            Worked::Verified(cheap_hash(password, *normalization) == *hash)
+            let same = cheap_hash(password, *normalization) == *hash;
+            Worked::Verified(if same { Verdict::Match } else { Verdict::Mismatch })
         }
     }
 }
 
-fn cheap_hash(password: &doorward::core::password::Password, normalization: Normalization) -> PasswordHash {
-    let mut bytes = [0_u8; 48];
+fn cheap_hash(password: &Password, normalization: Normalization) -> PasswordHash {
+    let mut tag = [0_u8; 32];
     for (at, byte) in password.prepare(normalization).iter().enumerate() {
-        bytes[at % 48] = bytes[at % 48].wrapping_mul(31).wrapping_add(*byte);
+        tag[at % 32] = tag[at % 32].wrapping_mul(31).wrapping_add(*byte);
     }
-    PasswordHash::decoy(doorward::core::password::Argon2Params::default(), bytes)
+    PasswordHash::decoy(&Argon2Params::default(), [0; 16], tag)
 }

@@ -38,10 +38,8 @@ impl Blocklist {
     /// assert_eq!(Blocklist::new([""; 0]), Blocklist::default());
     /// ```
     pub fn new(entries: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let mut entries: Vec<Box<str>> = entries
-            .into_iter()
-            .map(|entry| String::from(fold(entry.as_ref()).as_str()).into())
-            .collect();
+        let mut entries: Vec<Box<str>> =
+            entries.into_iter().map(|entry| String::from(fold(entry.as_ref()).as_str()).into()).collect();
         entries.sort_unstable();
         entries.dedup();
         Self(entries.into_boxed_slice())
@@ -77,10 +75,7 @@ pub(super) fn fold(text: &str) -> Zeroizing<String> {
 /// The line in the middle of sorted lines, each ended by a line feed, and what stands before and after it.
 fn middle(lines: &str) -> (&str, &str, &str) {
     let half = lines.as_bytes().get(..lines.len() / 2).unwrap_or_default();
-    let start = half
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |at| at + 1);
+    let start = half.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
     // Line feeds are ASCII, so both cuts fall between characters.
     let (before, rest) = lines.split_at(start);
     let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
@@ -98,11 +93,7 @@ mod tests {
     fn the_embedded_list_is_fit_for_binary_search() {
         assert!(COMMON.ends_with('\n'));
         assert!(COMMON.lines().is_sorted_by(|a, b| a < b));
-        assert!(
-            COMMON
-                .lines()
-                .all(|line| line.chars().count() >= 8 && *fold(line) == line)
-        );
+        assert!(COMMON.lines().all(|line| line.chars().count() >= 8 && *fold(line) == line));
     }
 
     /// PW-6: OWASP ASVS 5.0, 6.2.4, asks for 3,000 entries that the length rule would let pass.

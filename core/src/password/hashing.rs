@@ -68,17 +68,8 @@ pub fn verify(
     hash: &PasswordHash,
     memory: &mut HashMemory,
 ) -> Result<Verdict, HashError> {
-    let tag = run(
-        &password.prepare(normalization),
-        hash.salt(),
-        hash.params(),
-        memory,
-    )?;
-    Ok(if tag.ct_eq(hash.tag()).into() {
-        Verdict::Match
-    } else {
-        Verdict::Mismatch
-    })
+    let tag = run(&password.prepare(normalization), hash.salt(), hash.params(), memory)?;
+    Ok(if tag.ct_eq(hash.tag()).into() { Verdict::Match } else { Verdict::Mismatch })
 }
 
 /// What a verification found.
@@ -136,10 +127,7 @@ mod tests {
     use super::*;
 
     fn cheap() -> Argon2Params {
-        Argon2Params::default()
-            .with_memory_kib(12_288)
-            .and_then(|params| params.with_passes(1))
-            .unwrap()
+        Argon2Params::default().with_memory_kib(12_288).and_then(|params| params.with_passes(1)).unwrap()
     }
 
     fn password(text: &str) -> Password {
@@ -170,14 +158,8 @@ mod tests {
             let verdict = verify(&password(text), Normalization::Nfc, &theirs, &mut memory).unwrap();
             assert_eq!(verdict, Verdict::Match, "{phc}");
             if let Ok(salt) = theirs.salt().try_into() {
-                let ours = hash(
-                    &password(text),
-                    Normalization::Nfc,
-                    salt,
-                    theirs.params(),
-                    &mut memory,
-                )
-                .unwrap();
+                let ours =
+                    hash(&password(text), Normalization::Nfc, salt, theirs.params(), &mut memory).unwrap();
                 assert_eq!(ours.as_str(), phc);
             }
         }
@@ -198,24 +180,11 @@ mod tests {
     fn pw_3_last_byte_case_and_trailing_space_are_refused() {
         let mut memory = HashMemory::default();
         let right = "long \0 enough to matter ".repeat(20);
-        let kept = hash(
-            &password(&right),
-            Normalization::Exact,
-            [3; 16],
-            &cheap(),
-            &mut memory,
-        )
-        .unwrap();
+        let kept = hash(&password(&right), Normalization::Exact, [3; 16], &cheap(), &mut memory).unwrap();
         let mut check =
             |text: &str| verify(&password(text), Normalization::Exact, &kept, &mut memory).unwrap();
         assert_eq!(check(&right), Verdict::Match);
-        for wrong in [
-            right.trim_end(),
-            &right.replace('l', "L"),
-            &right[..right.len() - 2],
-            "long ",
-            "",
-        ] {
+        for wrong in [right.trim_end(), &right.replace('l', "L"), &right[..right.len() - 2], "long ", ""] {
             assert_eq!(check(wrong), Verdict::Mismatch);
         }
     }
@@ -223,30 +192,18 @@ mod tests {
     #[test]
     fn pw_4_set_decomposed_log_in_composed() {
         let mut memory = HashMemory::default();
-        for (mode, expected) in [
-            (Normalization::Nfc, Verdict::Match),
-            (Normalization::Exact, Verdict::Mismatch),
-        ] {
+        for (mode, expected) in
+            [(Normalization::Nfc, Verdict::Match), (Normalization::Exact, Verdict::Mismatch)]
+        {
             let kept = hash(&password("e\u{301}"), mode, [4; 16], &cheap(), &mut memory).unwrap();
-            assert_eq!(
-                verify(&password("\u{e9}"), mode, &kept, &mut memory),
-                Ok(expected),
-                "{mode:?}"
-            );
+            assert_eq!(verify(&password("\u{e9}"), mode, &kept, &mut memory), Ok(expected), "{mode:?}");
         }
     }
 
     #[test]
     fn every_byte_of_the_tag_is_compared() {
         let mut memory = HashMemory::default();
-        let kept = hash(
-            &password("plum"),
-            Normalization::Nfc,
-            [5; 16],
-            &cheap(),
-            &mut memory,
-        )
-        .unwrap();
+        let kept = hash(&password("plum"), Normalization::Nfc, [5; 16], &cheap(), &mut memory).unwrap();
         for at in [0, 15, 31] {
             let mut tag = *kept.tag();
             tag[at] ^= 1;

@@ -39,25 +39,17 @@ impl HashMemory {
     /// let mut memory = HashMemory::keeping(&Argon2Params::default()); // the same as HashMemory::default()
     /// ```
     pub fn keeping(params: &Argon2Params) -> Self {
-        Self {
-            blocks: Vec::new(),
-            keep: params.for_argon2().block_count(),
-        }
+        Self { blocks: Vec::new(), keep: params.for_argon2().block_count() }
     }
 
     pub(super) fn lend(&mut self, blocks: usize) -> Result<Lease<'_>, HashError> {
         if self.blocks.len() < blocks {
             // Wiped already: dropping it first spares both the copy and the peak.
             self.blocks = Vec::new();
-            self.blocks
-                .try_reserve_exact(blocks)
-                .map_err(|_| HashError::OutOfMemory)?;
+            self.blocks.try_reserve_exact(blocks).map_err(|_| HashError::OutOfMemory)?;
             self.blocks.resize(blocks, Block::new());
         }
-        Ok(Lease {
-            memory: self,
-            used: blocks,
-        })
+        Ok(Lease { memory: self, used: blocks })
     }
 }
 
@@ -70,9 +62,7 @@ impl Default for HashMemory {
 impl fmt::Debug for HashMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let held_kib = self.blocks.len() * Block::SIZE / 1024;
-        f.debug_struct("HashMemory")
-            .field("held_kib", &held_kib)
-            .finish_non_exhaustive()
+        f.debug_struct("HashMemory").field("held_kib", &held_kib).finish_non_exhaustive()
     }
 }
 
@@ -103,28 +93,15 @@ mod tests {
     use super::*;
 
     fn cheap() -> Argon2Params {
-        Argon2Params::default()
-            .with_memory_kib(12_288)
-            .and_then(|params| params.with_passes(1))
-            .unwrap()
+        Argon2Params::default().with_memory_kib(12_288).and_then(|params| params.with_passes(1)).unwrap()
     }
 
     fn run(params: &Argon2Params, memory: &mut HashMemory) {
-        hash(
-            &Password::new("plum").unwrap(),
-            Normalization::Nfc,
-            [6; 16],
-            params,
-            memory,
-        )
-        .unwrap();
+        hash(&Password::new("plum").unwrap(), Normalization::Nfc, [6; 16], params, memory).unwrap();
     }
 
     fn wiped(memory: &HashMemory) -> bool {
-        memory
-            .blocks
-            .iter()
-            .all(|block| block.as_ref().iter().all(|&word| word == 0))
+        memory.blocks.iter().all(|block| block.as_ref().iter().all(|&word| word == 0))
     }
 
     #[test]
@@ -144,10 +121,7 @@ mod tests {
         let mut memory = HashMemory::default();
         let panicked = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
             let mut lease = memory.lend(8).unwrap();
-            lease
-                .as_mut()
-                .iter_mut()
-                .for_each(|block| block.as_mut().fill(u64::MAX));
+            lease.as_mut().iter_mut().for_each(|block| block.as_mut().fill(u64::MAX));
             std::panic::resume_unwind(std::boxed::Box::new(()));
         }));
         assert!(panicked.is_err());
@@ -166,9 +140,6 @@ mod tests {
 
     #[test]
     fn what_cannot_be_had_is_an_error() {
-        assert_eq!(
-            HashMemory::default().lend(usize::MAX / 2048).err(),
-            Some(HashError::OutOfMemory)
-        );
+        assert_eq!(HashMemory::default().lend(usize::MAX / 2048).err(), Some(HashError::OutOfMemory));
     }
 }

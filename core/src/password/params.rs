@@ -131,11 +131,7 @@ impl Argon2Params {
 
 impl Default for Argon2Params {
     fn default() -> Self {
-        Self {
-            memory_kib: 19_456,
-            passes: 2,
-            lanes: 1,
-        }
+        Self { memory_kib: 19_456, passes: 2, lanes: 1 }
     }
 }
 
@@ -169,13 +165,9 @@ mod tests {
     #[test]
     fn pw_14_the_bounds_are_where_the_table_says() {
         let params = Argon2Params::default();
-        for (memory, ok) in [
-            (0, false),
-            (12_287, false),
-            (12_288, true),
-            (1 << 20, true),
-            ((1 << 20) + 1, false),
-        ] {
+        for (memory, ok) in
+            [(0, false), (12_287, false), (12_288, true), (1 << 20, true), ((1 << 20) + 1, false)]
+        {
             assert_eq!(params.with_memory_kib(memory).is_ok(), ok, "{memory}");
         }
         for (passes, ok) in [(0, false), (1, true), (16, true), (17, false), (u32::MAX, false)] {
@@ -191,12 +183,7 @@ mod tests {
     fn every_corner_is_legal_for_argon2() {
         for memory in [12_288, 1 << 20] {
             for (passes, lanes) in [(1, 1), (1, 4), (16, 1), (16, 4)] {
-                let params = Argon2Params {
-                    memory_kib: memory,
-                    passes,
-                    lanes,
-                }
-                .for_argon2();
+                let params = Argon2Params { memory_kib: memory, passes, lanes }.for_argon2();
                 assert_eq!(params.block_count(), memory as usize);
             }
         }

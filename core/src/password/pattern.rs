@@ -5,12 +5,8 @@
 
 /// The shortest unit that the password consists of, in characters, if it is seen at least twice: 3 for `abcabcab`.
 pub(super) fn period(password: &[char]) -> Option<usize> {
-    (1..=password.len() / 2).find(|&unit| {
-        password
-            .iter()
-            .zip(password.iter().skip(unit))
-            .all(|(a, b)| a == b)
-    })
+    (1..=password.len() / 2)
+        .find(|&unit| password.iter().zip(password.iter().skip(unit)).all(|(a, b)| a == b))
 }
 
 /// Whether nothing is left when runs of [`RUN`] or more are taken off: along a row of keys or the alphabet, either
@@ -18,9 +14,7 @@ pub(super) fn period(password: &[char]) -> Option<usize> {
 pub(super) fn is_walk(password: &[char]) -> bool {
     let mut rest = password;
     while !rest.is_empty() {
-        let longest = (RUN..=rest.len())
-            .take_while(|&n| rest.get(..n).is_some_and(is_run))
-            .last();
+        let longest = (RUN..=rest.len()).take_while(|&n| rest.get(..n).is_some_and(is_run)).last();
         let Some(after) = longest.and_then(|n| rest.get(n..)) else {
             return false;
         };

@@ -73,11 +73,7 @@ impl PasswordHash {
         }
         let hash = Self::from_parts(parse_costs(costs)?, &parse_salt(salt)?, parse_tag(tag)?);
         // What leading zeros, signs or spare bits in base64 would spell otherwise.
-        if *hash.phc == phc {
-            Ok(hash)
-        } else {
-            Err(PasswordHashError::Malformed)
-        }
+        if *hash.phc == phc { Ok(hash) } else { Err(PasswordHashError::Malformed) }
     }
 
     /// A hash that no password is known to open, to be verified where there is no real one: it costs what a real one
@@ -149,18 +145,9 @@ impl PasswordHash {
         let (memory, passes, lanes) = (params.memory_kib(), params.passes(), params.lanes());
         let salted = Zeroizing::new(Base64Unpadded::encode_string(salt));
         let tagged = Zeroizing::new(Base64Unpadded::encode_string(&*tag));
-        write!(
-            phc,
-            "$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}",
-            *salted, *tagged
-        )
-        .expect("writing to a string does not fail");
-        Self {
-            phc,
-            params,
-            salt: Zeroizing::new(salt.to_vec()),
-            tag,
-        }
+        write!(phc, "$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}", *salted, *tagged)
+            .expect("writing to a string does not fail");
+        Self { phc, params, salt: Zeroizing::new(salt.to_vec()), tag }
     }
 
     pub(super) fn salt(&self) -> &[u8] {
@@ -182,9 +169,7 @@ impl Eq for PasswordHash {}
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordHash")
-            .field("params", &self.params)
-            .finish_non_exhaustive()
+        f.debug_struct("PasswordHash").field("params", &self.params).finish_non_exhaustive()
     }
 }
 
@@ -224,20 +209,15 @@ pub enum PasswordHashError {
 fn parse_costs(costs: &str) -> Result<Argon2Params, PasswordHashError> {
     let mut costs = costs.split(',');
     let mut cost = |name| {
-        let digits = costs
-            .next()
-            .and_then(|cost| cost.strip_prefix(name))
-            .ok_or(PasswordHashError::Malformed)?;
+        let digits =
+            costs.next().and_then(|cost| cost.strip_prefix(name)).ok_or(PasswordHashError::Malformed)?;
         digits.parse::<u32>().map_err(|_| PasswordHashError::Malformed)
     };
     let (memory, passes, lanes) = (cost("m=")?, cost("t=")?, cost("p=")?);
     if costs.next().is_some() {
         return Err(PasswordHashError::Malformed);
     }
-    Ok(Argon2Params::default()
-        .with_memory_kib(memory)?
-        .with_passes(passes)?
-        .with_lanes(lanes)?)
+    Ok(Argon2Params::default().with_memory_kib(memory)?.with_passes(passes)?.with_lanes(lanes)?)
 }
 
 fn parse_salt(salt: &str) -> Result<Zeroizing<Vec<u8>>, PasswordHashError> {
@@ -251,10 +231,7 @@ fn parse_salt(salt: &str) -> Result<Zeroizing<Vec<u8>>, PasswordHashError> {
 
 fn parse_tag(tag: &str) -> Result<Zeroizing<[u8; TAG]>, PasswordHashError> {
     let tag = Zeroizing::new(Base64Unpadded::decode_vec(tag).map_err(|_| PasswordHashError::Malformed)?);
-    tag.as_slice()
-        .try_into()
-        .map(Zeroizing::new)
-        .map_err(|_| PasswordHashError::Tag)
+    tag.as_slice().try_into().map(Zeroizing::new).map_err(|_| PasswordHashError::Tag)
 }
 
 /// The length of our own salts, in bytes: RFC 9106, section 3.1.
@@ -342,10 +319,7 @@ mod tests {
             let part = |n| Base64Unpadded::encode_string(&vec![1; n]);
             format!("$argon2id$v=19$m=1048576,t=16,p=4${}${}", part(salt), part(tag))
         };
-        assert_eq!(
-            PasswordHash::parse(&build(48, 32)).unwrap().as_str().len(),
-            PasswordHash::MAX_LEN
-        );
+        assert_eq!(PasswordHash::parse(&build(48, 32)).unwrap().as_str().len(), PasswordHash::MAX_LEN);
         assert!(PasswordHash::parse(&build(16, 32)).is_ok());
         assert_eq!(PasswordHash::parse(&build(15, 32)), Err(PasswordHashError::Salt));
         assert_eq!(
@@ -354,10 +328,7 @@ mod tests {
         );
         assert_eq!(PasswordHash::parse(&build(16, 31)), Err(PasswordHashError::Tag));
         assert_eq!(PasswordHash::parse(&build(16, 33)), Err(PasswordHashError::Tag));
-        assert_eq!(
-            PasswordHash::parse(&"$".repeat(1 << 20)),
-            Err(PasswordHashError::Malformed)
-        );
+        assert_eq!(PasswordHash::parse(&"$".repeat(1 << 20)), Err(PasswordHashError::Malformed));
     }
 
     #[test]
@@ -365,11 +336,7 @@ mod tests {
         let hash = PasswordHash::parse(GOOD).unwrap();
         let policy = Argon2Params::default();
         assert!(!hash.needs_rehash(&policy));
-        for other in [
-            policy.with_memory_kib(12_288),
-            policy.with_passes(1),
-            policy.with_lanes(2),
-        ] {
+        for other in [policy.with_memory_kib(12_288), policy.with_passes(1), policy.with_lanes(2)] {
             assert!(hash.needs_rehash(&other.unwrap()));
         }
         let long_salt =
@@ -380,10 +347,7 @@ mod tests {
     #[test]
     fn debug_keeps_salt_and_tag() {
         let shown = format!("{:?}", PasswordHash::parse(GOOD).unwrap());
-        assert!(
-            shown.contains("19456") && !shown.contains("AAEC") && !shown.contains("gYJZ"),
-            "{shown}"
-        );
+        assert!(shown.contains("19456") && !shown.contains("AAEC") && !shown.contains("gYJZ"), "{shown}");
         assert!(!refusal("SkIU", "SkIV").to_string().contains("gYJZ"));
     }
 

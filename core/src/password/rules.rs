@@ -96,18 +96,12 @@ impl PasswordRules {
 
         if let Some(name) = context.login_name {
             let local_part = name.as_str().rsplit_once('@').map(|(local, _)| local);
-            if core::iter::once(name.as_str())
-                .chain(local_part)
-                .any(|word| is_made_of(&letters, unit, word))
+            if core::iter::once(name.as_str()).chain(local_part).any(|word| is_made_of(&letters, unit, word))
             {
                 return Some(BlockedReason::LoginName);
             }
         }
-        if context
-            .service
-            .iter()
-            .any(|word| is_made_of(&letters, unit, word))
-        {
+        if context.service.iter().any(|word| is_made_of(&letters, unit, word)) {
             return Some(BlockedReason::Service);
         }
         if self.host_list.holds(&folded) {
@@ -272,10 +266,7 @@ mod tests {
         assert_eq!(check(&EMOJI.chars().skip(1).collect::<String>()), short);
         // 15 code points as typed, 14 as hashed.
         assert_eq!(check("plumkettleorbe\u{301}"), short);
-        let rules = PasswordRules {
-            normalization: Normalization::Exact,
-            ..Default::default()
-        };
+        let rules = PasswordRules { normalization: Normalization::Exact, ..Default::default() };
         let typed = Password::new("plumkettleorbe\u{301}").unwrap();
         assert_eq!(rules.check(&typed, &PasswordContext::default()), Ok(()));
     }
@@ -283,10 +274,7 @@ mod tests {
     #[test]
     fn pw_1_eight_only_with_a_second_factor() {
         let rules = PasswordRules::default();
-        let second = PasswordContext {
-            factors: Factors::WithSecond,
-            ..Default::default()
-        };
+        let second = PasswordContext { factors: Factors::WithSecond, ..Default::default() };
         let eight = Password::new("mw9!tall").unwrap();
         assert_eq!(rules.check(&eight, &second), Ok(()));
         assert_eq!(
@@ -294,10 +282,7 @@ mod tests {
             Err(PasswordError::TooShort { min: 15 })
         );
         let seven = Password::new("mw9!tal").unwrap();
-        assert_eq!(
-            rules.check(&seven, &second),
-            Err(PasswordError::TooShort { min: 8 })
-        );
+        assert_eq!(rules.check(&seven, &second), Err(PasswordError::TooShort { min: 8 }));
     }
 
     #[test]
@@ -311,31 +296,18 @@ mod tests {
 
     #[test]
     fn pw_5_no_composition_rules() {
-        for fine in [
-            "kqzvbnwyrtmxplj",
-            "KQZVBNWYRTMXPLJ",
-            "802714935560218",
-            "!?;:_-)(/&%$#.,",
-        ] {
+        for fine in ["kqzvbnwyrtmxplj", "KQZVBNWYRTMXPLJ", "802714935560218", "!?;:_-)(/&%$#.,"] {
             assert_eq!(check(fine), Ok(()), "{fine}");
         }
     }
 
     #[test]
     fn pw_6_listed_is_blocked_with_the_reason_and_a_suffix_frees_it() {
-        for listed in [
-            "manchesterunited",
-            "ManchesterUnited",
-            "perasperaadastra",
-            "1qaz2wsx3edc4rfv",
-        ] {
+        for listed in ["manchesterunited", "ManchesterUnited", "perasperaadastra", "1qaz2wsx3edc4rfv"] {
             assert_eq!(check(listed), blocked(BlockedReason::Common), "{listed}");
             assert_eq!(check(&format!("{listed}~x7")), Ok(()), "{listed}");
         }
-        let rules = PasswordRules {
-            host_list: Blocklist::new(["Grünwald Brewery"]),
-            ..Default::default()
-        };
+        let rules = PasswordRules { host_list: Blocklist::new(["Grünwald Brewery"]), ..Default::default() };
         let check = |text: &str| rules.check(&Password::new(text).unwrap(), &PasswordContext::default());
         assert_eq!(check("GRU\u{308}NWALD brewery"), blocked(BlockedReason::Host));
         assert_eq!(check("Grünwald Brewery 9"), Ok(()));
@@ -359,10 +331,7 @@ mod tests {
 
     #[test]
     fn pw_6_the_host_may_waive_the_embedded_list() {
-        let rules = PasswordRules {
-            refuse_common: false,
-            ..Default::default()
-        };
+        let rules = PasswordRules { refuse_common: false, ..Default::default() };
         for text in ["manchesterunited", "aaaaaaaaaaaaaaa"] {
             assert_eq!(
                 rules.check(&Password::new(text).unwrap(), &PasswordContext::default()),
