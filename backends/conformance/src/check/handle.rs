@@ -21,9 +21,10 @@ pub(crate) fn guarantees_stand(fixture: &dyn Fixture) -> Checked {
     );
     let key = session(1);
     let seen = store.create(&key)?;
+    let mut others = vec![store.0.guarantees()];
     store.replace(&key, &seen)?;
     store.delete(&key)?;
-    let mut others = vec![store.0.guarantees()];
+    others.push(store.0.guarantees());
     others.extend(fixture.second_handle().map(|other| other.guarantees()));
     others.extend(fixture.reopen().map(|other| other.guarantees()));
     ensure!(

@@ -58,16 +58,17 @@ fn there_and_back(fixture: &dyn Fixture, store: &Subject, key: &Key, record: &Re
     if !store.0.guarantees().durable {
         return Ok(());
     }
-    // That it is still there is another promise's.
-    match fixture
+    // Whether the last version is there is another promise's; here it is what that version says.
+    let again = fixture
         .reopen()
         .map(|again| Subject(again).row(key))
         .transpose()?
-        .flatten()
-    {
-        Some(found) => same("found on reopening", seen.as_ref(), Some(&found)),
-        None => Ok(()),
+        .flatten();
+    let version = |row: &Row| row.stamp;
+    if again.is_none() || again.as_ref().map(version) != seen.as_ref().map(version) {
+        return Ok(());
     }
+    same("found on reopening", seen.as_ref(), again.as_ref())
 }
 
 fn same(how: &str, given: Option<&Row>, found: Option<&Row>) -> Checked {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use doorward_core::id::Stamp;
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{
-    Batch, Change, Changes, Commit, Cursor, Ending, Expect, Range, Revocation, Write,
+    Batch, Change, Changes, Commit, Cursor, Durability, Ending, Expect, Range, Revocation, Write,
 };
 use doorward_core::time::Timestamp;
 
@@ -48,16 +48,15 @@ impl Data {
 
     pub fn apply(&mut self, batch: &Batch, glimpse: &Glimpse) -> Commit {
         let before = self.clone();
-        if self.has(Flaw::JournalsConflicts) {
-            self.append(&before, batch, glimpse);
-        }
         let holds = glimpse.held.unwrap_or_else(|| self.holds(batch));
         if !holds || self.refuses(batch, glimpse) {
-            if self.has(Flaw::StopsHalfway) {
+            if self.has(Flaw::StopsHalfway) && self.checks_hold(batch) {
                 let met = |write: &&Write| self.holds_for(write);
                 let done: Vec<Write> = batch.writes.iter().take_while(met).cloned().collect();
-                done.iter()
-                    .for_each(|write| self.write(write, batch.stamp, glimpse));
+                done.iter().for_each(|write| self.write(write, batch, glimpse));
+            }
+            if self.has(Flaw::JournalsConflicts) {
+                self.append(&before, batch, glimpse);
             }
             return Commit::Conflict;
         }
@@ -67,20 +66,22 @@ impl Data {
             usize::MAX
         };
         for write in batch.writes.iter().take(most) {
-            self.write(write, batch.stamp, glimpse);
+            self.write(write, batch, glimpse);
         }
-        if !self.has(Flaw::JournalsConflicts) {
-            self.append(&before, batch, glimpse);
-        }
+        self.append(&before, batch, glimpse);
         Commit::Applied
     }
 
     pub fn holds(&self, batch: &Batch) -> bool {
-        let checks = batch.checks.iter().all(|check| match check.expect {
+        self.checks_hold(batch) && batch.writes.iter().all(|write| self.holds_for(write))
+    }
+
+    fn checks_hold(&self, batch: &Batch) -> bool {
+        batch.checks.iter().all(|check| match check.expect {
+            Expect::Absent if self.has(Flaw::RefusesAbsentChecks) => false,
             Expect::Absent => self.has(Flaw::ForgetsAbsentChecks) || self.is(&check.key, check.expect),
             Expect::Stamp(_) => self.has(Flaw::ForgetsStampChecks) || self.is(&check.key, check.expect),
-        });
-        checks && batch.writes.iter().all(|write| self.holds_for(write))
+        })
     }
 
     fn holds_for(&self, write: &Write) -> bool {
@@ -110,8 +111,9 @@ impl Data {
     fn is(&self, key: &Key, expect: Expect) -> bool {
         let found = self.rows.get(key).or_else(|| self.hidden.get(key));
         if let (true, Expect::Stamp(stamp), Some(found)) = (self.has(Flaw::ComparesContents), expect, found) {
-            let says_the_same =
-                |(past, row): &(Key, Row)| past == key && row.stamp == stamp && row.record == found.record;
+            let says_the_same = |(past, row): &(Key, Row)| {
+                past == key && row.stamp == stamp && row.record == found.record && row.epoch == found.epoch
+            };
             return self.past.iter().any(says_the_same) || found.stamp == stamp;
         }
         expect.met_by(found.map(|row| row.stamp))
@@ -127,7 +129,8 @@ impl Data {
             || self.has(Flaw::RefusesEmptyBatches) && empty
     }
 
-    fn write(&mut self, write: &Write, stamp: Stamp, glimpse: &Glimpse) {
+    fn write(&mut self, write: &Write, batch: &Batch, glimpse: &Glimpse) {
+        let (stamp, durability) = (batch.stamp, batch.durability);
         let flaw = self.flaw;
         let is = |one: Flaw| flaw == Some(one);
         match write {
@@ -139,8 +142,10 @@ impl Data {
                 if is(Flaw::EpochsAreFloats) {
                     row.epoch = row.epoch as f64 as u64;
                 }
-                if is(Flaw::StampsItself) {
-                    row.stamp = Stamp::from_bytes(stamp.as_bytes().map(|byte| byte ^ 1));
+                if let (Some(Flaw::TouchKeepsStamp), Durability::Relaxed, Some(old)) =
+                    (flaw, durability, self.rows.get(key))
+                {
+                    row.stamp = old.stamp;
                 }
                 if is(Flaw::ComparesContents) {
                     self.past.push((key.clone(), row.clone()));
@@ -183,11 +188,8 @@ impl Data {
             let (revocation, until) = match ending {
                 Ending::Session { session, until } => (Revocation::Session(*session), *until),
                 Ending::Epoch { key, until } => {
-                    let rows = if self.has(Flaw::FloorBeforeRaise) {
-                        &before.rows
-                    } else {
-                        &self.rows
-                    };
+                    let early = self.has(Flaw::FloorBeforeRaise) && self.rows.contains_key(key);
+                    let rows = if early { &before.rows } else { &self.rows };
                     let nothing = self.has(Flaw::FloorOfNothingIsZero).then_some(0);
                     let epoch = rows.get(key).map(|row| row.epoch).or(nothing);
                     (
@@ -285,6 +287,11 @@ impl Data {
         let all = self.has(Flaw::PurgesTheJournal);
         self.journal.retain(|change| change.until > now && !all);
         over.len()
+    }
+
+    /// The number of the last entry.
+    pub fn last(&self) -> u64 {
+        self.last
     }
 
     /// The same with only half of what is new in it: how a torn write leaves it.

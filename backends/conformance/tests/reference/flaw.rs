@@ -11,8 +11,8 @@ pub enum Flaw {
     RefusesEmptyReads,
     /// A read locks row by row.
     ReadsRowByRow,
-    /// A read from another thread than the last committer's may see the state before, for a moment.
-    LagsBehind,
+    /// A thread is shown each row a second time as it was the first, unless it committed in between.
+    ThreadsRemember,
     /// A second handle looks again only when it commits.
     SecondHandleCaches,
     /// `INSERT OR REPLACE`.
@@ -21,6 +21,8 @@ pub enum Flaw {
     RevivesEnded,
     /// Stamps are compared by their first fifteen bytes.
     ComparesAPrefix,
+    /// A check for absence is never met.
+    RefusesAbsentChecks,
     /// Checks for absence are not looked at.
     ForgetsAbsentChecks,
     /// Checks for a stamp are not looked at.
@@ -39,8 +41,8 @@ pub enum Flaw {
     RefusesEmptyBatches,
     /// The epoch of a row never goes down.
     KeepsTheHighestEpoch,
-    /// A row that is put gets a stamp of the store's own making.
-    StampsItself,
+    /// A relaxed `Put` over a row leaves its stamp.
+    TouchKeepsStamp,
     /// An ending of a row that was touched since the call began is a conflict.
     RefusesEndings,
     /// A `Delete` that finds no row is a conflict.
@@ -61,7 +63,7 @@ pub enum Flaw {
     EndsWithThePage,
     /// Entries are numbered before the commit waits for its turn.
     NumbersEarly,
-    /// The floor is the epoch before the batch.
+    /// The floor is the epoch before the batch, where there is a row after it.
     FloorBeforeRaise,
     /// The floor of a row that is gone is 0.
     FloorOfNothingIsZero,
