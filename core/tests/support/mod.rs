@@ -236,8 +236,10 @@ pub(crate) struct World {
     pub(crate) map: Map,
     pub(crate) now: Timestamp,
     pub(crate) steps: Vec<Step>,
-    /// The replays compare these, byte for byte.
+    /// `Debug` of every need and outcome: replays compare it byte for byte, and no secret stands in it.
     pub(crate) transcript: Vec<String>,
+    /// Every row put, whole: `Debug` leaves salts and hashes out.
+    pub(crate) encodings: Vec<Vec<u8>>,
     hashes: Vec<(Password, PasswordHash)>,
     seeds: u8,
 }
@@ -261,6 +263,7 @@ impl World {
             now: START,
             steps: Vec::new(),
             transcript: Vec::new(),
+            encodings: Vec::new(),
             hashes: Vec::new(),
             seeds: 0,
         }
@@ -343,7 +346,7 @@ impl World {
                 (if is_hash { Step::Hash } else { Step::Verify }, Reply::Worked(worked))
             }
             Ask::Commit(_, batch) => {
-                self.transcript.extend(batch.writes.iter().map(encoded));
+                self.encodings.extend(batch.writes.iter().filter_map(encoded));
                 (Step::of_batch(batch), Reply::Commit(self.map.commit(batch)))
             }
             Ask::Done(..) => panic!("nothing to carry out"),
@@ -378,10 +381,9 @@ impl World {
     }
 }
 
-/// `Debug` leaves salts and hashes out; the encoding does not.
-fn encoded(write: &Write) -> String {
+fn encoded(write: &Write) -> Option<Vec<u8>> {
     match write {
-        Write::Put { key, row, .. } => format!("{:?}", row.encode(key)),
-        Write::Delete { .. } | Write::Raise { .. } => String::new(),
+        Write::Put { key, row, .. } => Some(row.encode(key)),
+        Write::Delete { .. } | Write::Raise { .. } => None,
     }
 }
