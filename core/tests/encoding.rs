@@ -1,4 +1,10 @@
 //! The one encoding of records: what is written reads back, and what is damaged is found out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
 
 mod support;
 
@@ -37,8 +43,7 @@ fn session() -> SessionRecord {
 /// One row of each kind.
 fn samples() -> Vec<(Key, Row)> {
     let login = Key::Login(LoginName::parse("ada").unwrap());
-    let credential =
-        CredentialRecord { hash: hash(1, 19456), normalization: Normalization::Nfc, set: START };
+    let credential = CredentialRecord { hash: hash(1, 19456), normalization: Normalization::Nfc, set: START };
     let check = KeyCheck { number: 1, value: [9; 16] };
     let keyring = KeyringRecord { checks: vec![check], throttle_key: [0x77; 32] };
     let throttle = ThrottleRecord { failures: 4, until: START };
@@ -52,7 +57,8 @@ fn samples() -> Vec<(Key, Row)> {
         (Key::Session(SessionId::from_bytes([4; 16])), Some(ID), Some(START), session().into()),
         (Key::Keyring, None, None, keyring.into()),
     ];
-    let row = |(key, owner, expires, record)| (key, Row { stamp: stamp(1), epoch: 5, owner, expires, record });
+    let row =
+        |(key, owner, expires, record)| (key, Row { stamp: stamp(1), epoch: 5, owner, expires, record });
     rows.map(row).into()
 }
 
@@ -97,10 +103,7 @@ fn the_written_form_is_stable() {
         (Kind::Active, format!("0181{time}")),
         (Kind::Attempts, "01811863".to_owned()),
         (Kind::Throttle, format!("018204{time}")),
-        (
-            Kind::Session,
-            format!("018b{salt}030102{time}{time}1a0036ee801b7fffffffffffffff{time}01{label}"),
-        ),
+        (Kind::Session, format!("018b{salt}030102{time}{time}1a0036ee801b7fffffffffffffff{time}01{label}")),
         (Kind::Keyring, format!("0182818201 50{} 5820{}", "09".repeat(16), "77".repeat(32)).replace(' ', "")),
     ];
     for (key, row) in samples() {
@@ -162,7 +165,8 @@ fn a_row_under_another_key_is_found_out() {
 fn a_changed_owner_or_expiry_is_found_out() {
     for (key, row) in samples() {
         let bytes = row.encode(&key);
-        let owners = [None, Some(ID), Some(AccountId::from_bytes([0; 16])), Some(AccountId::from_bytes([0xa4; 16]))];
+        let owners =
+            [None, Some(ID), Some(AccountId::from_bytes([0; 16])), Some(AccountId::from_bytes([0xa4; 16]))];
         let moments = [None, Some(START), Some(START.saturating_add(support::millis(1)))];
         let extremes = [Some(Timestamp::MAX), Some(Timestamp::from_millis(0))];
         for owner in owners {
@@ -266,7 +270,8 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
         login,
         (id(), moment()).prop_map(|(id, created)| (Key::Account(id), AccountRecord { created }.into())),
         (id(), moment()).prop_map(|(id, since)| (Key::Active(id), ActiveRecord { since }.into())),
-        (id(), any::<u32>()).prop_map(|(id, failures)| (Key::Attempts(id), AttemptsRecord { failures }.into())),
+        (id(), any::<u32>())
+            .prop_map(|(id, failures)| (Key::Attempts(id), AttemptsRecord { failures }.into())),
         (id(), 0..100_000u32, moment()).prop_map(|(id, number, set)| {
             let (hash, normalization) = (hash(number, 19456), Normalization::Nfc);
             (Key::Credential(id), CredentialRecord { hash, normalization, set }.into())

@@ -1,4 +1,10 @@
 //! What a batch is made of: preconditions, stamps and epochs that no operation has to think of.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
 
 mod support;
 
@@ -58,19 +64,19 @@ fn inv_15_a_row_put_without_a_read_is_expected_absent() {
 fn inv_43_a_batch_that_only_takes_away_has_no_precondition() {
     let batch = batch(|| Writes::new().delete(account(1)).raise(account(3)).delete(account(9)));
     assert_eq!(batch.checks, []);
-    let kept =
-        [Write::Delete { key: account(1) }, Write::Raise { key: account(3) }, Write::Delete { key: account(9) }];
+    let kept = [
+        Write::Delete { key: account(1) },
+        Write::Raise { key: account(3) },
+        Write::Delete { key: account(9) },
+    ];
     assert_eq!(batch.writes, kept);
 }
 
 #[test]
 fn inv_13_a_batch_that_also_grants_checks_what_it_takes_away() {
     let batch = batch(|| put(Writes::new().delete(account(1)).raise(account(3)), 9));
-    let all = [
-        check(1, Expect::Stamp(stamp(11))),
-        check(2, Expect::Absent),
-        check(3, Expect::Stamp(stamp(13))),
-    ];
+    let all =
+        [check(1, Expect::Stamp(stamp(11))), check(2, Expect::Absent), check(3, Expect::Stamp(stamp(13)))];
     assert_eq!(batch.checks, all);
 }
 
@@ -100,8 +106,7 @@ fn a_key_is_written_once_and_never_also_checked() {
 #[test]
 fn inv_40_each_attempt_has_a_stamp_of_its_own_and_a_replay_the_same() {
     let stamps = |seed: u8| {
-        let mut machine =
-            scripted(seed, |_, _| Ok(Decision::Commit(Writes::new().delete(account(1)), 0)));
+        let mut machine = scripted(seed, |_, _| Ok(Decision::Commit(Writes::new().delete(account(1)), 0)));
         let mut stamps = Vec::new();
         for _ in 0..8 {
             stamps.push(ask(&mut machine).commit().stamp);

@@ -1,4 +1,10 @@
 //! What becomes of a commit, an offer and a plain answer: every line of the machine's second table.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
 
 mod support;
 
@@ -12,9 +18,7 @@ use doorward_core::password::{Normalization, Password};
 use doorward_core::record::{AccountRecord, Key, Row};
 use doorward_core::store::Commit;
 use doorward_core::work::{Work, Worked};
-use support::{
-    Ask, RIGHT, START, account, account_row, answer, ask, failed, hash, rows, scripted, stamp,
-};
+use support::{Ask, RIGHT, START, account, account_row, answer, ask, failed, hash, rows, scripted, stamp};
 
 const EVERY_KIND: [StoreErrorKind; 4] =
     [StoreErrorKind::Retryable, StoreErrorKind::Unknown, StoreErrorKind::Fatal, StoreErrorKind::Corrupt];

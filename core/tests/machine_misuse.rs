@@ -1,4 +1,10 @@
 //! A driver that errs: every wrong reply is refused and changes nothing; the same inputs give the same bytes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
 
 mod support;
 
@@ -97,7 +103,10 @@ fn misfits<T>(ask: &Ask<T>) -> Vec<Reply> {
 }
 
 /// Offers every wrong reply before each right one, and sees that nothing comes of them.
-fn run_nagged<O: Decide<Outcome: Debug>>(world: &mut World, mut machine: Machine<O>) -> Result<O::Outcome, Fault> {
+fn run_nagged<O: Decide<Outcome: Debug>>(
+    world: &mut World,
+    mut machine: Machine<O>,
+) -> Result<O::Outcome, Fault> {
     let tickets = tickets();
     let mut last = None;
     loop {
@@ -246,7 +255,8 @@ fn inv_40_a_page_of_another_owner_is_refused() {
     let range = Range { kind: Kind::Account, owner: Some(owner(1)), after: None };
     let mut machine = scripted(1, move |_, _| Ok(Decision::Scan(range.clone())));
     let ticket = ask(&mut machine).ticket();
-    let page = |of: Option<u8>| Reply::Page(vec![(account(6), Row { owner: of.map(owner), ..account_row(1, 0) })]);
+    let page =
+        |of: Option<u8>| Reply::Page(vec![(account(6), Row { owner: of.map(owner), ..account_row(1, 0) })]);
     assert_eq!(machine.reply(ticket, page(Some(2))), Err(Misuse::Reply));
     assert_eq!(machine.reply(ticket, page(None)), Err(Misuse::Reply));
     assert_eq!(machine.reply(ticket, page(Some(1))), Ok(()));

@@ -1,4 +1,10 @@
 //! The first steps: opening a store, and making accounts in it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! One life: a session from its login to each of its ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
 
 mod support;
 
@@ -181,7 +187,9 @@ fn se_6_inv_21_an_earlier_time_extends_nothing() {
     world.now = at(10 * MINUTE);
     authenticate(&mut world, &logged_in).unwrap();
     let before = world.map.clone();
-    for earlier in [at(9 * MINUTE), START, START.saturating_sub(millis(1000 * HOUR)), Timestamp::from_millis(0)] {
+    for earlier in
+        [at(9 * MINUTE), START, START.saturating_sub(millis(1000 * HOUR)), Timestamp::from_millis(0)]
+    {
         world.now = earlier;
         let session = authenticate(&mut world, &logged_in).unwrap();
         assert_eq!((session.idle_ends, session.absolute_ends), (at(HOUR + 10 * MINUTE), at(24 * HOUR)));
