@@ -14,5 +14,8 @@ pub use engine::{
     SystemEntropy,
 };
 
+pub use key_file::{KeyFile, KeyFileError};
+
 mod engine;
+mod key_file;
 pub mod store;

@@ -241,6 +241,11 @@ impl<O: Decide> Machine<O> {
         }
     }
 
+    /// Whether the outcome is there: the next poll gives it, or has given it.
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Released(_) | State::Finished)
+    }
+
     /// Takes the reply to the need with this ticket.
     ///
     /// # Errors

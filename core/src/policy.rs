@@ -1,5 +1,7 @@
 //! Policy: every number the engine goes by, with its default. Checked once, when it is built.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use thiserror::Error;
@@ -35,6 +37,7 @@ use crate::password::{Argon2Params, PasswordRules};
 #[derive(Debug, Clone)]
 pub struct Policy {
     password: PasswordRules,
+    service_names: Vec<String>,
     argon2: Argon2Params,
     throttle: ThrottlePolicy,
     web: Span,
@@ -53,6 +56,11 @@ impl Policy {
     /// What a new password must be.
     pub fn password(&self) -> &PasswordRules {
         &self.password
+    }
+
+    /// What people call the service: passwords made of it are refused.
+    pub fn service_names(&self) -> impl Iterator<Item = &str> {
+        self.service_names.iter().map(String::as_str)
     }
 
     /// How hard new hashes are; weaker stored ones are upgraded at the next login.
@@ -95,6 +103,7 @@ impl Default for Policy {
         };
         Self {
             password: PasswordRules::default(),
+            service_names: Vec::new(),
             argon2: Argon2Params::default(),
             throttle: ThrottlePolicy::default(),
             web: span(HOUR, DAY),
@@ -117,6 +126,13 @@ impl PolicyBuilder {
     #[must_use]
     pub fn password(mut self, rules: PasswordRules) -> Self {
         self.policy.password = rules;
+        self
+    }
+
+    /// A name of the service, as people write it: passwords made of it are refused (ASVS 5.0, 6.2.11).
+    #[must_use]
+    pub fn service_name(mut self, name: &str) -> Self {
+        self.policy.service_names.push(name.into());
         self
     }
 
@@ -188,8 +204,11 @@ impl PolicyBuilder {
         if policy.max_skew > LONGEST_SKEW {
             return Err(PolicyError::Skew);
         }
-        policy.password.validate().map_err(|_| PolicyError::Password)?;
-        policy.argon2.validate().map_err(|_| PolicyError::Argon2)?;
+        let PasswordRules { min, min_with_second_factor, max, .. } = policy.password;
+        // NIST SP 800-63B-4, section 3.1.1.2; ASVS 5.0, 6.2.9.
+        if min_with_second_factor < 8 || min_with_second_factor > min || min > max || max < 64 {
+            return Err(PolicyError::Password);
+        }
         Ok(policy)
     }
 }
@@ -222,11 +241,10 @@ pub enum PolicyError {
     #[error("max_skew must be at most 60 s: set the clocks instead")]
     Skew,
     /// The password rules contradict themselves.
-    #[error("the password rules are impossible: the minimum must be at least 8 and at most the maximum")]
+    #[error(
+        "the password rules are impossible: 8 <= min_with_second_factor <= min <= max, and max at least 64"
+    )]
     Password,
-    /// The hashing parameters are out of bounds.
-    #[error("the Argon2id parameters are out of bounds: see Argon2Params")]
-    Argon2,
 }
 
 #[cfg(test)]

@@ -197,6 +197,10 @@ impl Expect {
 
 /// One write of a batch.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most writes are puts; a box would cost each of them an allocation"
+)]
 pub enum Write {
     /// Create or replace the row, provided that it is as `expect` says.
     Put {

@@ -1,26 +1,29 @@
 //! Work that is too slow to do while deciding: the engine runs it outside any transaction, on threads of its
 //! choice, and its result is replayed to the machine as a value.
 
-use crate::password::{self, Argon2Params, HashMemory, Normalization, Password, PasswordHash};
+use crate::password::{
+    self, Argon2Params, HashError, HashMemory, Normalization, Password, PasswordHash, Verdict,
+};
 
 /// A piece of work: pure, so that running it twice gives the same.
 ///
 /// # Example: hash, then verify
 /// ```
-/// use doorward_core::password::{Argon2Params, HashMemory, Normalization, Password};
+/// use doorward_core::password::{Argon2Params, HashMemory, Normalization, Password, Verdict};
 /// use doorward_core::work::{Work, Worked};
 ///
-/// let mut memory = HashMemory::new();
-/// let password = Password::new("correct horse battery staple").unwrap();
+/// let mut memory = HashMemory::default();
+/// let password = Password::new("correct horse battery staple")?;
 /// let hash = Work::Hash {
 ///     password: password.clone(),
 ///     normalization: Normalization::Nfc,
 ///     salt: [7; 16],
 ///     params: Argon2Params::default(),
 /// };
-/// let Worked::Hashed(hash) = hash.run(&mut memory) else { unreachable!() };
+/// let Worked::Hashed(hash) = hash.run(&mut memory)? else { unreachable!() };
 /// let verify = Work::Verify { password, normalization: Normalization::Nfc, hash };
-/// assert_eq!(verify.run(&mut memory), Worked::Verified(true));
+/// assert_eq!(verify.run(&mut memory)?, Worked::Verified(Verdict::Match));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Work {
@@ -52,18 +55,22 @@ pub enum Worked {
     /// Of [`Work::Hash`].
     Hashed(PasswordHash),
     /// Of [`Work::Verify`]: whether it is the password.
-    Verified(bool),
+    Verified(Verdict),
 }
 
 impl Work {
     /// Does the work, in memory that is reused from run to run and wiped after each.
-    pub fn run(&self, memory: &mut HashMemory) -> Worked {
+    ///
+    /// # Errors
+    /// [`HashError::OutOfMemory`]: there is no room for it, which a driver answers as
+    /// [`Reply::Busy`](crate::machine::Reply::Busy).
+    pub fn run(&self, memory: &mut HashMemory) -> Result<Worked, HashError> {
         match self {
             Self::Hash { password, normalization, salt, params } => {
-                Worked::Hashed(password::hash(password, *normalization, *salt, params, memory))
+                password::hash(password, *normalization, *salt, params, memory).map(Worked::Hashed)
             }
             Self::Verify { password, normalization, hash } => {
-                Worked::Verified(password::verify(password, *normalization, hash, memory))
+                password::verify(password, *normalization, hash, memory).map(Worked::Verified)
             }
         }
     }

@@ -52,7 +52,7 @@ impl Pool {
     /// Runs the work when its turn comes.
     pub(super) fn run(&self, work: &Work) -> Result<Worked, Fault> {
         let mut slot = self.enter()?;
-        Ok(work.run(&mut slot.memory))
+        work.run(&mut slot.memory).map_err(|_| Fault::Busy)
     }
 
     fn enter(&self) -> Result<Slot<'_>, Fault> {

@@ -29,7 +29,7 @@ use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
 use crate::name::{LoginName, NameError};
 use crate::operation::authenticate::Session;
 use crate::operation::standing::Standing;
-use crate::password::{Normalization, Password, PasswordError, PasswordHash};
+use crate::password::{Normalization, Password, PasswordError, PasswordHash, Verdict};
 use crate::record::{ClientLabel, CredentialRecord, Key, Row};
 use crate::store::Ending;
 use crate::time::Timestamp;
@@ -148,11 +148,11 @@ impl Decide for Login {
         let refused = |error: LoginError| Ok(Decision::Done(Err(error)));
         let name = match &self.name {
             Ok(name) => name,
-            Err(error) => return refused(error.clone().into()),
+            Err(error) => return refused((*error).into()),
         };
         let password = match &self.password {
             Ok(password) => password,
-            Err(error) => return refused(error.clone().into()),
+            Err(error) => return refused((*error).into()),
         };
 
         // Whose name is it? A decoy stands in for nobody.
@@ -192,12 +192,12 @@ impl Decide for Login {
             None => decoy(cx),
         };
         let work = Work::Verify { password: password.clone(), normalization, hash };
-        let Some(Worked::Verified(matches)) = facts.worked(&work) else {
+        let Some(Worked::Verified(verdict)) = facts.worked(&work) else {
             return Ok(Decision::Work(work));
         };
         let is_off = seen.attempts.failures >= cx.policy.throttle().off_at;
         match (owner, account, active, credential) {
-            (Some(id), Some(account), Some(_), Some(credential)) if *matches && !is_off => {
+            (Some(id), Some(account), Some(_), Some(credential)) if *verdict == Verdict::Match && !is_off => {
                 let counters = (throttle.is_some(), attempts.is_some());
                 let previous = previous.as_ref().map(|claim| claim.session).zip(previous_standing);
                 let door = Door { id, account, keyring: keyring_row, credential, counters, previous, keys };
@@ -356,7 +356,8 @@ impl Seen {
 
 /// What a missing credential is taken for: as hard as the policy's, and matched by nothing.
 fn decoy(cx: &Context<'_>) -> (PasswordHash, Normalization) {
-    (PasswordHash::decoy(*cx.policy.argon2(), cx.bytes("decoy")), cx.policy.password().normalization())
+    let hash = PasswordHash::decoy(cx.policy.argon2(), cx.bytes("decoy salt"), cx.bytes("decoy tag"));
+    (hash, cx.policy.password().normalization)
 }
 
 /// A token that came with the request.

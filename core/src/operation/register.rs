@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use thiserror::Error;
 
@@ -11,7 +12,7 @@ use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::name::{LoginName, NameError};
-use crate::password::{Password, PasswordError};
+use crate::password::{Password, PasswordContext, PasswordError};
 use crate::record::{AccountRecord, ActiveRecord, CredentialRecord, Key, LoginRecord};
 use crate::work::{Work, Worked};
 
@@ -74,13 +75,16 @@ impl Decide for Register {
         let refused = |error: RegisterError| Ok(Decision::Done(Err(error)));
         let name = match &self.name {
             Ok(name) => name,
-            Err(error) => return refused(error.clone().into()),
+            Err(error) => return refused((*error).into()),
         };
         let password = match &self.password {
             Ok(password) => password,
-            Err(error) => return refused(error.clone().into()),
+            Err(error) => return refused((*error).into()),
         };
-        if let Err(error) = cx.policy.password().check(password, Some(name)) {
+        let service: Vec<&str> = cx.policy.service_names().collect();
+        let context =
+            PasswordContext { login_name: Some(name), service: &service, ..PasswordContext::default() };
+        if let Err(error) = cx.policy.password().check(password, &context) {
             return refused(error.into());
         }
 
@@ -91,7 +95,7 @@ impl Decide for Register {
         if taken.is_some() {
             return refused(RegisterError::Taken);
         }
-        let normalization = cx.policy.password().normalization();
+        let normalization = cx.policy.password().normalization;
         let work = Work::Hash {
             password: password.clone(),
             normalization,

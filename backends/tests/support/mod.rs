@@ -1,0 +1,4 @@
+//! What the stories share: a deployment without threads, whose every step and fault is chosen by the test.
+#![allow(dead_code)] // each test binary uses its own part
+
+pub(crate) mod world;
