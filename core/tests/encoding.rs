@@ -92,7 +92,7 @@ fn each_kind_reads_back_as_it_was() {
 /// What is written must be readable for ever: version, then numbered fields.
 #[test]
 fn the_written_form_is_stable() {
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let time = "1b000001a3185c5000";
     let id = format!("50{}", "a5".repeat(16));
     let salt = format!("50{}", "07".repeat(16));

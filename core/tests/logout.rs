@@ -134,7 +134,9 @@ fn inv_43_a_busy_session_does_not_starve_its_logout() {
 fn inv_16_two_logouts_at_once_both_succeed() {
     let (mut world, _, ada) = home();
     let mut machines = [(); 2].map(|()| world.machine(Logout::new(ada.token.expose())));
-    machines.iter_mut().for_each(|machine| world.step_to_commit(machine));
+    for machine in &mut machines {
+        world.step_to_commit(machine);
+    }
     for machine in machines {
         assert_eq!(world.finish(machine).unwrap().unwrap().ended, Ended::Ended);
     }

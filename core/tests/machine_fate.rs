@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use doorward_core::error::{Fault, Misuse, StoreErrorKind};
 use doorward_core::event::EventResult;
 use doorward_core::machine::{Decide, Decision, Machine, Reply, Writes};
-use doorward_core::password::{Normalization, Password};
+use doorward_core::password::{Normalization, Password, Verdict};
 use doorward_core::record::{AccountRecord, Key, Row};
 use doorward_core::store::Commit;
 use doorward_core::work::{Work, Worked};
@@ -61,7 +61,7 @@ fn take() -> Machine<impl Decide<Outcome = u64>> {
 fn granting() -> Machine<impl Decide<Outcome = u64>> {
     let mut machine = grant();
     answer(&mut machine, rows([Some(account_row(1, 5))]));
-    answer(&mut machine, Reply::Worked(Worked::Verified(true)));
+    answer(&mut machine, Reply::Worked(Worked::Verified(Verdict::Match)));
     machine
 }
 
@@ -77,12 +77,12 @@ fn applied_releases_the_outcome_and_one_event() {
 #[test]
 fn a_conflict_forgets_rows_keeps_work_and_after_the_eighth_fails_closed() {
     let mut machine = granting();
-    for attempt in 1..=8u64 {
+    for attempt in 1..=8u8 {
         ask(&mut machine).commit();
         answer(&mut machine, Reply::Commit(Commit::Conflict));
         if attempt < 8 {
             assert_eq!(ask(&mut machine).read(), [account(1)], "the rows are read anew");
-            answer(&mut machine, rows([Some(account_row(attempt as u8, attempt))]));
+            answer(&mut machine, rows([Some(account_row(attempt, attempt.into()))]));
         }
     }
     let Ask::Done(outcome, event) = ask(&mut machine) else { panic!("not done") };
@@ -256,17 +256,18 @@ fn an_answer_over_one_read_is_released_at_once() {
 fn an_answer_that_is_never_confirmed_is_contended() {
     let last: Cell<u8> = Cell::new(0);
     let mut machine = scripted(1, move |facts, _| {
-        let known = (0..=200).take_while(|key| facts.rows([&account(*key)]).is_some()).count();
-        Ok(if known < 2 || (known as u8) <= last.get() {
-            Decision::Read(vec![account(known as u8)])
+        let mut known = 0;
+        while facts.rows([&account(known)]).is_some() {
+            known += 1;
+        }
+        Ok(if known < 2 || known <= last.get() {
+            Decision::Read(vec![account(known)])
         } else {
-            last.set(known as u8);
+            last.set(known);
             Decision::Done(0)
         })
     });
-    let mut stamped = 0;
-    for _ in 0..500 {
-        stamped += 1;
+    for stamped in 0..=255 {
         match ask(&mut machine) {
             Ask::Read(_, keys) => {
                 let found = keys.iter().map(|_| Some(account_row(stamped, 0))).collect();

@@ -19,6 +19,7 @@ use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::open::Open;
 use doorward_core::operation::register::Register;
+use doorward_core::password::Verdict;
 use doorward_core::record::{AccountRecord, Key, Kind, LoginRecord, Row};
 use doorward_core::secret::Seed;
 use doorward_core::store::{Commit, Range};
@@ -74,7 +75,7 @@ fn misfits<T>(ask: &Ask<T>) -> Vec<Reply> {
         Ask::Work(_, work) => {
             (worked, busy, failure) = (false, false, true);
             wrong.push(Reply::Worked(match work {
-                doorward_core::work::Work::Hash { .. } => Worked::Verified(true),
+                doorward_core::work::Work::Hash { .. } => Worked::Verified(Verdict::Match),
                 doorward_core::work::Work::Verify { .. } => Worked::Hashed(hash(7, 19456)),
             }));
         }
@@ -88,7 +89,10 @@ fn misfits<T>(ask: &Ask<T>) -> Vec<Reply> {
         wrong.extend([Reply::Page(vec![]), Reply::Page(vec![page_row(1)])]);
     }
     if worked {
-        wrong.extend([Reply::Worked(Worked::Verified(true)), Reply::Worked(Worked::Hashed(hash(7, 19456)))]);
+        wrong.extend([
+            Reply::Worked(Worked::Verified(Verdict::Match)),
+            Reply::Worked(Worked::Hashed(hash(7, 19456))),
+        ]);
     }
     if busy {
         wrong.push(Reply::Busy);

@@ -24,7 +24,7 @@ use doorward_core::store::Commit;
 use doorward_core::time::Timestamp;
 use doorward_core::work::{Work, Worked};
 use proptest::prelude::*;
-use support::{Ask, RIGHT, START, WRONG, World, ask_at, failed, hash};
+use support::{Ask, RIGHT, START, WRONG, World, ask_at, failed, hash, verified};
 
 /// What a hostile driver does next, and with which byte of noise.
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +135,7 @@ fn drive<O: Decide<Outcome: Debug>>(
             (Move::Fails, Ask::Commit(..)) => failed(StoreErrorKind::Unknown),
             (Move::Fails, Ask::Work(..)) if noise < 64 => Reply::Busy,
             (Move::Twisted, Ask::Work(_, Work::Verify { .. })) if lies_about_work => {
-                Reply::Worked(Worked::Verified(noise < 128))
+                Reply::Worked(verified(noise < 128))
             }
             (Move::Twisted, Ask::Work(_, Work::Hash { .. })) => {
                 Reply::Worked(Worked::Hashed(hash(noise.into(), 19456)))

@@ -86,12 +86,15 @@ fn what_cannot_be_a_name_or_a_password_is_told_before_the_store_is_asked() {
     let before = world.map.clone();
     let (outcome, steps) = world.trace(Register::new("", RIGHT));
     assert!(matches!(outcome, Err(RegisterError::Name(_))) && steps.is_empty());
-    for short in ["", "hunter2"] {
-        let (outcome, steps) = world.trace(Register::new("ada", short));
+    let long = "x".repeat(4097);
+    for impossible in ["", "hunter2", &long] {
+        let (outcome, steps) = world.trace(Register::new("ada", impossible));
         assert!(matches!(outcome, Err(RegisterError::Password(_))) && steps.is_empty());
     }
     let (outcome, steps) = world.trace(Login::new("", RIGHT));
     assert!(matches!(outcome, Err(LoginError::Name(_))) && steps.is_empty());
+    let (outcome, steps) = world.trace(Login::new("ada", long));
+    assert!(matches!(outcome, Err(LoginError::Password(_))) && steps.is_empty());
     assert_eq!(world.map, before);
 }
 
@@ -155,7 +158,9 @@ fn opening_makes_a_keyring_once() {
 fn of_two_first_openings_one_makes_the_keyring() {
     let mut world = World::unopened(ring(&[1]));
     let mut machines = [(); 2].map(|()| world.machine(Open::new()));
-    machines.iter_mut().for_each(|machine| world.step_to_commit(machine));
+    for machine in &mut machines {
+        world.step_to_commit(machine);
+    }
     let opened = machines.map(|machine| world.finish(machine).unwrap());
     assert_eq!(opened, [Opened::New, Opened::Known]);
 }

@@ -106,7 +106,9 @@ fn a_conflict_costs_a_rehash_no_second_run() {
 fn of_two_upgrades_at_once_one_stands_and_both_logins_do() {
     let (mut world, _) = world();
     let mut machines = [(); 2].map(|()| world.machine(Login::new("ada", RIGHT)));
-    machines.iter_mut().for_each(|machine| world.step_to_commit(machine));
+    for machine in &mut machines {
+        world.step_to_commit(machine);
+    }
     for machine in machines {
         world.finish(machine).unwrap().unwrap();
     }

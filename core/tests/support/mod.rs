@@ -13,7 +13,7 @@ use doorward_core::id::{AccountId, Stamp};
 use doorward_core::machine::{Context, Decide, Decision, Environment, Machine, Need, Reply, Ticket};
 use doorward_core::operation::open::Open;
 use doorward_core::operation::register::Register;
-use doorward_core::password::{Password, PasswordHash};
+use doorward_core::password::{Password, PasswordHash, Verdict};
 use doorward_core::policy::Policy;
 use doorward_core::record::{AccountRecord, Key, Kind, Record, Row};
 use doorward_core::secret::{MasterKey, MasterKeys, Seed};
@@ -63,6 +63,10 @@ pub(crate) fn failed(kind: StoreErrorKind) -> Reply {
 pub(crate) fn hash(number: u32, memory: u32) -> PasswordHash {
     let text = format!("$argon2id$v=19$m={memory},t=2,p=1${number:08}{}${}", "A".repeat(14), "A".repeat(43));
     PasswordHash::parse(&text).unwrap()
+}
+
+pub(crate) fn verified(matches: bool) -> Worked {
+    Worked::Verified(if matches { Verdict::Match } else { Verdict::Mismatch })
 }
 
 /// An operation made of one function.
@@ -365,7 +369,7 @@ impl World {
             }
             Work::Verify { password, hash, .. } => {
                 let matches = |(of, made): &(Password, PasswordHash)| of == password && made == hash;
-                Worked::Verified(self.hashes.iter().any(matches))
+                verified(self.hashes.iter().any(matches))
             }
         }
     }
