@@ -1,0 +1,317 @@
+//! The one encoding of records: what is written reads back, and what is damaged is found out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
+
+mod support;
+
+use doorward_core::id::{AccountId, NameHash, SessionId};
+use doorward_core::model::keyring::{KeyCheck, KeyringRecord};
+use doorward_core::model::session::{Amr, SessionRecord};
+use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
+use doorward_core::name::LoginName;
+use doorward_core::password::Normalization;
+use doorward_core::record::{
+    AccountRecord, ActiveRecord, ClientLabel, CredentialRecord, Key, Kind, LoginRecord, Record, RecordError,
+    Row,
+};
+use doorward_core::time::Timestamp;
+use proptest::prelude::*;
+use support::{START, hash, stamp};
+
+const ID: AccountId = AccountId::from_bytes([0xa5; 16]);
+
+fn session() -> SessionRecord {
+    SessionRecord {
+        salt: [7; 16],
+        generation: 3,
+        account_epoch: 1,
+        global_epoch: 2,
+        created: START,
+        last_seen: START,
+        idle_millis: 3_600_000,
+        absolute_end: Timestamp::MAX,
+        auth_time: START,
+        amr: Amr::PASSWORD,
+        label: Some(ClientLabel::new("Firefox on Linux")),
+    }
+}
+
+/// One row of each kind.
+fn samples() -> Vec<(Key, Row)> {
+    let login = Key::Login(LoginName::parse("ada").unwrap());
+    let credential = CredentialRecord { hash: hash(1, 19456), normalization: Normalization::Nfc, set: START };
+    let check = KeyCheck { number: 1, value: [9; 16] };
+    let keyring = KeyringRecord { checks: vec![check], throttle_key: [0x77; 32] };
+    let throttle = ThrottleRecord { failures: 4, until: START };
+    let rows: [(Key, Option<AccountId>, Option<Timestamp>, Record); 8] = [
+        (login, Some(ID), None, LoginRecord { account: ID }.into()),
+        (Key::Account(ID), Some(ID), None, AccountRecord { created: START }.into()),
+        (Key::Active(ID), Some(ID), None, ActiveRecord { since: START }.into()),
+        (Key::Credential(ID), Some(ID), None, credential.into()),
+        (Key::Attempts(ID), Some(ID), Some(START), AttemptsRecord { failures: 99 }.into()),
+        (Key::Throttle(NameHash::from_bytes([3; 16])), None, Some(START), throttle.into()),
+        (Key::Session(SessionId::from_bytes([4; 16])), Some(ID), Some(START), session().into()),
+        (Key::Keyring, None, None, keyring.into()),
+    ];
+    let row =
+        |(key, owner, expires, record)| (key, Row { stamp: stamp(1), epoch: 5, owner, expires, record });
+    rows.map(row).into()
+}
+
+fn decode(key: &Key, row: &Row, bytes: &[u8]) -> Result<Row, RecordError> {
+    Row::decode(key, row.stamp, row.epoch, row.owner, row.expires, bytes)
+}
+
+/// The bytes with their content overwritten and a checksum to match. CRC-32 is affine: what a change of the
+/// content does to it does not depend on what was hashed before.
+fn forged(bytes: &[u8], content: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let (was, sum) = bytes.split_last_chunk::<4>().unwrap();
+    let mut is = was.to_vec();
+    content(&mut is);
+    let delta: Vec<u8> = was.iter().zip(&is).map(|(a, b)| a ^ b).collect();
+    let zeros = vec![0; delta.len()];
+    let sum = u32::from_be_bytes(*sum) ^ crc32fast::hash(&delta) ^ crc32fast::hash(&zeros);
+    is.extend(sum.to_be_bytes());
+    is
+}
+
+#[test]
+fn each_kind_reads_back_as_it_was() {
+    let kinds: Vec<Kind> = samples().iter().map(|(key, _)| key.kind()).collect();
+    assert_eq!(kinds, Kind::ALL);
+    for (key, row) in samples() {
+        assert_eq!(decode(&key, &row, &row.encode(&key)), Ok(row.clone()), "{key:?}");
+        assert_eq!(decode(&key, &row, &forged(&row.encode(&key), |_| {})), Ok(row), "the forger is no good");
+    }
+}
+
+/// What is written must be readable for ever: version, then numbered fields.
+#[test]
+fn the_written_form_is_stable() {
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let time = "1b000001a3185c5000";
+    let id = format!("50{}", "a5".repeat(16));
+    let salt = format!("50{}", "07".repeat(16));
+    let label = "7046697265666f78206f6e204c696e7578";
+    let written = [
+        (Kind::Login, format!("0181{id}")),
+        (Kind::Account, format!("0181{time}")),
+        (Kind::Active, format!("0181{time}")),
+        (Kind::Attempts, "01811863".to_owned()),
+        (Kind::Throttle, format!("018204{time}")),
+        (Kind::Session, format!("018b{salt}030102{time}{time}1a0036ee801b7fffffffffffffff{time}01{label}")),
+        (Kind::Keyring, format!("0182818201 50{} 5820{}", "09".repeat(16), "77".repeat(32)).replace(' ', "")),
+    ];
+    for (key, row) in samples() {
+        let bytes = row.encode(&key);
+        let form = hex(&bytes[..bytes.len() - 4]);
+        if let Some((_, expected)) = written.iter().find(|(kind, _)| *kind == key.kind()) {
+            assert_eq!(form, *expected, "{key:?}");
+        }
+    }
+}
+
+#[test]
+fn every_changed_byte_is_found_out() {
+    for (key, row) in samples() {
+        let bytes = row.encode(&key);
+        for at in 0..bytes.len() {
+            for flip in 1..=255 {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= flip;
+                assert!(decode(&key, &row, &damaged).is_err(), "{key:?}, byte {at} ^ {flip}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_truncation_and_extension_is_found_out() {
+    for (key, row) in samples() {
+        let bytes = row.encode(&key);
+        for cut in 0..bytes.len() {
+            assert!(decode(&key, &row, &bytes[..cut]).is_err(), "{key:?}, cut to {cut}");
+            assert!(decode(&key, &row, &bytes[cut + 1..]).is_err(), "{key:?}, without the first {cut}");
+        }
+        for more in 0..=255 {
+            assert!(decode(&key, &row, &[&bytes[..], &[more]].concat()).is_err());
+        }
+        assert_eq!(decode(&key, &row, &[]), Err(RecordError::Length));
+        assert_eq!(decode(&key, &row, &vec![0; 256 * 1024 + 1]), Err(RecordError::Length));
+    }
+}
+
+#[test]
+fn a_row_under_another_key_is_found_out() {
+    let mut keys: Vec<Key> = samples().into_iter().map(|(key, _)| key).collect();
+    let other = AccountId::from_bytes([0xa4; 16]);
+    keys.extend([Key::Account(other), Key::Active(other), Key::Credential(other), Key::Attempts(other)]);
+    keys.extend([Key::Session(SessionId::from_bytes([5; 16])), Key::Throttle(NameHash::from_bytes([4; 16]))]);
+    keys.push(Key::Login(LoginName::parse("adb").unwrap()));
+    for (key, row) in samples() {
+        let bytes = row.encode(&key);
+        for elsewhere in keys.iter().filter(|other| **other != key) {
+            let read = decode(elsewhere, &row, &bytes);
+            assert_eq!(read, Err(RecordError::Checksum), "{key:?} under {elsewhere:?}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_owner_or_expiry_is_found_out() {
+    for (key, row) in samples() {
+        let bytes = row.encode(&key);
+        let owners =
+            [None, Some(ID), Some(AccountId::from_bytes([0; 16])), Some(AccountId::from_bytes([0xa4; 16]))];
+        let moments = [None, Some(START), Some(START.saturating_add(support::millis(1)))];
+        let extremes = [Some(Timestamp::MAX), Some(Timestamp::from_millis(0))];
+        for owner in owners {
+            for expires in moments.into_iter().chain(extremes) {
+                if (owner, expires) != (row.owner, row.expires) {
+                    let read = Row::decode(&key, row.stamp, row.epoch, owner, expires, &bytes);
+                    assert_eq!(read, Err(RecordError::Checksum), "{key:?} of {owner:?} until {expires:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_version_that_is_not_known_is_refused_by_its_number() {
+    for (key, row) in samples() {
+        for version in (0..=255).filter(|version| *version != 1) {
+            let newer = forged(&row.encode(&key), |content| content[0] = version);
+            assert_eq!(decode(&key, &row, &newer), Err(RecordError::Version(version)), "{key:?}");
+        }
+    }
+}
+
+/// Within a right checksum, what no record can be is an error of its own, trailing bytes included.
+#[test]
+fn content_that_is_no_record_is_refused() {
+    for (key, row) in samples() {
+        let bytes = row.encode(&key);
+        for fill in [0x00, 0x80, 0xff, 0x9f, 0xbf, 0x5b, 0x9b, 0x1b] {
+            let nonsense = forged(&bytes, |content| content[1..].fill(fill));
+            assert_eq!(decode(&key, &row, &nonsense), Err(RecordError::Content), "{key:?}, {fill:#x}");
+        }
+        // An array that promises 2^64 - 1 items must not be believed.
+        let boast = forged(&bytes, |content| {
+            let head = [0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+            content[1..].iter_mut().zip(head).for_each(|(to, from)| *to = from);
+        });
+        assert_eq!(decode(&key, &row, &boast), Err(RecordError::Content), "{key:?}");
+    }
+}
+
+/// Whoever's row it is by its key, its content must be of that kind: a typed way in finds the rest.
+#[test]
+fn a_record_of_another_kind_has_no_typed_way_in() {
+    for (key, row) in samples() {
+        let ways = [
+            row.login().is_ok(),
+            row.account().is_ok(),
+            row.active().is_ok(),
+            row.credential().is_ok(),
+            row.attempts().is_ok(),
+            row.throttle().is_ok(),
+            row.session().is_ok(),
+            row.keyring().is_ok(),
+        ];
+        let open: Vec<Kind> = Kind::ALL.into_iter().zip(ways).filter(|(_, ok)| *ok).map(|(k, _)| k).collect();
+        assert_eq!(open, [key.kind()]);
+    }
+}
+
+fn moment() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![Just(i64::MIN), Just(-1), Just(0), Just(1 << 53), Just(i64::MAX), any::<i64>()]
+        .prop_map(Timestamp::from_millis)
+}
+
+prop_compose! {
+    fn any_session()(
+        salt: [u8; 16],
+        numbers: [u64; 4],
+        created in moment(),
+        last_seen in moment(),
+        absolute_end in moment(),
+        auth_time in moment(),
+        label in proptest::option::of(".{0,200}"),
+    ) -> SessionRecord {
+        let [generation, account_epoch, global_epoch, idle_millis] = numbers;
+        let label = label.as_deref().map(ClientLabel::new);
+        SessionRecord {
+            salt, generation, account_epoch, global_epoch, created, last_seen, idle_millis, absolute_end, auth_time,
+            amr: Amr::PASSWORD, label,
+        }
+    }
+}
+
+fn any_record() -> impl Strategy<Value = (Key, Record)> {
+    let id = || any::<[u8; 16]>().prop_map(AccountId::from_bytes);
+    let check = (any::<u32>(), any::<[u8; 16]>()).prop_map(|(number, value)| KeyCheck { number, value });
+    let keyring = (proptest::collection::vec(check, 0..20), any::<[u8; 32]>())
+        .prop_map(|(checks, throttle_key)| (Key::Keyring, KeyringRecord { checks, throttle_key }.into()));
+    let throttle = (any::<[u8; 16]>(), any::<u32>(), moment()).prop_map(|(name, failures, until)| {
+        (Key::Throttle(NameHash::from_bytes(name)), ThrottleRecord { failures, until }.into())
+    });
+    let login = ("[a-z]{1,60}", id()).prop_map(|(name, account)| {
+        (Key::Login(LoginName::parse(&name).unwrap()), LoginRecord { account }.into())
+    });
+    prop_oneof![
+        (any::<[u8; 16]>(), any_session())
+            .prop_map(|(id, record)| (Key::Session(SessionId::from_bytes(id)), record.into())),
+        keyring,
+        throttle,
+        login,
+        (id(), moment()).prop_map(|(id, created)| (Key::Account(id), AccountRecord { created }.into())),
+        (id(), moment()).prop_map(|(id, since)| (Key::Active(id), ActiveRecord { since }.into())),
+        (id(), any::<u32>())
+            .prop_map(|(id, failures)| (Key::Attempts(id), AttemptsRecord { failures }.into())),
+        (id(), 0..100_000u32, moment()).prop_map(|(id, number, set)| {
+            let (hash, normalization) = (hash(number, 19456), Normalization::Nfc);
+            (Key::Credential(id), CredentialRecord { hash, normalization, set }.into())
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn inv_23_every_field_reads_back(
+        (key, record) in any_record(),
+        owner in proptest::option::of(any::<[u8; 16]>()),
+        expires in proptest::option::of(moment()),
+        epoch: u64,
+    ) {
+        let row = Row { stamp: stamp(1), epoch, owner: owner.map(AccountId::from_bytes), expires, record };
+        prop_assert_eq!(decode(&key, &row, &row.encode(&key)), Ok(row));
+    }
+
+    #[test]
+    fn inv_40_arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        for (key, row) in samples() {
+            prop_assert!(decode(&key, &row, &bytes).is_err());
+        }
+    }
+
+    /// The same below the checksum, where a damaged byte would be believed.
+    #[test]
+    fn inv_40_arbitrary_content_does_not_panic(
+        noise in proptest::collection::vec(any::<u8>(), 300),
+        from in 1..40usize,
+    ) {
+        for (key, row) in samples() {
+            let bytes = forged(&row.encode(&key), |content| {
+                content.iter_mut().skip(from).zip(&noise).for_each(|(to, from)| *to = *from);
+            });
+            if let Ok(read) = decode(&key, &row, &bytes) {
+                prop_assert_eq!(read.record.kind(), key.kind());
+                prop_assert_eq!(decode(&key, &read, &read.encode(&key)), Ok(read));
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! INV-30: what may be printed anywhere, and what may not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
+
+mod support;
+
+use std::fmt::Debug;
+
+use doorward_core::machine::Machine;
+use doorward_core::operation::authenticate::Authenticate;
+use doorward_core::operation::login::Login;
+use doorward_core::operation::logout::Logout;
+use doorward_core::operation::register::Register;
+use doorward_core::record::{Key, Record};
+use doorward_core::secret::Seed;
+use doorward_core::token::opaque::SessionToken;
+use support::{RIGHT, WRONG, World, millis};
+
+/// Every run of eight characters of a secret is one too many.
+fn assert_hides(shown: &str, secret: &str) {
+    for window in secret.as_bytes().windows(8) {
+        let part = std::str::from_utf8(window).unwrap();
+        assert!(!shown.contains(part), "{part:?} of a secret stands in {shown}");
+    }
+}
+
+/// Tag and proof: what no one can tell who knows all the ids. The fields before them are public.
+fn secret_part(token: &SessionToken) -> &str {
+    let (_fields, secret) = token.expose().strip_prefix("dws_").unwrap().split_at(60);
+    assert_eq!(secret.len(), 32);
+    secret
+}
+
+/// Bytes as `Debug` or hexadecimal would show them.
+fn assert_hides_bytes(shown: &str, secret: &[u8]) {
+    let list: Vec<String> = secret[..4].iter().map(u8::to_string).collect();
+    let hex = secret[..4].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    for form in [list.join(", "), hex] {
+        assert!(!shown.contains(&form), "{form} of a secret stands in {shown}");
+    }
+}
+
+fn shown(value: &impl Debug) -> String {
+    format!("{value:?} {value:#?}")
+}
+
+#[test]
+fn inv_30_no_input_prints_its_secret() {
+    let token = "dws_QWxhZGRpbjpvcGVuIHNlc2FtZQAAAAAAAAAAAAAA";
+    let inputs = [
+        shown(&Login::new("ada", RIGHT).previous(token)),
+        shown(&Register::new("ada", RIGHT)),
+        shown(&Authenticate::new(token)),
+        shown(&Logout::new(token)),
+    ];
+    for shown in inputs {
+        assert_hides(&shown, RIGHT);
+        assert_hides(&shown, token);
+    }
+}
+
+#[test]
+fn inv_30_no_need_outcome_event_or_row_prints_a_secret() {
+    let mut world = World::new();
+    world.register("ada");
+    world.run(Login::new("ada", WRONG)).unwrap().unwrap_err();
+    world.run(Register::new("ada", WRONG)).unwrap().unwrap_err();
+    let first = world.run(Login::new("ada", RIGHT)).unwrap().unwrap();
+    let second = world.run(Login::new("ada", RIGHT).previous(first.token.expose())).unwrap().unwrap();
+    world.wait(millis(61_000));
+    world.run(Authenticate::new(second.token.expose())).unwrap().unwrap();
+    let rows = shown(&world.map);
+    let salt = world.map.rows[&Key::Session(second.session.id)].session().unwrap().salt;
+    let throttle_key = world.map.rows[&Key::Keyring].keyring().unwrap().throttle_key;
+    world.run(Logout::new(second.token.expose())).unwrap().unwrap();
+
+    let all = world.transcript.join("\n") + &rows + &shown(&second) + &shown(&world.environment);
+    assert!(all.contains("Commit") && all.contains("Verify") && all.contains("LoggedIn"));
+    for secret in [RIGHT, WRONG, secret_part(&first.token), secret_part(&second.token)] {
+        assert_hides(&all, secret);
+    }
+    assert!(!all.contains("$argon2id$"), "a hash is worth attacking");
+    for secret in [&salt[..], &throttle_key, &[0x5a; 32]] {
+        assert_hides_bytes(&all, secret);
+    }
+}
+
+#[test]
+fn inv_30_a_machine_does_not_print_what_it_holds() {
+    let seed = Seed::from_bytes(core::array::from_fn(|i| 0xc0 + u8::try_from(i).unwrap()));
+    let mut world = World::new();
+    world.register("ada");
+    let environment = std::sync::Arc::clone(&world.environment);
+    let mut machine = Machine::new(Login::new("ada", RIGHT), environment, seed);
+    world.step_to_commit(&mut machine);
+    let all = shown(&machine) + &shown(&Seed::from_bytes([0xc0; 32]));
+    assert_hides(&all, RIGHT);
+    assert_hides_bytes(&all, &[0xc0, 0xc1, 0xc2, 0xc3]);
+    assert_hides_bytes(&all, &[0xc0; 4]);
+}
+
+/// SE-2, INV-42: the bytes of a store that kept everything hold no part of a token.
+#[test]
+fn se_2_inv_42_no_part_of_a_token_rests_in_the_store() {
+    let mut world = World::new();
+    world.register("ada");
+    let token = world.run(Login::new("ada", RIGHT)).unwrap().unwrap().token;
+    world.wait(millis(61_000));
+    world.run(Authenticate::new(token.expose())).unwrap().unwrap();
+    let dump: Vec<u8> = world.encodings.concat();
+    let holds = |needle: &[u8]| dump.windows(needle.len()).any(|window| window == needle);
+    for secret in [secret_part(&token), RIGHT] {
+        assert!(secret.as_bytes().windows(8).all(|part| !holds(part)));
+    }
+    // The proof, as bytes: the last sixteen.
+    let bytes = decode(token.expose().strip_prefix("dws_").unwrap());
+    assert_eq!(bytes.len(), 69);
+    assert!(bytes[45..].windows(4).all(|part| !holds(part)), "tag and proof are nowhere");
+    let salts = world.map.rows.values().filter_map(|row| match &row.record {
+        Record::Session(record) => Some(record.salt),
+        _ => None,
+    });
+    assert!(salts.into_iter().all(|salt| holds(&salt)), "else this search proves nothing");
+}
+
+/// Base64url without padding (RFC 4648, section 5).
+fn decode(text: &str) -> Vec<u8> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut bits = text.chars().flat_map(|c| {
+        let value = ALPHABET.find(c).expect("base64url");
+        (0..6).rev().map(move |bit| value >> bit & 1 == 1)
+    });
+    let mut bytes = Vec::new();
+    loop {
+        let byte: Vec<bool> = bits.by_ref().take(8).collect();
+        if byte.len() < 8 {
+            return bytes;
+        }
+        bytes.push(byte.into_iter().fold(0, |byte, bit| byte << 1 | u8::from(bit)));
+    }
+}
