@@ -22,15 +22,9 @@ pub(crate) fn crowd<T: Send>(count: usize, job: impl Fn(usize) -> Checked<T> + S
             .collect();
         let results: Vec<_> = threads.into_iter().map(thread::ScopedJoinHandle::join).collect();
         let panicked = |payload: Box<dyn std::any::Any + Send>| {
-            Err(Finding::Broken(format!(
-                "the store panicked: {}",
-                panic_text(&*payload)
-            )))
+            Err(Finding::Broken(format!("the store panicked: {}", panic_text(&*payload))))
         };
-        results
-            .into_iter()
-            .map(|result| result.unwrap_or_else(panicked))
-            .collect()
+        results.into_iter().map(|result| result.unwrap_or_else(panicked)).collect()
     })
 }
 

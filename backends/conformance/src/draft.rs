@@ -76,37 +76,20 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
     let millis = at(i64::try_from(number).unwrap_or(i64::MAX));
     let small = u32::try_from(number % u64::from(u32::MAX)).unwrap_or(0);
     match kind {
-        Kind::Login => LoginRecord {
-            account: account_id(number),
-        }
-        .into(),
+        Kind::Login => LoginRecord { account: account_id(number) }.into(),
         Kind::Account => AccountRecord { created: millis }.into(),
         Kind::Active => ActiveRecord { since: millis }.into(),
-        Kind::Credential => CredentialRecord {
-            hash: password_hash(),
-            normalization: Normalization::Nfc,
-            set: millis,
+        Kind::Credential => {
+            CredentialRecord { hash: password_hash(), normalization: Normalization::Nfc, set: millis }.into()
         }
-        .into(),
         Kind::Attempts => AttemptsRecord { failures: small }.into(),
-        Kind::Throttle => ThrottleRecord {
-            failures: small,
-            until: millis,
-        }
-        .into(),
+        Kind::Throttle => ThrottleRecord { failures: small, until: millis }.into(),
         Kind::Session => session_record(number).into(),
         Kind::Keyring => {
             let [half, other] = [bytes(number), bytes(!number)];
             let mut throttle_key = [0; 32];
-            throttle_key
-                .iter_mut()
-                .zip(half.iter().chain(&other))
-                .for_each(|(to, from)| *to = *from);
-            KeyringRecord {
-                checks: Vec::new(),
-                throttle_key,
-            }
-            .into()
+            throttle_key.iter_mut().zip(half.iter().chain(&other)).for_each(|(to, from)| *to = *from);
+            KeyringRecord { checks: Vec::new(), throttle_key }.into()
         }
     }
 }
@@ -128,10 +111,7 @@ fn session_record(number: u64) -> SessionRecord {
 }
 
 fn password_hash() -> PasswordHash {
-    let (salt, tag) = (
-        "c29tZXNhbHRzb21lc2FsdA",
-        "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-    );
+    let (salt, tag) = ("c29tZXNhbHRzb21lc2FsdA", "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc");
     match PasswordHash::parse(&format!("$argon2id$v=19$m=19456,t=2,p=1${salt}${tag}")) {
         Ok(hash) => hash,
         Err(error) => panic!("the kit uses a password hash that is none: {error}"),
@@ -156,10 +136,7 @@ pub(crate) fn row_saying(kind: Kind, number: u64) -> Row {
 
 /// A row that a purge may take from this moment on.
 pub(crate) fn row_until(kind: Kind, millis: i64) -> Row {
-    Row {
-        expires: Some(at(millis)),
-        ..row(kind)
-    }
+    Row { expires: Some(at(millis)), ..row(kind) }
 }
 
 /// A batch in the making, with a stamp of its own.
@@ -179,10 +156,7 @@ impl Draft {
 
     /// The row as this batch puts it: with its stamp.
     pub(crate) fn row(&self, row: Row) -> Row {
-        Row {
-            stamp: self.0.stamp,
-            ..row
-        }
+        Row { stamp: self.0.stamp, ..row }
     }
 
     pub(crate) fn put_absent(self, key: &Key, row: Row) -> Self {
@@ -195,11 +169,7 @@ impl Draft {
 
     pub(crate) fn put(mut self, key: &Key, row: Row, expect: Expect) -> Self {
         let row = self.row(row);
-        self.0.writes.push(Write::Put {
-            key: key.clone(),
-            row,
-            expect,
-        });
+        self.0.writes.push(Write::Put { key: key.clone(), row, expect });
         self
     }
 
@@ -214,10 +184,7 @@ impl Draft {
     }
 
     pub(crate) fn check(mut self, key: &Key, expect: Expect) -> Self {
-        self.0.checks.push(Check {
-            key: key.clone(),
-            expect,
-        });
+        self.0.checks.push(Check { key: key.clone(), expect });
         self
     }
 

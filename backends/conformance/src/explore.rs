@@ -59,10 +59,7 @@ impl Choices {
             self.path.push(Branch { taken: 0, of });
         }
         let place = self.next;
-        let branch = self
-            .path
-            .get_mut(place)
-            .expect("pushed above when it was not there");
+        let branch = self.path.get_mut(place).expect("pushed above when it was not there");
         if branch.of == REPLAYED {
             branch.of = of;
         }
@@ -82,18 +79,11 @@ impl Choices {
     /// As [`pick`](Self::pick).
     pub fn one_of<'a, T>(&mut self, branches: &'a [T]) -> &'a T {
         let taken = self.pick(branches.len());
-        branches
-            .iter()
-            .nth(taken)
-            .expect("`pick` answers with a number below the one it was given")
+        branches.iter().nth(taken).expect("`pick` answers with a number below the one it was given")
     }
 
     fn taken(&self) -> Vec<usize> {
-        self.path
-            .iter()
-            .take(self.next)
-            .map(|branch| branch.taken)
-            .collect()
+        self.path.iter().take(self.next).map(|branch| branch.taken).collect()
     }
 
     /// Moves to the next schedule: the last choice with a branch left takes it, and what followed is forgotten.
@@ -143,10 +133,7 @@ impl<E: Debug> Ending for Result<(), E> {
 /// When a run panics or ends in an error. The choices that lead there are printed: give them to [`replay`].
 pub fn explore<E: Ending>(mut run: impl FnMut(&mut Choices) -> E) -> Explored {
     let mut choices = Choices::default();
-    let mut explored = Explored {
-        schedules: 0,
-        longest: 0,
-    };
+    let mut explored = Explored { schedules: 0, longest: 0 };
     loop {
         run_once(&mut choices, &mut run);
         explored.schedules += 1;
@@ -171,13 +158,7 @@ pub fn explore<E: Ending>(mut run: impl FnMut(&mut Choices) -> E) -> Explored {
 /// assert_eq!(seen, [2, 1, 0]);
 /// ```
 pub fn replay<E: Ending>(choices: &[usize], mut run: impl FnMut(&mut Choices) -> E) {
-    let path = choices
-        .iter()
-        .map(|taken| Branch {
-            taken: *taken,
-            of: REPLAYED,
-        })
-        .collect();
+    let path = choices.iter().map(|taken| Branch { taken: *taken, of: REPLAYED }).collect();
     run_once(&mut Choices { path, next: 0 }, &mut run);
 }
 
@@ -261,13 +242,7 @@ mod tests {
                 *choices.one_of(&[7, 8])
             ]));
         });
-        assert_eq!(
-            explored,
-            Explored {
-                schedules: 24,
-                longest: 3
-            }
-        );
+        assert_eq!(explored, Explored { schedules: 24, longest: 3 });
         assert_eq!(seen.len(), 24);
     }
 
@@ -280,13 +255,7 @@ mod tests {
                 choices.pick(3);
             }
         });
-        assert_eq!(
-            explored,
-            Explored {
-                schedules: 7,
-                longest: 3
-            }
-        );
+        assert_eq!(explored, Explored { schedules: 7, longest: 3 });
         assert_eq!(explore(|_| ()).schedules, 1);
     }
 
@@ -303,20 +272,11 @@ mod tests {
             let (a, b) = (choices.pick(3), choices.pick(3));
             if (a, b) == (1, 2) { Err("lost") } else { Ok(()) }
         };
-        assert_eq!(
-            message(|| drop(explore(&mut world))),
-            "the schedule [1, 2] fails: \"lost\""
-        );
-        assert_eq!(
-            message(|| replay(&[1, 2], &mut world)),
-            "the schedule [1, 2] fails: \"lost\""
-        );
+        assert_eq!(message(|| drop(explore(&mut world))), "the schedule [1, 2] fails: \"lost\"");
+        assert_eq!(message(|| replay(&[1, 2], &mut world)), "the schedule [1, 2] fails: \"lost\"");
         replay(&[1], &mut world);
         assert_eq!(runs, 6 + 1 + 1);
-        assert_eq!(
-            message(|| replay(&[2], |choices| assert!(choices.pick(3) < 2, "boom"))),
-            "boom"
-        );
+        assert_eq!(message(|| replay(&[2], |choices| assert!(choices.pick(3) < 2, "boom"))), "boom");
     }
 
     #[test]
@@ -329,9 +289,6 @@ mod tests {
                 choices.pick(2);
             });
         });
-        assert!(
-            found.starts_with("the world is not the same each time"),
-            "{found}"
-        );
+        assert!(found.starts_with("the world is not the same each time"), "{found}");
     }
 }

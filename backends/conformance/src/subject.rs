@@ -29,12 +29,7 @@ impl Subject {
 
     pub(crate) fn read(&self, keys: &[Key]) -> Checked<Vec<Option<Row>>> {
         let rows = patiently("read", || self.0.read(keys))?;
-        ensure!(
-            rows.len() == keys.len(),
-            "a read of {} keys gave {} rows",
-            keys.len(),
-            rows.len()
-        );
+        ensure!(rows.len() == keys.len(), "a read of {} keys gave {} rows", keys.len(), rows.len());
         Ok(rows)
     }
 
@@ -55,20 +50,14 @@ impl Subject {
     /// Commits what must apply.
     pub(crate) fn apply(&self, batch: &Batch) -> Checked {
         let answer = self.commit(batch)?;
-        ensure!(
-            answer == Commit::Applied,
-            "a batch without a cause for conflict was refused: {batch:?}"
-        );
+        ensure!(answer == Commit::Applied, "a batch without a cause for conflict was refused: {batch:?}");
         Ok(())
     }
 
     /// Commits what must conflict.
     pub(crate) fn refuse(&self, batch: &Batch) -> Checked {
         let answer = self.commit(batch)?;
-        ensure!(
-            answer == Commit::Conflict,
-            "a batch whose expectation fails was applied: {batch:?}"
-        );
+        ensure!(answer == Commit::Conflict, "a batch whose expectation fails was applied: {batch:?}");
         Ok(())
     }
 
@@ -103,11 +92,7 @@ impl Subject {
 
     /// Every key of a kind, in the store's order.
     pub(crate) fn keys(&self, kind: Kind) -> Checked<Vec<Key>> {
-        let range = Range {
-            kind,
-            owner: None,
-            after: None,
-        };
+        let range = Range { kind, owner: None, after: None };
         let page = self.scan(&range, ALL)?;
         Ok(page.into_iter().map(|(key, _)| key).collect())
     }
@@ -132,9 +117,7 @@ impl Subject {
                 return Ok(());
             }
         }
-        Err(Finding::Broken(
-            "purge goes on finding rows without end".to_owned(),
-        ))
+        Err(Finding::Broken("purge goes on finding rows without end".to_owned()))
     }
 }
 

@@ -23,10 +23,7 @@ pub(crate) fn met_expectations_apply(fixture: &dyn Fixture) -> Checked {
         .put_over(&written, put.clone(), &seen);
     store.apply(&draft.batch())?;
     let rows = store.read(&[written, checked, absent])?;
-    ensure!(
-        rows == [Some(put), Some(consulted), None],
-        "after the batch stood {rows:?}"
-    );
+    ensure!(rows == [Some(put), Some(consulted), None], "after the batch stood {rows:?}");
     Ok(())
 }
 
@@ -149,11 +146,7 @@ fn race(store: &Subject, key: &Key, expect: Expect) -> Checked {
         Ok((answer == Commit::Applied).then_some(row))
     };
     let winners: Vec<Row> = crowd(RACERS, put)?.into_iter().flatten().collect();
-    ensure!(
-        winners.len() == 1,
-        "{} of {RACERS} puts with one expectation were applied",
-        winners.len()
-    );
+    ensure!(winners.len() == 1, "{} of {RACERS} puts with one expectation were applied", winners.len());
     unchanged(store, key, winners.first())
 }
 
@@ -167,24 +160,12 @@ pub(crate) fn conflict_changes_nothing(fixture: &dyn Fixture) -> Checked {
     store.create(&raised)?;
     let old = store.create(&busy)?;
     store.replace(&busy, &old)?;
-    let keys = [
-        overwritten.clone(),
-        deleted.clone(),
-        raised.clone(),
-        busy.clone(),
-        created.clone(),
-    ];
+    let keys = [overwritten.clone(), deleted.clone(), raised.clone(), busy.clone(), created.clone()];
     let (rows, journal) = (store.read(&keys)?, store.journal()?);
 
     let good = |draft: Draft| {
-        let draft = draft
-            .put_over(&overwritten, row(Kind::Session), &seen)
-            .delete(&deleted);
-        draft
-            .raise(&raised)
-            .put_absent(&created, row(Kind::Session))
-            .ends(9)
-            .ends_epoch(&raised)
+        let draft = draft.put_over(&overwritten, row(Kind::Session), &seen).delete(&deleted);
+        draft.raise(&raised).put_absent(&created, row(Kind::Session)).ends(9).ends_epoch(&raised)
     };
     let last = good(Draft::new()).put_over(&busy, row(Kind::Session), &old);
     let first = good(Draft::new().put_over(&busy, row(Kind::Session), &old));
@@ -225,25 +206,12 @@ pub(crate) fn applied_whole(fixture: &dyn Fixture) -> Checked {
     }
     store.apply(&draft.batch())?;
     let rows = store.read(&[overwritten, deleted, checked])?;
-    ensure!(
-        rows == [Some(put.clone()), None, Some(consulted)],
-        "after the batch stood {rows:?}"
-    );
-    ensure!(
-        store.present(&raised)?.epoch > before.epoch,
-        "the raise of the batch was not done"
-    );
+    ensure!(rows == [Some(put.clone()), None, Some(consulted)], "after the batch stood {rows:?}");
+    ensure!(store.present(&raised)?.epoch > before.epoch, "the raise of the batch was not done");
     let rows = store.read(&many)?;
-    ensure!(
-        rows.iter().all(|row| row.as_ref() == Some(&put)),
-        "some of 50 puts of a batch were not done"
-    );
+    ensure!(rows.iter().all(|row| row.as_ref() == Some(&put)), "some of 50 puts of a batch were not done");
     let entries = store.journal()?;
-    ensure!(
-        entries.len() == 20,
-        "of 20 entries the journal has {}",
-        entries.len()
-    );
+    ensure!(entries.len() == 20, "of 20 entries the journal has {}", entries.len());
     Ok(())
 }
 
@@ -258,30 +226,14 @@ pub(crate) fn empty(fixture: &dyn Fixture) -> Checked {
 pub(crate) fn epoch_given(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
     let key = account(1);
-    let mut seen = store.create_as(
-        &key,
-        Row {
-            epoch: 5,
-            ..row(Kind::Account)
-        },
-    )?;
-    ensure!(
-        store.present(&key)?.epoch == 5,
-        "a row made with epoch 5 has another"
-    );
+    let mut seen = store.create_as(&key, Row { epoch: 5, ..row(Kind::Account) })?;
+    ensure!(store.present(&key)?.epoch == 5, "a row made with epoch 5 has another");
     for epoch in [6, 6, 2, 0, 1_000] {
         let draft = Draft::new();
-        let put = draft.row(Row {
-            epoch,
-            ..row(Kind::Account)
-        });
+        let put = draft.row(Row { epoch, ..row(Kind::Account) });
         store.apply(&draft.put_over(&key, put.clone(), &seen).batch())?;
         let found = store.present(&key)?.epoch;
-        ensure!(
-            found == epoch,
-            "a put with epoch {epoch} over epoch {} gave {found}",
-            seen.epoch
-        );
+        ensure!(found == epoch, "a put with epoch {epoch} over epoch {} gave {found}", seen.epoch);
         seen = put;
     }
     Ok(())
@@ -293,18 +245,12 @@ pub(crate) fn stamp_given(fixture: &dyn Fixture) -> Checked {
     for kind in Kind::ALL {
         let key = key(kind, 1);
         let mut seen = store.create(&key)?;
-        ensure!(
-            store.present(&key)?.stamp == seen.stamp,
-            "a row that was made carries another stamp"
-        );
+        ensure!(store.present(&key)?.stamp == seen.stamp, "a row that was made carries another stamp");
         for draft in [Draft::new(), Draft::relaxed()] {
             let put = draft.row(row(kind));
             store.apply(&draft.put_over(&key, put.clone(), &seen).batch())?;
             let found = store.present(&key)?.stamp;
-            ensure!(
-                found == put.stamp,
-                "a row that was put carries {found:?}, not its batch's stamp"
-            );
+            ensure!(found == put.stamp, "a row that was put carries {found:?}, not its batch's stamp");
             seen = put;
         }
     }
@@ -313,9 +259,6 @@ pub(crate) fn stamp_given(fixture: &dyn Fixture) -> Checked {
 
 fn unchanged(store: &Subject, key: &Key, expected: Option<&Row>) -> Checked {
     let found = store.row(key)?;
-    ensure!(
-        found.as_ref() == expected,
-        "{key:?} stands as {found:?}, not as {expected:?}"
-    );
+    ensure!(found.as_ref() == expected, "{key:?} stands as {found:?}, not as {expected:?}");
     Ok(())
 }

@@ -18,9 +18,7 @@ pub(crate) fn survives_a_kill(fixture: &dyn Fixture) -> Checked {
     let store = declared_durable(fixture)?;
     survives(&store, || {
         let missing = "the store declares `durable: true` and its fixture offers no `reopen`";
-        fixture
-            .reopen()
-            .ok_or_else(|| Finding::Broken(missing.to_owned()))
+        fixture.reopen().ok_or_else(|| Finding::Broken(missing.to_owned()))
     })
 }
 
@@ -33,10 +31,7 @@ pub(crate) fn survives_a_power_cut(fixture: &dyn Fixture) -> Checked {
         if flight == Flight::Answered {
             let image = Subject(medium.cut_power());
             let found = image.row(&session(900))?;
-            ensure!(
-                found.is_some(),
-                "`Applied` was said before any sync, and a power cut undid the batch"
-            );
+            ensure!(found.is_some(), "`Applied` was said before any sync, and a power cut undid the batch");
         }
         Ok(())
     })
@@ -52,10 +47,7 @@ fn survives(store: &Subject, image: impl Fn() -> Checked<Arc<dyn Store>>) -> Che
         let (kept, beside) = (session(round * 2), session(round * 2 + 1));
         let gone = written.last().cloned().filter(|key| *key != raised);
         let mut draft = Draft::new().put_absent(&kept, row(Kind::Session)).ends(round);
-        draft = draft
-            .put_absent(&beside, row(Kind::Session))
-            .raise(&raised)
-            .ends_epoch(&raised);
+        draft = draft.put_absent(&beside, row(Kind::Session)).raise(&raised).ends_epoch(&raised);
         if let Some(gone) = &gone {
             draft = draft.delete(gone);
         }
@@ -63,28 +55,14 @@ fn survives(store: &Subject, image: impl Fn() -> Checked<Arc<dyn Store>>) -> Che
         written.extend([kept, beside]);
         if round % 2 == 0 {
             let gone = session(round * 2);
-            store.apply(
-                &Draft::new()
-                    .delete(&gone)
-                    .raise(&raised)
-                    .ends(100 + round)
-                    .batch(),
-            )?;
+            store.apply(&Draft::new().delete(&gone).raise(&raised).ends(100 + round).batch())?;
         }
         let found = Subject(image()?);
         same_state(&everything(store, &written)?, &everything(&found, &written)?)?;
         let cursor = found.changes(Cursor::START, ALL)?.end;
-        found.apply(
-            &Draft::new()
-                .put_absent(&session(500), row(Kind::Session))
-                .ends(500)
-                .batch(),
-        )?;
+        found.apply(&Draft::new().put_absent(&session(500), row(Kind::Session)).ends(500).batch())?;
         let next = found.changes(cursor, ALL)?.entries;
-        ensure!(
-            next.len() == 1,
-            "after a reopening a follower sees {next:?} of one new entry"
-        );
+        ensure!(next.len() == 1, "after a reopening a follower sees {next:?} of one new entry");
     }
     Ok(())
 }
@@ -96,17 +74,11 @@ struct State {
 }
 
 fn everything(store: &Subject, keys: &[Key]) -> Checked<State> {
-    Ok(State {
-        rows: store.read(keys)?,
-        journal: store.journal()?,
-    })
+    Ok(State { rows: store.read(keys)?, journal: store.journal()? })
 }
 
 fn same_state(applied: &State, found: &State) -> Checked {
-    ensure!(
-        applied == found,
-        "applied was {applied:?}, the image holds {found:?}"
-    );
+    ensure!(applied == found, "applied was {applied:?}, the image holds {found:?}");
     Ok(())
 }
 
@@ -118,11 +90,8 @@ pub(crate) fn never_halved(fixture: &dyn Fixture) -> Checked {
     store.create(&gone)?;
     let keys: Vec<Key> = (0..20).map(session).collect();
     let puts = Draft::new().delete(&gone).raise(&raised).ends(1);
-    let batch = keys
-        .iter()
-        .fold(puts, |draft, key| draft.put_absent(key, row(Kind::Session)))
-        .ends(2)
-        .batch();
+    let batch =
+        keys.iter().fold(puts, |draft, key| draft.put_absent(key, row(Kind::Session))).ends(2).batch();
     let images = || -> Checked<Vec<(usize, usize)>> {
         let found = [Some(medium.cut_power()), fixture.reopen()];
         let done = |image| writes_done(&Subject(image), &keys, &raised, &gone);
@@ -130,10 +99,7 @@ pub(crate) fn never_halved(fixture: &dyn Fixture) -> Checked {
     };
     let during = with_commit_in_flight(&store, medium, &batch, |_| images())?;
     for (done, of) in during.into_iter().chain(images()?) {
-        ensure!(
-            done == 0 || done == of,
-            "a crash left {done} of the {of} writes of a batch"
-        );
+        ensure!(done == 0 || done == of, "a crash left {done} of the {of} writes of a batch");
     }
     Ok(())
 }
@@ -155,10 +121,7 @@ pub(crate) fn barrier(fixture: &dyn Fixture) -> Checked {
         store.apply(&Draft::relaxed().put_absent(key, row(Kind::Session)).batch())?;
     }
     store.apply(&Draft::new().batch())?;
-    same_state(
-        &everything(&store, &keys)?,
-        &everything(&Subject(medium.cut_power()), &keys)?,
-    )
+    same_state(&everything(&store, &keys)?, &everything(&Subject(medium.cut_power()), &keys)?)
 }
 
 pub(crate) fn not_read_early(fixture: &dyn Fixture) -> Checked {
@@ -170,11 +133,7 @@ pub(crate) fn not_read_early(fixture: &dyn Fixture) -> Checked {
 }
 
 pub(crate) fn not_scanned_early(fixture: &dyn Fixture) -> Checked {
-    let range = Range {
-        kind: Kind::Session,
-        owner: None,
-        after: None,
-    };
+    let range = Range { kind: Kind::Session, owner: None, after: None };
     let shown = |store: &dyn Store, key: &Key| {
         let page = store.scan(&range, ALL).unwrap_or_default();
         page.iter().any(|(found, _)| found == key)
@@ -218,14 +177,8 @@ fn not_seen_early(
         });
         Ok(seen.into_inner())
     })?;
-    ensure!(
-        !early,
-        "{call} showed a `Durable` batch while its sync was still held"
-    );
-    ensure!(
-        shown(&*store.0, &key),
-        "{call} does not show a batch that was applied"
-    );
+    ensure!(!early, "{call} showed a `Durable` batch while its sync was still held");
+    ensure!(shown(&*store.0, &key), "{call} does not show a batch that was applied");
     Ok(())
 }
 
@@ -234,41 +187,25 @@ pub(crate) fn failed_sync(fixture: &dyn Fixture) -> Checked {
     let (kept, doubtful) = (session(1), session(2));
     store.create(&kept)?;
     medium.fail_next_sync();
-    let batch = Draft::new()
-        .put_absent(&doubtful, row(Kind::Session))
-        .ends(1)
-        .batch();
+    let batch = Draft::new().put_absent(&doubtful, row(Kind::Session)).ends(1).batch();
     let keys = [kept, doubtful.clone()];
     match store.0.commit(&batch) {
         Err(error) if error.kind() == StoreErrorKind::Unknown => {
             reads_wait(&store, &keys)?;
             // A relaxed commit settles nothing, whether it is taken or not.
-            let _ = store.0.commit(
-                &Draft::relaxed()
-                    .put_absent(&session(3), row(Kind::Session))
-                    .batch(),
-            );
+            let _ = store.0.commit(&Draft::relaxed().put_absent(&session(3), row(Kind::Session)).batch());
             reads_wait(&store, &keys)?;
             store.apply(&Draft::new().put_absent(&session(4), row(Kind::Session)).batch())?;
         }
         Err(_) => {
             let found = store.row(&doubtful)?;
-            ensure!(
-                found.is_none(),
-                "a commit that said that nothing was applied left {found:?}"
-            );
+            ensure!(found.is_none(), "a commit that said that nothing was applied left {found:?}");
         }
         Ok(answer) => ensure!(answer == Commit::Applied, "a failed sync is no conflict"),
     }
     // Whatever is shown from here on is what a power cut leaves.
-    let (shown, left) = (
-        everything(&store, &keys)?,
-        everything(&Subject(medium.cut_power()), &keys)?,
-    );
-    ensure!(
-        shown == left,
-        "after a failed sync reads show {shown:?}, and a power cut leaves {left:?}"
-    );
+    let (shown, left) = (everything(&store, &keys)?, everything(&Subject(medium.cut_power()), &keys)?);
+    ensure!(shown == left, "after a failed sync reads show {shown:?}, and a power cut leaves {left:?}");
     let whole = shown.rows.last().is_some_and(Option::is_some) == !shown.journal.is_empty();
     ensure!(whole, "a commit whose sync failed stands half: {shown:?}");
     Ok(())
@@ -316,23 +253,14 @@ fn with_commit_in_flight<T>(
     medium.hold_syncs();
     thread::scope(|scope| {
         let commit = scope.spawn(|| store.commit(batch));
-        until(Duration::from_secs(10), || {
-            medium.syncs_held() > 0 || commit.is_finished()
-        });
-        let flight = if commit.is_finished() {
-            Flight::Answered
-        } else {
-            Flight::Waiting
-        };
+        until(Duration::from_secs(10), || medium.syncs_held() > 0 || commit.is_finished());
+        let flight = if commit.is_finished() { Flight::Answered } else { Flight::Waiting };
         let found = meanwhile(flight);
         medium.release_syncs();
         let answer = commit
             .join()
             .map_err(|payload| Finding::Broken(format!("the store panicked: {}", panic_text(&*payload))))??;
-        ensure!(
-            answer == Commit::Applied,
-            "a batch without a cause for conflict was refused"
-        );
+        ensure!(answer == Commit::Applied, "a batch without a cause for conflict was refused");
         found
     })
 }

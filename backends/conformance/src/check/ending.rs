@@ -23,10 +23,7 @@ pub(crate) fn never_refused(fixture: &dyn Fixture) -> Checked {
             Draft::new().raise(&raised).ends_epoch(&raised)
         };
         let answer = store.commit(&draft.batch())?;
-        ensure!(
-            answer == Commit::Applied,
-            "a batch that only takes away was refused while its row was busy"
-        );
+        ensure!(answer == Commit::Applied, "a batch that only takes away was refused while its row was busy");
         if round % 8 == 0 {
             std::thread::sleep(Duration::from_micros(100));
         }
@@ -34,9 +31,7 @@ pub(crate) fn never_refused(fixture: &dyn Fixture) -> Checked {
     };
     let busy = |_| {
         for key in [&deleted, &raised] {
-            let expect = store
-                .row(key)?
-                .map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
+            let expect = store.row(key)?.map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
             store.commit(&Draft::new().put(key, row(key.kind()), expect).batch())?;
         }
         Ok(())
@@ -48,12 +43,7 @@ pub(crate) fn delete_nothing(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
     let (absent, beside) = (session(1), session(2));
     store.apply(&Draft::new().delete(&absent).ends(1).batch())?;
-    store.apply(
-        &Draft::new()
-            .delete(&absent)
-            .put_absent(&beside, row(Kind::Session))
-            .batch(),
-    )?;
+    store.apply(&Draft::new().delete(&absent).put_absent(&beside, row(Kind::Session)).batch())?;
     store.delete(&beside)?;
     store.delete(&beside)?;
     let rows = store.read(&[absent, beside])?;
@@ -81,12 +71,7 @@ pub(crate) fn raise_leaves_all_else(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
     for kind in Kind::ALL {
         let key = key(kind, 1);
-        let made = Row {
-            epoch: 41,
-            owner: Some(account_id(9)),
-            expires: Some(at(1_234)),
-            ..row(kind)
-        };
+        let made = Row { epoch: 41, owner: Some(account_id(9)), expires: Some(at(1_234)), ..row(kind) };
         let mut expected = store.create_as(&key, made)?;
         for _ in 0..3 {
             store.apply(&Draft::new().raise(&key).batch())?;
@@ -108,11 +93,7 @@ pub(crate) fn raise_restamps(fixture: &dyn Fixture) -> Checked {
         let raise = Draft::new().raise(&key).batch();
         store.apply(&raise)?;
         let found = store.present(&key)?.stamp;
-        ensure!(
-            found == raise.stamp,
-            "a raised row carries {found:?}, not its batch's {:?}",
-            raise.stamp
-        );
+        ensure!(found == raise.stamp, "a raised row carries {found:?}, not its batch's {:?}", raise.stamp);
         store.refuse(&Draft::new().put_over(&key, row(kind), &seen).batch())?;
     }
     Ok(())
@@ -133,9 +114,6 @@ pub(crate) fn no_raise_is_lost(fixture: &dyn Fixture) -> Checked {
     };
     crowd(THREADS, raise)?;
     let (found, expected) = (store.present(&key)?.epoch, before + EACH * THREADS as u64);
-    ensure!(
-        found == expected,
-        "{expected} raises were applied and the epoch is {found}"
-    );
+    ensure!(found == expected, "{expected} raises were applied and the epoch is {found}");
     Ok(())
 }

@@ -15,10 +15,7 @@ use crate::subject::{ALL, Subject};
 pub(crate) fn guarantees_stand(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
     let declared = store.0.guarantees();
-    ensure!(
-        declared.meets(Guarantees::EPHEMERAL),
-        "the store is {declared}: no engine opens it"
-    );
+    ensure!(declared.meets(Guarantees::EPHEMERAL), "the store is {declared}: no engine opens it");
     let key = session(1);
     let seen = store.create(&key)?;
     let mut others = vec![store.0.guarantees()];
@@ -52,10 +49,7 @@ pub(crate) fn reads_see_what_was_applied(fixture: &dyn Fixture) -> Checked {
     let watch = |_| {
         let heard = said.load(Ordering::SeqCst);
         let read = said_by(&store.present(&key)?)?;
-        ensure!(
-            read >= heard,
-            "batch {heard} was applied, and a read begun after that saw batch {read}"
-        );
+        ensure!(read >= heard, "batch {heard} was applied, and a read begun after that saw batch {read}");
         Ok(())
     };
     while_working(2, work, watch)
@@ -73,53 +67,26 @@ pub(crate) fn another_handle_sees(fixture: &dyn Fixture) -> Checked {
         return Err(Finding::not_asked("the fixture offers no second handle"));
     };
     let other = Subject(other);
-    let all = Range {
-        kind: Kind::Session,
-        owner: None,
-        after: None,
-    };
+    let all = Range { kind: Kind::Session, owner: None, after: None };
     for round in 0..20 {
-        let (writer, reader) = if round % 2 == 0 {
-            (&one, &other)
-        } else {
-            (&other, &one)
-        };
+        let (writer, reader) = if round % 2 == 0 { (&one, &other) } else { (&other, &one) };
         let key = session(round);
         // Looked at before, so that whatever is remembered of it is old.
         let absent = reader.row(&key)?;
         ensure!(absent.is_none(), "a handle shows a row that nobody made");
         let made = writer.create(&key)?;
         let found = reader.row(&key)?;
-        ensure!(
-            found.as_ref() == Some(&made),
-            "a row made in one handle is {found:?} in another"
-        );
+        ensure!(found.as_ref() == Some(&made), "a row made in one handle is {found:?} in another");
         let now = writer.replace(&key, &made)?;
         let found = reader.row(&key)?;
-        ensure!(
-            found.as_ref() == Some(&now),
-            "a row replaced in one handle is {found:?} in another"
-        );
-        reader.refuse(
-            &Draft::new()
-                .put(&key, row(Kind::Session), Expect::Stamp(made.stamp))
-                .batch(),
-        )?;
+        ensure!(found.as_ref() == Some(&now), "a row replaced in one handle is {found:?} in another");
+        reader.refuse(&Draft::new().put(&key, row(Kind::Session), Expect::Stamp(made.stamp)).batch())?;
         writer.apply(&Draft::new().delete(&key).ends(round).batch())?;
         let found = reader.row(&key)?;
-        ensure!(
-            found.is_none(),
-            "a row deleted in one handle is {found:?} in another"
-        );
+        ensure!(found.is_none(), "a row deleted in one handle is {found:?} in another");
         let page = reader.scan(&all, ALL)?;
-        ensure!(
-            page.is_empty(),
-            "rows deleted in one handle are scanned in another"
-        );
-        let (here, there) = (
-            writer.changes(Cursor::START, ALL)?,
-            reader.changes(Cursor::START, ALL)?,
-        );
+        ensure!(page.is_empty(), "rows deleted in one handle are scanned in another");
+        let (here, there) = (writer.changes(Cursor::START, ALL)?, reader.changes(Cursor::START, ALL)?);
         ensure!(here == there, "two handles on one store tell different journals");
     }
     Ok(())

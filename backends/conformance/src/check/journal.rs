@@ -20,24 +20,16 @@ pub(crate) fn commit_order(fixture: &dyn Fixture) -> Checked {
     for batch in 0..12u64 {
         let mut draft = Draft::new();
         for entry in 0..3u64 {
-            let (number, until) = (
-                batch * 3 + entry,
-                i64::MAX - i64::from((batch * 7 + entry * 5) as u8 % 23),
-            );
+            let (number, until) =
+                (batch * 3 + entry, i64::MAX - i64::from((batch * 7 + entry * 5) as u8 % 23));
             draft = draft.ends_until(number, until);
             expected.push((Revocation::Session(session_id(number)), at(until)));
         }
         store.apply(&draft.put_absent(&session(batch), row(Kind::Session)).batch())?;
     }
     let found = store.journal()?;
-    let told: Vec<_> = found
-        .iter()
-        .map(|change| (change.revocation.clone(), change.until))
-        .collect();
-    ensure!(
-        told == expected,
-        "the journal tells {told:?}, committed were {expected:?}"
-    );
+    let told: Vec<_> = found.iter().map(|change| (change.revocation.clone(), change.until)).collect();
+    ensure!(told == expected, "the journal tells {told:?}, committed were {expected:?}");
     rising(&found)
 }
 
@@ -45,10 +37,7 @@ pub(crate) fn pages(fixture: &dyn Fixture) -> Checked {
     const ENTRIES: usize = 20;
     let store = Subject::of(fixture);
     let empty = store.changes(Cursor::START, 10)?;
-    ensure!(
-        empty == Changes::default(),
-        "a journal without entries tells {empty:?}"
-    );
+    ensure!(empty == Changes::default(), "a journal without entries tells {empty:?}");
     for number in 0..ENTRIES as u64 {
         store.apply(&Draft::new().ends(number).batch())?;
     }
@@ -61,26 +50,14 @@ pub(crate) fn pages(fixture: &dyn Fixture) -> Checked {
         all.entries.len()
     );
     let end = all.entries.last().map(|change| change.cursor).unwrap_or_default();
-    ensure!(
-        all.end == end,
-        "the journal's last entry is at {end:?} and its end is said to be {:?}",
-        all.end
-    );
+    ensure!(all.end == end, "the journal's last entry is at {end:?} and its end is said to be {:?}", all.end);
     for limit in [1, 3, ENTRIES, ENTRIES + 1] {
         for (place, change) in all.entries.iter().enumerate() {
             let page = store.changes(change.cursor, limit)?;
             let expected: Vec<_> = all.entries.iter().skip(place + 1).take(limit).collect();
             let found: Vec<_> = page.entries.iter().collect();
-            ensure!(
-                found == expected,
-                "{limit} entries after {:?} are {found:?}",
-                change.cursor
-            );
-            ensure!(
-                page.end == end,
-                "a page's end is {:?}, not the journal's {end:?}",
-                page.end
-            );
+            ensure!(found == expected, "{limit} entries after {:?} are {found:?}", change.cursor);
+            ensure!(page.end == end, "a page's end is {:?}, not the journal's {end:?}", page.end);
         }
     }
     Ok(())
@@ -113,11 +90,7 @@ pub(crate) fn follower(fixture: &dyn Fixture) -> Checked {
             let idle = working.load(Ordering::SeqCst) == 0;
             let cursor = followed.last().map_or(Cursor::START, |change| change.cursor);
             let page = store.changes(cursor, 7)?;
-            ensure!(
-                page.end >= cursor,
-                "the end {:?} lies before an entry seen at {cursor:?}",
-                page.end
-            );
+            ensure!(page.end >= cursor, "the end {:?} lies before an entry seen at {cursor:?}", page.end);
             if idle && page.entries.is_empty() {
                 return Ok(followed);
             }
@@ -140,19 +113,12 @@ pub(crate) fn follower(fixture: &dyn Fixture) -> Checked {
             Revocation::Account { .. } | Revocation::Everything { .. } => None,
         })
         .collect();
-    let spans = spans
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let spans = spans.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     for number in 0..THREADS as u64 * EACH * ENTRIES {
         let count = told.iter().filter(|told| **told == session_id(number)).count();
         ensure!(count == 1, "the follower saw an entry {count} times");
     }
-    ensure!(
-        told.len() == spans.len(),
-        "{} entries were told, {} committed",
-        told.len(),
-        spans.len()
-    );
+    ensure!(told.len() == spans.len(), "{} entries were told, {} committed", told.len(), spans.len());
     // Going through the journal, no commit may have answered before an entry ahead of it was begun.
     let mut latest_begun = 0;
     for (begun, answered) in told.iter().filter_map(|session| spans.get(session)) {
@@ -177,13 +143,7 @@ impl Drop for CountDown<'_> {
 pub(crate) fn floor_after_batch(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
     for (number, of) in [(1, account(1)), (2, Key::Keyring)] {
-        let made = store.create_as(
-            &of,
-            Row {
-                epoch: 4,
-                ..row(of.kind())
-            },
-        )?;
+        let made = store.create_as(&of, Row { epoch: 4, ..row(of.kind()) })?;
         store.apply(&Draft::new().ends_epoch(&of).batch())?;
         told(&store, &of, 4)?;
         store.apply(&Draft::new().raise(&of).ends_epoch(&of).batch())?;
@@ -192,10 +152,7 @@ pub(crate) fn floor_after_batch(fixture: &dyn Fixture) -> Checked {
         store.apply(&Draft::new().raise(&of).ends(number).ends_epoch(&of).batch())?;
         told(&store, &of, made.epoch + 3)?;
         let seen = store.present(&of)?;
-        let put = Row {
-            epoch: 90,
-            ..row(of.kind())
-        };
+        let put = Row { epoch: 90, ..row(of.kind()) };
         store.apply(&Draft::new().put_over(&of, put, &seen).ends_epoch(&of).batch())?;
         told(&store, &of, 90)?;
     }
@@ -217,20 +174,13 @@ pub(crate) fn floor_of_nothing(fixture: &dyn Fixture) -> Checked {
 /// Whether the journal's last entry is the ending of this key's epochs below the floor.
 fn told(store: &Subject, key: &Key, floor: u64) -> Checked {
     let expected = match key {
-        Key::Account(_) => Revocation::Account {
-            account: account_id(1),
-            floor,
-        },
+        Key::Account(_) => Revocation::Account { account: account_id(1), floor },
         _ => Revocation::Everything { floor },
     };
     let last = store.journal()?.pop();
     let last =
         last.ok_or_else(|| Finding::Broken("an ending was applied and the journal is empty".to_owned()))?;
-    ensure!(
-        last.revocation == expected,
-        "the journal tells {:?}, not {expected:?}",
-        last.revocation
-    );
+    ensure!(last.revocation == expected, "the journal tells {:?}, not {expected:?}", last.revocation);
     Ok(())
 }
 

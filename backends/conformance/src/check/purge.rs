@@ -19,11 +19,7 @@ pub(crate) fn leaves_the_living(fixture: &dyn Fixture) -> Checked {
             row(kind),
             row_until(kind, i64::MAX),
             // Whose epoch, owner or content could be taken for a moment long past.
-            Row {
-                epoch: 1,
-                owner: Some(account_id(0)),
-                ..row_until(kind, NOW + 1)
-            },
+            Row { epoch: 1, owner: Some(account_id(0)), ..row_until(kind, NOW + 1) },
         ];
         let keys = if kind == Kind::Keyring { 1 } else { rows.len() };
         for (number, row) in rows.into_iter().take(keys).enumerate() {
@@ -36,10 +32,7 @@ pub(crate) fn leaves_the_living(fixture: &dyn Fixture) -> Checked {
         store.purge_all(at(now))?;
         for (key, row) in &alive {
             let found = store.row(key)?;
-            ensure!(
-                found.as_ref() == Some(row),
-                "a purge at {now} left {found:?} of the living {row:?}"
-            );
+            ensure!(found.as_ref() == Some(row), "a purge at {now} left {found:?} of the living {row:?}");
         }
     }
     Ok(())
@@ -59,20 +52,10 @@ pub(crate) fn takes_the_expired(fixture: &dyn Fixture) -> Checked {
     }
     let removed = store.purge(at(NOW), ALL)?;
     let left: Vec<Row> = store.read(&over)?.into_iter().flatten().collect();
-    ensure!(
-        left.is_empty(),
-        "a purge at {NOW} that had no bound left {left:?}"
-    );
-    ensure!(
-        removed == over.len(),
-        "a purge of {} rows says it removed {removed}",
-        over.len()
-    );
+    ensure!(left.is_empty(), "a purge at {NOW} that had no bound left {left:?}");
+    ensure!(removed == over.len(), "a purge of {} rows says it removed {removed}", over.len());
     let again = store.purge(at(NOW), ALL)?;
-    ensure!(
-        again == 0,
-        "a purge with nothing to remove says it removed {again}"
-    );
+    ensure!(again == 0, "a purge with nothing to remove says it removed {again}");
     Ok(())
 }
 
@@ -80,9 +63,7 @@ pub(crate) fn limit(fixture: &dyn Fixture) -> Checked {
     const ROWS: u64 = 10;
     let store = Subject::of(fixture);
     let kinds = [Kind::Session, Kind::Throttle];
-    let keys: Vec<Key> = (0..ROWS)
-        .flat_map(|number| kinds.map(|kind| key(kind, number)))
-        .collect();
+    let keys: Vec<Key> = (0..ROWS).flat_map(|number| kinds.map(|kind| key(kind, number))).collect();
     for key in &keys {
         store.create_as(key, row_until(key.kind(), 1))?;
     }
@@ -95,10 +76,7 @@ pub(crate) fn limit(fixture: &dyn Fixture) -> Checked {
             "a purge of at most 3 says {said} and removed {}",
             left - now
         );
-        ensure!(
-            said == left.min(3),
-            "a purge of at most 3 removed {said} where {left} were over"
-        );
+        ensure!(said == left.min(3), "a purge of at most 3 removed {said} where {left} were over");
         left = now;
     }
     Ok(())
@@ -112,16 +90,9 @@ pub(crate) fn journal_until(fixture: &dyn Fixture) -> Checked {
     let before = store.journal()?;
     store.purge_all(at(NOW - 2))?;
     let found = store.journal()?;
-    ensure!(
-        found == before,
-        "a purge before its time left {found:?} of the journal"
-    );
+    ensure!(found == before, "a purge before its time left {found:?} of the journal");
     store.purge_all(at(NOW))?;
-    let told: Vec<_> = store
-        .journal()?
-        .into_iter()
-        .map(|change| change.revocation)
-        .collect();
+    let told: Vec<_> = store.journal()?.into_iter().map(|change| change.revocation).collect();
     let expected = [1, 3, 5].map(|number| Revocation::Session(session_id(number)));
     let left = told.len() == expected.len() && expected.iter().all(|entry| told.contains(entry));
     ensure!(left, "a purge at {NOW} left {told:?}, not {expected:?}");
@@ -139,10 +110,7 @@ pub(crate) fn gone_for_good(fixture: &dyn Fixture) -> Checked {
     ensure!(keys.is_empty(), "what was purged is scanned as {keys:?}");
     let again = store.create(&gone)?;
     let found = store.row(&gone)?;
-    ensure!(
-        found.as_ref() == Some(&again),
-        "a row made where another was purged is {found:?}"
-    );
+    ensure!(found.as_ref() == Some(&again), "a row made where another was purged is {found:?}");
     Ok(())
 }
 
@@ -155,23 +123,13 @@ pub(crate) fn cursor_never_twice(fixture: &dyn Fixture) -> Checked {
             store.apply(&Draft::new().ends_until(round * 3 + number, 1).batch())?;
         }
         let page = store.changes(cursor, ALL)?;
-        let told: Vec<_> = page
-            .entries
-            .iter()
-            .map(|change| change.revocation.clone())
-            .collect();
+        let told: Vec<_> = page.entries.iter().map(|change| change.revocation.clone()).collect();
         let expected = [0, 1, 2].map(|number| Revocation::Session(session_id(round * 3 + number)));
-        ensure!(
-            told == expected,
-            "after a purge a follower at {cursor:?} sees {told:?}"
-        );
+        ensure!(told == expected, "after a purge a follower at {cursor:?} sees {told:?}");
         cursor = page.entries.last().map_or(cursor, |change| change.cursor);
         store.purge_all(at(NOW))?;
         let end = store.changes(cursor, ALL)?.end;
-        ensure!(
-            end >= cursor,
-            "after a purge the journal's end {end:?} lies before the entry at {cursor:?}"
-        );
+        ensure!(end >= cursor, "after a purge the journal's end {end:?} lies before the entry at {cursor:?}");
     }
     Ok(())
 }

@@ -27,10 +27,7 @@ pub(crate) fn answers_in_key_order(fixture: &dyn Fixture) -> Checked {
             asked.iter().map(|(key, row)| ((*key).clone(), *row)).unzip();
         let found = store.read(&keys)?;
         let found: Vec<Option<&Row>> = found.iter().map(Option::as_ref).collect();
-        ensure!(
-            found == expected,
-            "a read of {keys:?} gave {found:?} for {expected:?}"
-        );
+        ensure!(found == expected, "a read of {keys:?} gave {found:?} for {expected:?}");
     }
     Ok(())
 }
@@ -49,26 +46,20 @@ pub(crate) fn one_snapshot(fixture: &dyn Fixture) -> Checked {
     let rewritten: Vec<Key> = rewritten.into_iter().filter(|key| *key != Key::Keyring).collect();
     let pair = [account(100), session(100), session(101)];
     let [_, one, other] = &pair;
-    let first = rewritten
-        .iter()
-        .fold(Draft::new().put_absent(one, row(Kind::Session)), |draft, key| {
-            draft.put_absent(key, row(key.kind()))
-        });
+    let first = rewritten.iter().fold(Draft::new().put_absent(one, row(Kind::Session)), |draft, key| {
+        draft.put_absent(key, row(key.kind()))
+    });
     store.apply(&first.batch())?;
     let last = Mutex::new(first.row(row(Kind::Session)));
     let work = |round| {
         let draft = Draft::new();
         let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let now = draft.row(row(Kind::Session));
-        let (gone, come) = if round % 2 == 0 {
-            (one, other)
-        } else {
-            (other, one)
-        };
+        let (gone, come) = if round % 2 == 0 { (one, other) } else { (other, one) };
         let draft = draft.delete(gone).put_absent(come, now.clone());
-        let draft = rewritten.iter().fold(draft, |draft, key| {
-            draft.put_over(key, row_saying(key.kind(), round), &last)
-        });
+        let draft = rewritten
+            .iter()
+            .fold(draft, |draft, key| draft.put_over(key, row_saying(key.kind(), round), &last));
         *last = now;
         store.apply(&draft.batch())
     };

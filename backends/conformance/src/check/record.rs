@@ -31,39 +31,22 @@ pub(crate) fn bit_for_bit(fixture: &dyn Fixture) -> Checked {
 fn there_and_back(fixture: &dyn Fixture, store: &Subject, key: &Key, record: &Record) -> Checked {
     let mut seen: Option<Row> = None;
     for columns in columns() {
-        let expect = seen
-            .as_ref()
-            .map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
+        let expect = seen.as_ref().map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
         let draft = Draft::new();
-        let row = draft.row(Row {
-            record: record.clone(),
-            ..columns
-        });
+        let row = draft.row(Row { record: record.clone(), ..columns });
         store.apply(&draft.put(key, row.clone(), expect).batch())?;
         let found = store.row(key)?;
         same("read", Some(&row), found.as_ref())?;
         seen = Some(row);
     }
-    let range = Range {
-        kind: key.kind(),
-        owner: None,
-        after: None,
-    };
+    let range = Range { kind: key.kind(), owner: None, after: None };
     let page = store.scan(&range, ALL)?;
-    same(
-        "scanned",
-        seen.as_ref(),
-        page.iter().find(|(found, _)| found == key).map(|(_, row)| row),
-    )?;
+    same("scanned", seen.as_ref(), page.iter().find(|(found, _)| found == key).map(|(_, row)| row))?;
     if !store.0.guarantees().durable {
         return Ok(());
     }
     // Whether the last version is there is another promise's; here it is what that version says.
-    let again = fixture
-        .reopen()
-        .map(|again| Subject(again).row(key))
-        .transpose()?
-        .flatten();
+    let again = fixture.reopen().map(|again| Subject(again).row(key)).transpose()?.flatten();
     let version = |row: &Row| row.stamp;
     if again.is_none() || again.as_ref().map(version) != seen.as_ref().map(version) {
         return Ok(());
@@ -76,45 +59,20 @@ fn same(how: &str, given: Option<&Row>, found: Option<&Row>) -> Checked {
     Ok(())
 }
 
-const MOMENTS: [i64; 9] = [
-    0,
-    1,
-    -1,
-    i64::MIN,
-    i64::MAX,
-    1 << 53,
-    (1 << 53) + 1,
-    1_700_000_000_123,
-    i64::MAX - 1,
-];
+const MOMENTS: [i64; 9] =
+    [0, 1, -1, i64::MIN, i64::MAX, 1 << 53, (1 << 53) + 1, 1_700_000_000_123, i64::MAX - 1];
 
 /// Extreme epochs, owners and expiries, pair by pair.
 fn columns() -> Vec<Row> {
-    let epochs = [
-        0,
-        1,
-        i64::MAX as u64,
-        i64::MAX as u64 - 1,
-        (1 << 53) + 1,
-        u64::from(u32::MAX) + 1,
-    ];
-    let owners = [
-        None,
-        Some([0; 16]),
-        Some([0xff; 16]),
-        Some(*account_id(5).as_bytes()),
-    ];
+    let epochs = [0, 1, i64::MAX as u64, i64::MAX as u64 - 1, (1 << 53) + 1, u64::from(u32::MAX) + 1];
+    let owners = [None, Some([0; 16]), Some([0xff; 16]), Some(*account_id(5).as_bytes())];
     let expiries = [None].into_iter().chain(MOMENTS.map(Some));
     let mut columns: Vec<Row> = expiries
         .enumerate()
         .map(|(number, expires)| Row {
             stamp: Stamp::from_bytes([0; 16]),
             epoch: epochs.get(number % epochs.len()).copied().unwrap_or(0),
-            owner: owners
-                .get(number % owners.len())
-                .copied()
-                .flatten()
-                .map(AccountId::from_bytes),
+            owner: owners.get(number % owners.len()).copied().flatten().map(AccountId::from_bytes),
             expires: expires.map(at),
             record: record(Kind::Account, 0),
         })
@@ -128,31 +86,17 @@ fn records_of(kind: Kind) -> Vec<Record> {
     let moments = || MOMENTS.map(Timestamp::from_millis).into_iter();
     let ids = [[0; 16], [0xff; 16], *account_id(3).as_bytes()];
     match kind {
-        Kind::Login => ids
-            .map(|id| {
-                LoginRecord {
-                    account: AccountId::from_bytes(id),
-                }
-                .into()
-            })
-            .into(),
-        Kind::Account => moments()
-            .map(|created| AccountRecord { created }.into())
-            .collect(),
+        Kind::Login => ids.map(|id| LoginRecord { account: AccountId::from_bytes(id) }.into()).into(),
+        Kind::Account => moments().map(|created| AccountRecord { created }.into()).collect(),
         Kind::Active => moments().map(|since| ActiveRecord { since }.into()).collect(),
         // How a hash is spelt is the core's affair; a store that keeps one text whole keeps them all.
         Kind::Credential => vec![record(Kind::Credential, 1), record(Kind::Credential, u64::MAX)],
-        Kind::Attempts => [0, 1, u32::MAX]
-            .map(|failures| AttemptsRecord { failures }.into())
-            .into(),
+        Kind::Attempts => [0, 1, u32::MAX].map(|failures| AttemptsRecord { failures }.into()).into(),
         Kind::Throttle => moments()
             .zip([0, u32::MAX].into_iter().cycle())
             .map(|(until, failures)| ThrottleRecord { failures, until }.into())
             .collect(),
-        Kind::Session => moments()
-            .enumerate()
-            .map(|(number, moment)| session(number, moment))
-            .collect(),
+        Kind::Session => moments().enumerate().map(|(number, moment)| session(number, moment)).collect(),
         Kind::Keyring => [0, 1, 40].map(keyring).into(),
     }
 }
@@ -167,18 +111,8 @@ fn session(number: usize, moment: Timestamp) -> Record {
         Some(ClientLabel::new(&"\u{1f511}\u{e9}e\u{301}".repeat(20))),
     ];
     let numbers = [0, 1, i64::MAX as u64, u64::MAX, (1 << 53) + 1];
-    let number_at = |offset: usize| {
-        numbers
-            .get((number + offset) % numbers.len())
-            .copied()
-            .unwrap_or(0)
-    };
-    let moment_at = |offset: usize| {
-        at(MOMENTS
-            .get((number + offset) % MOMENTS.len())
-            .copied()
-            .unwrap_or(0))
-    };
+    let number_at = |offset: usize| numbers.get((number + offset) % numbers.len()).copied().unwrap_or(0);
+    let moment_at = |offset: usize| at(MOMENTS.get((number + offset) % MOMENTS.len()).copied().unwrap_or(0));
     SessionRecord {
         salt: if number % 2 == 0 { [0; 16] } else { [0xff; 16] },
         generation: number_at(0),
@@ -189,11 +123,7 @@ fn session(number: usize, moment: Timestamp) -> Record {
         idle_millis: number_at(3),
         absolute_end: moment_at(2),
         auth_time: moment_at(3),
-        amr: if number % 3 == 0 {
-            Amr::default()
-        } else {
-            Amr::PASSWORD
-        },
+        amr: if number % 3 == 0 { Amr::default() } else { Amr::PASSWORD },
         label: labels.get(number % labels.len()).cloned().flatten(),
     }
     .into()
@@ -201,28 +131,16 @@ fn session(number: usize, moment: Timestamp) -> Record {
 
 fn keyring(keys: u32) -> Record {
     let check = |number: u32| KeyCheck {
-        number: if number % 2 == 0 {
-            number
-        } else {
-            u32::MAX - number
-        },
+        number: if number % 2 == 0 { number } else { u32::MAX - number },
         value: *session_id(u64::from(number)).as_bytes(),
     };
     let checks = (0..keys).map(check).collect();
-    KeyringRecord {
-        checks,
-        throttle_key: [if keys == 0 { 0 } else { 0xa5 }; 32],
-    }
-    .into()
+    KeyringRecord { checks, throttle_key: [if keys == 0 { 0 } else { 0xa5 }; 32] }.into()
 }
 
 /// Names go to the longest that the core takes, and beyond ASCII; ids to both ends.
 fn key_for(kind: Kind, number: usize) -> Key {
-    let longest = || {
-        (0..=20)
-            .rev()
-            .find_map(|power| LoginName::parse(&"n".repeat(1 << power)).ok())
-    };
+    let longest = || (0..=20).rev().find_map(|power| LoginName::parse(&"n".repeat(1 << power)).ok());
     let end = |byte| Key::from_parts(kind, &[byte; 16]);
     let extreme = match (kind, number) {
         (Kind::Keyring, _) => Some(Key::Keyring),

@@ -36,10 +36,7 @@ pub struct Glimpse {
 impl Data {
     /// Nothing yet.
     pub fn with(flaw: Option<Flaw>) -> Self {
-        Self {
-            flaw,
-            ..Self::default()
-        }
+        Self { flaw, ..Self::default() }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -60,11 +57,7 @@ impl Data {
             }
             return Commit::Conflict;
         }
-        let most = if self.has(Flaw::ForgetsTheThirtyThird) {
-            32
-        } else {
-            usize::MAX
-        };
+        let most = if self.has(Flaw::ForgetsTheThirtyThird) { 32 } else { usize::MAX };
         for write in batch.writes.iter().take(most) {
             self.write(write, batch, glimpse);
         }
@@ -86,23 +79,15 @@ impl Data {
 
     fn holds_for(&self, write: &Write) -> bool {
         match write {
-            Write::Put {
-                expect: Expect::Absent,
-                ..
-            } if self.has(Flaw::Upserts) => true,
-            Write::Put {
-                key,
-                expect: Expect::Stamp(_),
-                ..
-            } if self.has(Flaw::RevivesEnded) && !self.rows.contains_key(key) => true,
-            Write::Put {
-                key,
-                expect: Expect::Stamp(stamp),
-                ..
-            } if self.has(Flaw::ComparesAPrefix) => self
-                .rows
-                .get(key)
-                .is_some_and(|row| row.stamp.as_bytes()[..15] == stamp.as_bytes()[..15]),
+            Write::Put { expect: Expect::Absent, .. } if self.has(Flaw::Upserts) => true,
+            Write::Put { key, expect: Expect::Stamp(_), .. }
+                if self.has(Flaw::RevivesEnded) && !self.rows.contains_key(key) =>
+            {
+                true
+            }
+            Write::Put { key, expect: Expect::Stamp(stamp), .. } if self.has(Flaw::ComparesAPrefix) => {
+                self.rows.get(key).is_some_and(|row| row.stamp.as_bytes()[..15] == stamp.as_bytes()[..15])
+            }
             Write::Put { key, expect, .. } => self.is(key, *expect),
             Write::Delete { .. } | Write::Raise { .. } => true,
         }
@@ -166,17 +151,8 @@ impl Data {
                         row.expires = None;
                     }
                 } else if is(Flaw::RaisesNothing) {
-                    let record = doorward_core::record::AccountRecord {
-                        created: Timestamp::MAX,
-                    }
-                    .into();
-                    let row = Row {
-                        stamp,
-                        epoch: 1,
-                        owner: None,
-                        expires: None,
-                        record,
-                    };
+                    let record = doorward_core::record::AccountRecord { created: Timestamp::MAX }.into();
+                    let row = Row { stamp, epoch: 1, owner: None, expires: None, record };
                     self.rows.insert(key.clone(), row);
                 }
             }
@@ -192,10 +168,7 @@ impl Data {
                     let rows = if early { &before.rows } else { &self.rows };
                     let nothing = self.has(Flaw::FloorOfNothingIsZero).then_some(0);
                     let epoch = rows.get(key).map(|row| row.epoch).or(nothing);
-                    (
-                        Revocation::of_epoch(key, epoch).expect("an account or the keyring"),
-                        *until,
-                    )
+                    (Revocation::of_epoch(key, epoch).expect("an account or the keyring"), *until)
                 }
             };
             self.last = match glimpse.number {
@@ -204,16 +177,10 @@ impl Data {
                 None => self.last + 1,
             };
             let cursor = Cursor::from_number(self.last);
-            self.journal.push(Change {
-                cursor,
-                revocation,
-                until,
-            });
+            self.journal.push(Change { cursor, revocation, until });
         }
         self.journal.sort_by_key(|change| change.cursor);
-        self.last = self
-            .last
-            .max(self.journal.last().map_or(0, |change| change.cursor.number()));
+        self.last = self.last.max(self.journal.last().map_or(0, |change| change.cursor.number()));
         if self.has(Flaw::ReusesCursors) {
             self.last = self.journal.last().map_or(0, |change| change.cursor.number());
         }
@@ -263,10 +230,7 @@ impl Data {
         let entries: Vec<Change> = beyond.take(limit).collect();
         let page_end = entries.last().map(|change| change.cursor);
         let end = page_end.filter(|_| self.has(Flaw::EndsWithThePage));
-        Changes {
-            entries,
-            end: end.unwrap_or(Cursor::from_number(self.last)),
-        }
+        Changes { entries, end: end.unwrap_or(Cursor::from_number(self.last)) }
     }
 
     pub fn purge(&mut self, now: Timestamp, limit: usize) -> usize {
@@ -297,10 +261,7 @@ impl Data {
     /// The same with only half of what is new in it: how a torn write leaves it.
     pub fn halfway_to(&self, next: &Self) -> Self {
         let mut half = self.clone();
-        let new = next
-            .rows
-            .iter()
-            .filter(|(key, row)| self.rows.get(key) != Some(row));
+        let new = next.rows.iter().filter(|(key, row)| self.rows.get(key) != Some(row));
         let new: Vec<_> = new.map(|(key, row)| (key.clone(), row.clone())).collect();
         half.rows.extend(new.iter().take(new.len() / 2).cloned());
         half

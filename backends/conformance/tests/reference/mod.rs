@@ -78,11 +78,7 @@ impl Disk {
                 "a sync failed: commit something durable first",
             ));
         }
-        let state = if self.has(early) {
-            &self.written
-        } else {
-            &self.visible
-        };
+        let state = if self.has(early) { &self.written } else { &self.visible };
         Ok(lock(state).clone())
     }
 
@@ -103,10 +99,7 @@ impl Disk {
         *lock(&self.earlier) = now;
         *lock(&self.written) = next.clone();
         let barrier = batch.writes.is_empty() && batch.journal.is_empty();
-        let grants = batch
-            .writes
-            .iter()
-            .any(|write| matches!(write, Write::Put { .. }));
+        let grants = batch.writes.iter().any(|write| matches!(write, Write::Put { .. }));
         let skips = self.has(Flaw::NeverSyncs)
             || self.has(Flaw::SkipsBarriers) && barrier
             || self.has(Flaw::SkipsSyncOfEndings) && !grants && !barrier;
@@ -121,33 +114,20 @@ impl Disk {
     fn glimpse(&self, batch: &Batch) -> Glimpse {
         let mut glimpse = Glimpse::default();
         let now = lock(&self.written).clone();
-        let grants = batch
-            .writes
-            .iter()
-            .any(|write| matches!(write, Write::Put { .. }));
+        let grants = batch.writes.iter().any(|write| matches!(write, Write::Put { .. }));
         if self.has(Flaw::ComparesUnlocked) {
             glimpse.held = Some(now.holds(batch));
         }
         if self.has(Flaw::LosesRaises) {
-            glimpse.epochs = now
-                .rows
-                .iter()
-                .map(|(key, row)| (key.clone(), row.epoch))
-                .collect();
+            glimpse.epochs = now.rows.iter().map(|(key, row)| (key.clone(), row.epoch)).collect();
         }
         if self.has(Flaw::RefusesEndings) && !grants {
             let stamp = |key: &Key| now.rows.get(key).map(|row| row.stamp);
-            glimpse.stamps = batch
-                .writes
-                .iter()
-                .map(|write| (write.key().clone(), stamp(write.key())))
-                .collect();
+            glimpse.stamps =
+                batch.writes.iter().map(|write| (write.key().clone(), stamp(write.key()))).collect();
         }
         if self.has(Flaw::NumbersEarly) {
-            glimpse.number = Some(
-                self.numbers
-                    .fetch_add(batch.journal.len() as u64, Ordering::SeqCst),
-            );
+            glimpse.number = Some(self.numbers.fetch_add(batch.journal.len() as u64, Ordering::SeqCst));
         }
         // A gap that others may fall into, wider for some than for others.
         if glimpse.number.is_some_and(|number| number % 8 == 1) {
@@ -206,10 +186,7 @@ pub struct Reference {
 impl Store for Reference {
     fn read(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
         if keys.is_empty() && self.disk.has(Flaw::RefusesEmptyReads) {
-            return Err(StoreError::new(
-                StoreErrorKind::Fatal,
-                "a read needs at least one key",
-            ));
+            return Err(StoreError::new(StoreErrorKind::Fatal, "a read needs at least one key"));
         }
         if let Some(cache) = &self.cache {
             return Ok(lock(cache).read(keys));
@@ -225,11 +202,7 @@ impl Store for Reference {
             return Ok(rows);
         }
         let rows = self.disk.seen(Flaw::ReadsEarly)?.read(keys);
-        Ok(if self.disk.has(Flaw::ThreadsRemember) {
-            self.disk.remembered(keys, rows)
-        } else {
-            rows
-        })
+        Ok(if self.disk.has(Flaw::ThreadsRemember) { self.disk.remembered(keys, rows) } else { rows })
     }
 
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError> {
@@ -277,10 +250,7 @@ impl Store for Reference {
 
     fn guarantees(&self) -> Guarantees {
         let wavers = self.disk.has(Flaw::Wavers) && !lock(&self.disk.visible).rows.is_empty();
-        Guarantees {
-            durable: self.disk.durable && !wavers,
-            ..Guarantees::ALL
-        }
+        Guarantees { durable: self.disk.durable && !wavers, ..Guarantees::ALL }
     }
 }
 
@@ -304,45 +274,28 @@ impl Bench {
 
     fn on(flaw: Option<Flaw>, durable: bool) -> Self {
         let data = Data::with(flaw);
-        Self {
-            disk: Disk::holding(Arc::new(data), durable),
-        }
+        Self { disk: Disk::holding(Arc::new(data), durable) }
     }
 
     fn image(&self, data: Arc<Data>) -> Arc<dyn Store> {
-        Arc::new(Reference {
-            disk: Disk::holding(data, self.disk.durable),
-            cache: None,
-        })
+        Arc::new(Reference { disk: Disk::holding(data, self.disk.durable), cache: None })
     }
 }
 
 impl Fixture for Bench {
     fn open(&self) -> Arc<dyn Store> {
-        Arc::new(Reference {
-            disk: self.disk.clone(),
-            cache: None,
-        })
+        Arc::new(Reference { disk: self.disk.clone(), cache: None })
     }
 
     fn second_handle(&self) -> Option<Arc<dyn Store>> {
-        let cache = self
-            .disk
-            .has(Flaw::SecondHandleCaches)
-            .then(|| Mutex::new(lock(&self.disk.visible).clone()));
-        let handle = Reference {
-            disk: self.disk.clone(),
-            cache,
-        };
+        let cache =
+            self.disk.has(Flaw::SecondHandleCaches).then(|| Mutex::new(lock(&self.disk.visible).clone()));
+        let handle = Reference { disk: self.disk.clone(), cache };
         self.disk.durable.then(|| Arc::new(handle) as Arc<dyn Store>)
     }
 
     fn reopen(&self) -> Option<Arc<dyn Store>> {
-        let state = if self.disk.has(Flaw::ForgetsOnKill) {
-            &self.disk.earlier
-        } else {
-            &self.disk.written
-        };
+        let state = if self.disk.has(Flaw::ForgetsOnKill) { &self.disk.earlier } else { &self.disk.written };
         let state = lock(state).clone();
         self.disk.durable.then(|| self.image(state))
     }
