@@ -1,1 +1,4 @@
 //! Doorward
+#![forbid(unsafe_code)]
+
+pub mod store;

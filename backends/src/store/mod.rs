@@ -1,0 +1,4 @@
+//! Where rows live: stores that keep the contract of [`doorward_core::store`].
+
+#[cfg(feature = "sqlite-host")]
+pub mod sqlite;
