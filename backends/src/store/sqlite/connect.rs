@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use doorward_core::record::Kind;
+use rusqlite::ffi::SQLITE_ERROR;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::error::{OpenError, refused};
@@ -17,8 +18,16 @@ use super::writer;
 pub(super) fn writing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
     accept(rusqlite::version_number(), rusqlite::version())?;
     create_if_missing(path)?;
-    patiently(busy, || schema::inspect(&mut connect(path, Access::Read, busy)?))?;
-    let connection = patiently(busy, || prepare(path, busy))?;
+    let connection = patiently(busy, || {
+        let connection = connect(path, Access::Write, busy)?;
+        // SQLite opens what it may not write for reading, and says nothing. Asked before anything is read, or
+        // it would make a log of the same mode beside the file, and that would stay read-only.
+        if connection.is_readonly(MAIN_DB).map_err(refused)? {
+            return Err(OpenError::ReadOnly);
+        }
+        schema::inspect(&mut connect(path, Access::Read, busy)?)?;
+        prepare(connection)
+    })?;
     for kind in Kind::ALL {
         hold(&connection, &Statements::of(kind).writing())?;
     }
@@ -29,6 +38,7 @@ pub(super) fn writing(path: &Path, busy: Duration) -> Result<Connection, OpenErr
 /// A connection that only reads, with its statements prepared.
 pub(super) fn reading(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
     let connection = connect(path, Access::Read, busy)?;
+    connection.execute_batch(SETTINGS).map_err(refused)?;
     connection
         .execute_batch("PRAGMA query_only = ON")
         .map_err(refused)?;
@@ -89,7 +99,6 @@ fn connect(path: &Path, access: Access, busy: Duration) -> Result<Connection, Op
         Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(refused)?;
     connection.busy_timeout(busy).map_err(refused)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_HELD);
-    connection.execute_batch(SETTINGS).map_err(refused)?;
     Ok(connection)
 }
 
@@ -118,12 +127,8 @@ const WRITER_SETTINGS: &str = "
     PRAGMA wal_autocheckpoint = 1000;
     PRAGMA journal_size_limit = 8388608;";
 
-fn prepare(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
-    let mut connection = connect(path, Access::Write, busy)?;
-    // SQLite opens what it may not write for reading, and says nothing.
-    if connection.is_readonly(MAIN_DB).map_err(refused)? {
-        return Err(OpenError::ReadOnly);
-    }
+fn prepare(mut connection: Connection) -> Result<Connection, OpenError> {
+    connection.execute_batch(SETTINGS).map_err(refused)?;
     for setting in WRITER_SETTINGS.lines() {
         connection.execute_batch(setting).map_err(refused)?;
     }
@@ -155,10 +160,12 @@ fn patiently<T>(
 
 fn hold(connection: &Connection, statements: &[&str]) -> Result<(), OpenError> {
     for sql in statements {
-        // A table or column that is missing: the schema says our version and is not it.
-        connection.prepare_cached(sql).map_err(|error| match error {
-            rusqlite::Error::SqlInputError { .. } => OpenError::Damaged,
-            other => refused(other),
+        connection.prepare_cached(sql).map_err(|error| {
+            match error.sqlite_error().map(|cause| cause.extended_code) {
+                // A table or column is missing: the schema says our version and is not it.
+                Some(SQLITE_ERROR) => OpenError::Damaged,
+                _ => refused(error),
+            }
         })?;
     }
     Ok(())

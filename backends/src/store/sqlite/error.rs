@@ -24,9 +24,9 @@ pub enum OpenError {
     /// The file was not there and could not be made.
     #[error("the database file cannot be created ({0}): check that its folder exists and may be written")]
     Create(#[source] std::io::Error),
-    /// There is something, and it is no regular file that may be opened.
+    /// There is something, and it is no file that can be opened and read.
     #[error(
-        "the database file cannot be opened: check that it is a file, and the permissions of it and its folder"
+        "the database cannot be read: check that it is a file, its and its folder's permissions, and the disk"
     )]
     Unreachable,
     /// The file or its folder may not be written.
@@ -89,7 +89,7 @@ pub(super) fn refused(error: rusqlite::Error) -> OpenError {
         ErrorCode::DatabaseCorrupt => OpenError::Damaged,
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => OpenError::ReadOnly,
         ErrorCode::DiskFull => OpenError::Full,
-        ErrorCode::CannotOpen => OpenError::Unreachable,
+        ErrorCode::CannotOpen | ErrorCode::SystemIoFailure => OpenError::Unreachable,
         _ => OpenError::Sqlite(cause.extended_code),
     }
 }
