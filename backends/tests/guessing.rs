@@ -28,34 +28,32 @@ fn gu_4_of_parallel_guesses_only_the_allowed_number_is_decided() {
         // Five free tries, then one after each wait.
         let mut counted = 0;
         for (round, allowed) in [5, 1, 1].into_iter().enumerate() {
-            let (denied, logout_took) = std::thread::scope(|scope| {
-                let denied = AtomicU32::new(0);
-                let start = Barrier::new(THREADS as usize + 1);
-                let guess = |thread| {
-                    start.wait();
-                    for guess in 0..GUESSES {
-                        let password = format!("wrong guess number {guess} of thread {thread}");
-                        match engine.login(Login::new(NAME, password)) {
-                            Err(LoginError::Denied) => drop(denied.fetch_add(1, Ordering::SeqCst)),
-                            Err(
-                                LoginError::Throttled { .. }
-                                | LoginError::Fault(Fault::Contended | Fault::Busy),
-                            ) => {}
-                            other => panic!("{}: {other:?}", store.name),
-                        }
+            let denied = AtomicU32::new(0);
+            let start = Barrier::new(THREADS as usize + 1);
+            let guess = |thread| {
+                start.wait();
+                for guess in 0..GUESSES {
+                    let password = format!("wrong guess number {guess} of thread {thread}");
+                    match engine.login(Login::new(NAME, password)) {
+                        Err(LoginError::Denied) => drop(denied.fetch_add(1, Ordering::SeqCst)),
+                        Err(
+                            LoginError::Throttled { .. } | LoginError::Fault(Fault::Contended | Fault::Busy),
+                        ) => {}
+                        other => panic!("{}: {other:?}", store.name),
                     }
-                };
-                let guessers: Vec<_> =
-                    (0..THREADS).map(|thread| scope.spawn(move || guess(thread))).collect();
+                }
+            };
+            let guess = &guess;
+            let logout_took = std::thread::scope(|scope| {
+                (0..THREADS).for_each(|thread| drop(scope.spawn(move || guess(thread))));
                 start.wait();
                 let begun = Instant::now();
                 if round == 0 {
                     assert_eq!(engine.logout(token.expose()).unwrap().ended, Ended::Ended, "{}", store.name);
                 }
-                let took = begun.elapsed();
-                guessers.into_iter().for_each(|guesser| guesser.join().unwrap());
-                (denied.load(Ordering::SeqCst), took)
+                begun.elapsed()
             });
+            let denied = denied.into_inner();
             counted += allowed;
             assert_eq!(denied, allowed, "{}: decided in round {round}", store.name);
             let attempts = store.store.read(&[Key::Attempts(account)]).unwrap().remove(0).unwrap();
