@@ -269,7 +269,11 @@ pub(crate) fn failed_sync(fixture: &dyn Fixture) -> Checked {
         shown == left,
         "after a failed sync reads show {shown:?}, and a power cut leaves {left:?}"
     );
-    let whole = shown.rows.last().is_some_and(Option::is_some) == !shown.journal.is_empty();
+    let (put, told) = (
+        shown.rows.last().is_some_and(Option::is_some),
+        !shown.journal.is_empty(),
+    );
+    let whole = put == told;
     ensure!(whole, "a commit whose sync failed stands half: {shown:?}");
     Ok(())
 }

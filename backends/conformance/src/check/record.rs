@@ -180,7 +180,11 @@ fn session(number: usize, moment: Timestamp) -> Record {
             .unwrap_or(0))
     };
     SessionRecord {
-        salt: if number % 2 == 0 { [0; 16] } else { [0xff; 16] },
+        salt: if number.is_multiple_of(2) {
+            [0; 16]
+        } else {
+            [0xff; 16]
+        },
         generation: number_at(0),
         account_epoch: number_at(1),
         global_epoch: number_at(2),
@@ -189,7 +193,7 @@ fn session(number: usize, moment: Timestamp) -> Record {
         idle_millis: number_at(3),
         absolute_end: moment_at(2),
         auth_time: moment_at(3),
-        amr: if number % 3 == 0 {
+        amr: if number.is_multiple_of(3) {
             Amr::default()
         } else {
             Amr::PASSWORD
@@ -201,7 +205,7 @@ fn session(number: usize, moment: Timestamp) -> Record {
 
 fn keyring(keys: u32) -> Record {
     let check = |number: u32| KeyCheck {
-        number: if number % 2 == 0 {
+        number: if number.is_multiple_of(2) {
             number
         } else {
             u32::MAX - number
