@@ -54,7 +54,7 @@ pub(crate) fn while_working(
 
 const LEAST_ROUNDS: u64 = 60;
 const MOST_ROUNDS: u64 = 5_000;
-const LONG_ENOUGH: Duration = Duration::from_millis(60);
+const LONG_ENOUGH: Duration = Duration::from_millis(30);
 
 /// Ends the watch also when the work panics.
 struct SetOnDrop<'a>(&'a AtomicBool);

@@ -79,7 +79,7 @@ impl Choices {
     /// As [`pick`](Self::pick).
     pub fn one_of<'a, T>(&mut self, branches: &'a [T]) -> &'a T {
         let taken = self.pick(branches.len());
-        branches.iter().nth(taken).expect("`pick` answers with a number below the one it was given")
+        branches.get(taken).expect("`pick` answers with a number below the one it was given")
     }
 
     fn taken(&self) -> Vec<usize> {
@@ -272,7 +272,7 @@ mod tests {
             let (a, b) = (choices.pick(3), choices.pick(3));
             if (a, b) == (1, 2) { Err("lost") } else { Ok(()) }
         };
-        assert_eq!(message(|| drop(explore(&mut world))), "the schedule [1, 2] fails: \"lost\"");
+        assert_eq!(message(|| _ = explore(&mut world)), "the schedule [1, 2] fails: \"lost\"");
         assert_eq!(message(|| replay(&[1, 2], &mut world)), "the schedule [1, 2] fails: \"lost\"");
         replay(&[1], &mut world);
         assert_eq!(runs, 6 + 1 + 1);

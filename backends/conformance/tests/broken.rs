@@ -1,6 +1,5 @@
 //! Each broken store fails its own promise and no other: what shows that the kit can fail, and that its answer
 //! says where to look.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
 
 mod reference;
 

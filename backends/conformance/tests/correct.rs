@@ -1,5 +1,4 @@
 //! The kit is green on a store that keeps every promise: the one line that a third party writes.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
 
 mod reference;
 

@@ -206,7 +206,8 @@ pub(crate) fn failed_sync(fixture: &dyn Fixture) -> Checked {
     // Whatever is shown from here on is what a power cut leaves.
     let (shown, left) = (everything(&store, &keys)?, everything(&Subject(medium.cut_power()), &keys)?);
     ensure!(shown == left, "after a failed sync reads show {shown:?}, and a power cut leaves {left:?}");
-    let whole = shown.rows.last().is_some_and(Option::is_some) == !shown.journal.is_empty();
+    let (put, told) = (shown.rows.last().is_some_and(Option::is_some), !shown.journal.is_empty());
+    let whole = put == told;
     ensure!(whole, "a commit whose sync failed stands half: {shown:?}");
     Ok(())
 }

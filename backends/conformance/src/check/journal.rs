@@ -20,8 +20,8 @@ pub(crate) fn commit_order(fixture: &dyn Fixture) -> Checked {
     for batch in 0..12u64 {
         let mut draft = Draft::new();
         for entry in 0..3u64 {
-            let (number, until) =
-                (batch * 3 + entry, i64::MAX - i64::from((batch * 7 + entry * 5) as u8 % 23));
+            let number = batch * 3 + entry;
+            let until = i64::try_from((batch * 7 + entry * 5) % 23).unwrap_or(0) + 1_000_000;
             draft = draft.ends_until(number, until);
             expected.push((Revocation::Session(session_id(number)), at(until)));
         }

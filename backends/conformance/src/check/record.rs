@@ -114,7 +114,7 @@ fn session(number: usize, moment: Timestamp) -> Record {
     let number_at = |offset: usize| numbers.get((number + offset) % numbers.len()).copied().unwrap_or(0);
     let moment_at = |offset: usize| at(MOMENTS.get((number + offset) % MOMENTS.len()).copied().unwrap_or(0));
     SessionRecord {
-        salt: if number % 2 == 0 { [0; 16] } else { [0xff; 16] },
+        salt: if number.is_multiple_of(2) { [0; 16] } else { [0xff; 16] },
         generation: number_at(0),
         account_epoch: number_at(1),
         global_epoch: number_at(2),
@@ -123,7 +123,7 @@ fn session(number: usize, moment: Timestamp) -> Record {
         idle_millis: number_at(3),
         absolute_end: moment_at(2),
         auth_time: moment_at(3),
-        amr: if number % 3 == 0 { Amr::default() } else { Amr::PASSWORD },
+        amr: if number.is_multiple_of(3) { Amr::default() } else { Amr::PASSWORD },
         label: labels.get(number % labels.len()).cloned().flatten(),
     }
     .into()
@@ -131,7 +131,7 @@ fn session(number: usize, moment: Timestamp) -> Record {
 
 fn keyring(keys: u32) -> Record {
     let check = |number: u32| KeyCheck {
-        number: if number % 2 == 0 { number } else { u32::MAX - number },
+        number: if number.is_multiple_of(2) { number } else { u32::MAX - number },
         value: *session_id(u64::from(number)).as_bytes(),
     };
     let checks = (0..keys).map(check).collect();

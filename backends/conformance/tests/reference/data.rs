@@ -1,6 +1,6 @@
 //! Rows and journal as one value: what a batch does to them, and what they answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
@@ -50,7 +50,9 @@ impl Data {
             if self.has(Flaw::StopsHalfway) && self.checks_hold(batch) {
                 let met = |write: &&Write| self.holds_for(write);
                 let done: Vec<Write> = batch.writes.iter().take_while(met).cloned().collect();
-                done.iter().for_each(|write| self.write(write, batch, glimpse));
+                for write in &done {
+                    self.write(write, batch, glimpse);
+                }
             }
             if self.has(Flaw::JournalsConflicts) {
                 self.append(&before, batch, glimpse);
@@ -125,7 +127,9 @@ impl Data {
                     row.epoch = row.epoch.max(self.rows.get(key).map_or(0, |old| old.epoch));
                 }
                 if is(Flaw::EpochsAreFloats) {
-                    row.epoch = row.epoch as f64 as u64;
+                    // What a float keeps of a whole number: its upper 53 bits.
+                    let lost = 11u32.saturating_sub(row.epoch.leading_zeros());
+                    row.epoch = row.epoch >> lost << lost;
                 }
                 if let (Some(Flaw::TouchKeepsStamp), Durability::Relaxed, Some(old)) =
                     (flaw, durability, self.rows.get(key))
@@ -187,15 +191,10 @@ impl Data {
     }
 
     pub fn read(&self, keys: &[Key]) -> Vec<Option<Row>> {
-        let mut rows: Vec<Option<Row>> = keys.iter().map(|key| self.rows.get(key).cloned()).collect();
-        if self.has(Flaw::AnswersDuplicatesOnce) {
-            for (place, key) in keys.iter().enumerate() {
-                if keys[..place].contains(key) {
-                    rows[place] = None;
-                }
-            }
-        }
-        rows
+        let mut answered = BTreeSet::new();
+        let once = self.has(Flaw::AnswersDuplicatesOnce);
+        let row = |key| self.rows.get(key).filter(|_| answered.insert(key) || !once);
+        keys.iter().map(row).map(Option::<&Row>::cloned).collect()
     }
 
     pub fn scan(&self, range: &Range, limit: usize) -> Vec<(Key, Row)> {
