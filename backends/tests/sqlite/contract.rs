@@ -231,7 +231,7 @@ fn scans_walk_in_key_order_from_page_to_page() {
 fn names_are_scanned_in_the_order_of_their_bytes() {
     let home = Home::new();
     let store = home.open();
-    for (number, text) in (1..).zip(["ö", "z", "anna", "ann", "a\u{10ffff}", "𝒶"]) {
+    for (number, text) in (1..).zip(["ö", "z", "anna", "ann", "я", "日本"]) {
         create(&store, &name(text), number);
     }
     let page = store.scan(&Range { kind: Kind::Login, owner: None, after: None }, 10).unwrap();

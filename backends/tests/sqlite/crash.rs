@@ -68,7 +68,7 @@ fn a_torn_log_ends_at_a_whole_batch() {
     copy_image(&home.path, &copy);
     let whole = std::fs::read(&log).unwrap();
     let database = std::fs::read(&copy).unwrap();
-    for cut in (32..whole.len()).step_by(3 * 512) {
+    for cut in (32..whole.len()).step_by(13 * 512) {
         std::fs::write(&copy, &database).unwrap();
         std::fs::write(&log, &whole[..cut]).unwrap();
         let _shared_memory = std::fs::remove_file(home.folder.path().join("torn.db-shm"));

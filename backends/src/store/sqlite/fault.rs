@@ -10,7 +10,10 @@ use super::writer::COMMIT;
 
 /// What the next commit of the writer meets; then nothing more, unless it is sticky.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fault(Arc<AtomicU8>);
+pub(super) struct Fault {
+    next: Arc<AtomicU8>,
+    level: Arc<AtomicU8>,
+}
 
 #[derive(Clone, Copy)]
 pub(super) enum Meets {
@@ -35,11 +38,23 @@ pub(super) enum Meets {
 
 impl Fault {
     pub(super) fn set(&self, meets: Meets) {
-        self.0.store(meets as u8, Ordering::SeqCst);
+        self.next.store(meets as u8, Ordering::SeqCst);
+    }
+
+    /// `PRAGMA synchronous` as the last commit had it: 1 does not sync the log, 2 does.
+    pub(super) fn level(&self) -> u8 {
+        self.level.load(Ordering::SeqCst)
     }
 
     fn meet(&self, kinds: &[Meets]) -> Option<Meets> {
+<<<<<<< HEAD
         let kind = kinds.iter().copied().find(|kind| *kind as u8 == self.0.load(Ordering::SeqCst))?;
+=======
+        let kind = kinds
+            .iter()
+            .copied()
+            .find(|kind| *kind as u8 == self.next.load(Ordering::SeqCst))?;
+>>>>>>> sqlite
         if !matches!(kind, Meets::ErrorAlways) {
             self.set(Meets::Nothing);
         }
@@ -68,6 +83,8 @@ impl Fault {
     }
 
     pub(super) fn at_commit(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let level = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+        self.level.store(level, Ordering::SeqCst);
         let run = |sql| connection.execute_batch(sql);
         let error = |code| Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
         match self.meet(&[Meets::AppliedThenError, Meets::GoneThenError, Meets::ErrorAlways, Meets::Busy]) {

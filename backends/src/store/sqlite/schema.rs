@@ -13,7 +13,7 @@ use super::error::{OpenError, refused};
 
 /// Brings the database to the newest version in one transaction; of several openers one does the work.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    if missing(connection)?.is_empty() {
+    if inspect(connection)?.is_empty() {
         return Ok(());
     }
     let transaction =
@@ -27,14 +27,16 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     transaction.commit().map_err(refused)
 }
 
-/// Looks without touching: refuses what is not ours to open.
-pub(super) fn inspect(connection: &mut Connection) -> Result<(), OpenError> {
+/// The migrations that this database still lacks, seen without touching it; refuses what is not ours to open.
+pub(super) fn inspect(connection: &mut Connection) -> Result<&'static [&'static str], OpenError> {
+    // In one snapshot: its number before and its tables after another opener's migration are a stranger's.
     let snapshot = connection.transaction().map_err(refused)?;
-    missing(&snapshot)?;
-    snapshot.finish().map_err(refused)
+    let missing = missing(&snapshot)?;
+    snapshot.finish().map_err(refused)?;
+    Ok(missing)
 }
 
-/// The migrations that this database still lacks.
+/// What [`inspect`] says, by the snapshot or lock that the caller holds.
 fn missing(connection: &Connection) -> Result<&'static [&'static str], OpenError> {
     let number = |sql| connection.query_row(sql, [], |columns| columns.get::<_, i64>(0)).map_err(refused);
     let application = number("PRAGMA application_id")?;
