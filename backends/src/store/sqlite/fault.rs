@@ -47,14 +47,7 @@ impl Fault {
     }
 
     fn meet(&self, kinds: &[Meets]) -> Option<Meets> {
-<<<<<<< HEAD
-        let kind = kinds.iter().copied().find(|kind| *kind as u8 == self.0.load(Ordering::SeqCst))?;
-=======
-        let kind = kinds
-            .iter()
-            .copied()
-            .find(|kind| *kind as u8 == self.next.load(Ordering::SeqCst))?;
->>>>>>> sqlite
+        let kind = kinds.iter().copied().find(|kind| *kind as u8 == self.next.load(Ordering::SeqCst))?;
         if !matches!(kind, Meets::ErrorAlways) {
             self.set(Meets::Nothing);
         }

@@ -220,10 +220,7 @@ fn an_empty_durable_batch_writes_the_barrier() {
 #[test]
 fn every_group_with_a_durable_batch_is_synced() {
     let rig = rig();
-    let relaxed = |number| Batch {
-        durability: Durability::Relaxed,
-        ..creation(number)
-    };
+    let relaxed = |number| Batch { durability: Durability::Relaxed, ..creation(number) };
     rig.store.commit(&creation(1)).unwrap();
     assert_eq!(rig.fault.level(), 2);
     rig.store.commit(&relaxed(2)).unwrap();
@@ -232,16 +229,9 @@ fn every_group_with_a_durable_batch_is_synced() {
     assert_eq!(rig.fault.level(), 1);
 
     let mut ending = relaxed(3);
-    ending.journal.push(Ending::Epoch {
-        key: account(1),
-        until: Timestamp::MAX,
-    });
+    ending.journal.push(Ending::Epoch { key: account(1), until: Timestamp::MAX });
     rig.store.commit(&ending).unwrap();
-    assert_eq!(
-        rig.fault.level(),
-        2,
-        "an ending is durable whatever the batch calls itself"
-    );
+    assert_eq!(rig.fault.level(), 2, "an ending is durable whatever the batch calls itself");
 
     // While the writer hangs, a relaxed batch and a durable one arrive, and share the next group.
     rig.fault.set(Meets::Hang);
