@@ -132,7 +132,7 @@ fn sign_up(engine: &Engine, wanted: &str, given: Option<String>) -> Result<(Stri
         match engine.register(Register::new(wanted, password.as_str())) {
             Ok(account) => println!("   Account {account}.\n"),
             Err(RegisterError::Taken) => {
-                println!("   Signed up by an earlier run: going on with that account.\n")
+                println!("   Signed up by an earlier run: going on with that account.\n");
             }
             Err(error) => return Err(error.into()),
         }

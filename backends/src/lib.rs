@@ -1,4 +1,18 @@
 //! Doorward: an embedded authentication engine. Link it, hand it a store, and it says who is at the door.
+//!
+//! | start with | for |
+//! |---|---|
+//! | [`Engine`] | the whole story of a session, in ten lines |
+//! | [`Builder`] | what an engine is made of, and the defaults |
+//! | [`KeyFile`] | a master key in a file of its own |
+//! | [`store`] | where rows live |
+//! | [`Policy`] | every number, with its default |
+//! | [`core`] | the sans-IO core: how an operation is decided, and what a store promises |
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `sqlite` | yes | `store::SqliteStore`, with the SQLite that it compiles itself |
+//! | `sqlite-host` | | the same on the SQLite that the host links; one older than 3.51.3 is refused |
 #![forbid(unsafe_code)]
 
 pub use doorward_core as core;
@@ -19,3 +33,8 @@ pub use key_file::{KeyFile, KeyFileError};
 mod engine;
 mod key_file;
 pub mod store;
+
+/// The README's example is run as it stands there.
+#[cfg(all(doctest, feature = "sqlite-host"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,4 +1,5 @@
 //! The kit on the stores of this crate: one named test per promise and store.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! Many guesses at once: no more are decided than the policy allows, each one that is decided is counted, and
 //! a logout in the middle of it is not starved.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
 
 mod support;
 

@@ -3,6 +3,7 @@
 //!
 //! A step is one call of the store (or one piece of work). A commit may succeed, fail with nothing applied,
 //! or answer "unknown": applied, lost, or still in flight and landing at any later point, or never.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
 
 mod support;
 
