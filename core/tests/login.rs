@@ -98,7 +98,9 @@ fn gu_5_the_decoy_is_nobody_and_always_the_same() {
         ask_at(&mut machine, world.now).read()
     };
     assert_eq!(keys(&mut world, "ada"), keys(&mut world, "ada"));
-    assert_ne!(keys(&mut world, "ada"), keys(&mut world, "bob"));
+    // No key is shared, or unknown names would meet in one row and be told apart by the wait for it.
+    let others = keys(&mut world, "bob");
+    assert!(keys(&mut world, "ada").iter().all(|key| !others.contains(key)));
     let decoys = keys(&mut world, "ada");
     let account = world.register("ada");
     assert!(!decoys.contains(&Key::Account(account)));
