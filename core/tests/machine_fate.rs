@@ -68,7 +68,10 @@ fn granting() -> Machine<impl Decide<Outcome = u64>> {
 #[test]
 fn applied_releases_the_outcome_and_one_event() {
     let mut machine = granting();
+    ask(&mut machine).commit();
+    assert!(!machine.is_done());
     answer(&mut machine, Reply::Commit(Commit::Applied));
+    assert!(machine.is_done());
     let Ask::Done(outcome, event) = ask(&mut machine) else { panic!("not done") };
     assert!(matches!(outcome, Ok(5)));
     assert_eq!((event.operation, event.result, event.at), ("script", EventResult::Success, START));
@@ -358,6 +361,7 @@ fn inv_40_an_outcome_is_given_once() {
     let mut machine = granting();
     answer(&mut machine, Reply::Commit(Commit::Applied));
     assert!(ask(&mut machine).done().is_ok());
+    assert!(machine.is_done());
     for _ in 0..3 {
         assert!(matches!(ask(&mut machine).done(), Err(Fault::Misuse(Misuse::Finished))));
     }
