@@ -1,5 +1,5 @@
-//! Every interleaving of two and three operations' steps, with every fault of every commit: at most two faults
-//! a schedule. The session never comes back, and no outcome is untrue.
+//! Every interleaving of two and three operations' steps, with every fault of every commit: up to two faults a
+//! schedule of two operations, one of three. The session never comes back, and no outcome is untrue.
 //!
 //! A step is one call of the store (or one piece of work). A commit may succeed, fail with nothing applied,
 //! or answer "unknown": applied, lost, or still in flight and landing at any later point, or never.
@@ -11,7 +11,7 @@ use doorward::core::id::{AccountId, SessionId};
 use doorward::core::operation::authenticate::Authenticate;
 use doorward::core::operation::logout::Logout;
 use doorward::core::record::Key;
-use doorward::core::store::{Cursor, Revocation, Store};
+use doorward::core::store::{Cursor, Revocation};
 use doorward::store::MemoryStore;
 use doorward::{Ended, LoggedIn, Login, Register};
 use doorward_conformance::explore::{Choices, explore};
@@ -60,10 +60,10 @@ impl Stage {
 fn race(
     stage: &mut Stage,
     actors: &mut [&mut dyn Step],
+    mut faults: u32,
     choices: &mut Choices,
     check: &mut dyn FnMut(&Stage, usize, &dyn Step),
 ) {
-    let mut faults = 2;
     loop {
         let ready: Vec<usize> = (0..actors.len()).filter(|at| !actors[*at].is_done()).collect();
         if ready.is_empty() {
@@ -80,7 +80,7 @@ fn race(
                 return Luck::Good;
             }
             let luck = LUCK[choices.pick(LUCK.len())];
-            faults -= usize::from(luck != Luck::Good);
+            faults -= u32::from(luck != Luck::Good);
             luck
         };
         actors[at].step(&mut stage.world, &mut luck);
@@ -122,7 +122,7 @@ fn logout_against_authenticate(stage: fn() -> Stage) -> u64 {
         let mut logout = stage.world.start(Logout::new(&stage.token));
         let mut authenticate = stage.world.start(Authenticate::new(&stage.token));
         let mut done = false;
-        race(&mut stage, &mut [&mut logout, &mut authenticate], choices, &mut |stage, at, step| {
+        race(&mut stage, &mut [&mut logout, &mut authenticate], 2, choices, &mut |stage, at, step| {
             if at == 0 {
                 done = is_true_of_logout(stage, outcome_of::<Logout>(step));
             } else if let Ok(Ok(session)) = outcome_of::<Authenticate>(step) {
@@ -165,7 +165,7 @@ fn logout_against_login(stage: fn() -> Stage, replaces: bool) -> u64 {
         let login = Login::new(NAME, PASSWORD);
         let mut login = stage.world.start(if replaces { login.previous(&stage.token) } else { login });
         let mut done = false;
-        race(&mut stage, &mut [&mut logout, &mut login], choices, &mut |stage, at, step| {
+        race(&mut stage, &mut [&mut logout, &mut login], 2, choices, &mut |stage, at, step| {
             if at == 0 {
                 done |= is_true_of_logout(stage, outcome_of::<Logout>(step));
             } else {
@@ -191,22 +191,22 @@ fn logout_against_login(stage: fn() -> Stage, replaces: bool) -> u64 {
 
 #[test]
 fn inv_11_logout_and_authenticate() {
-    assert_eq!(logout_against_authenticate(Stage::new), 0);
+    assert_eq!(logout_against_authenticate(Stage::new), 1_383);
 }
 
 #[test]
 fn inv_15_logout_and_touch() {
-    assert_eq!(logout_against_authenticate(|| Stage::new().touch_is_due()), 0);
+    assert_eq!(logout_against_authenticate(|| Stage::new().touch_is_due()), 2_098);
 }
 
 #[test]
 fn inv_15_logout_and_login() {
-    assert_eq!(logout_against_login(Stage::new, false), 0);
+    assert_eq!(logout_against_login(Stage::new, false), 19_920);
 }
 
 #[test]
 fn inv_15_logout_and_a_login_that_replaces_the_session() {
-    assert_eq!(logout_against_login(Stage::new, true), 0);
+    assert_eq!(logout_against_login(Stage::new, true), 52_863);
 }
 
 #[test]
@@ -216,12 +216,12 @@ fn inv_16_two_logouts() {
         let mut one = stage.world.start(Logout::new(&stage.token));
         let mut two = stage.world.start(Logout::new(&stage.token));
         let mut done = false;
-        race(&mut stage, &mut [&mut one, &mut two], choices, &mut |stage, _, step| {
+        race(&mut stage, &mut [&mut one, &mut two], 2, choices, &mut |stage, _, step| {
             done |= is_true_of_logout(stage, outcome_of::<Logout>(step));
         });
         assert_over(&mut stage, done);
     });
-    assert_eq!(explored.schedules, 0);
+    assert_eq!(explored.schedules, 6_114);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn inv_28_two_logins() {
         let mut stage = Stage::new();
         let mut one = stage.world.start(Login::new(NAME, PASSWORD));
         let mut two = stage.world.start(Login::new(NAME, PASSWORD));
-        race(&mut stage, &mut [&mut one, &mut two], choices, &mut |stage, _, step| {
+        race(&mut stage, &mut [&mut one, &mut two], 2, choices, &mut |stage, _, step| {
             check_login(stage, outcome_of::<Login>(step));
         });
         for outcome in [&one.outcome, &two.outcome] {
@@ -240,7 +240,7 @@ fn inv_28_two_logins() {
             }
         }
     });
-    assert_eq!(explored.schedules, 0);
+    assert_eq!(explored.schedules, 15_106);
 }
 
 /// INV 38: of two wrong guesses, as many are counted as are decided; one whose commit is unknown may count.
@@ -250,7 +250,7 @@ fn inv_38_two_wrong_guesses() {
         let mut stage = Stage::new();
         let mut one = stage.world.start(Login::new(NAME, "a wrong password of some length"));
         let mut two = stage.world.start(Login::new(NAME, "another wrong password of length"));
-        race(&mut stage, &mut [&mut one, &mut two], choices, &mut |_, _, _| {});
+        race(&mut stage, &mut [&mut one, &mut two], 2, choices, &mut |_, _, _| {});
         let outcomes = [one.outcome.unwrap(), two.outcome.unwrap()];
         let denied = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Err(_)))).count();
         let unsure = outcomes.iter().filter(|outcome| matches!(outcome, Err(Fault::Unresolved))).count();
@@ -261,30 +261,29 @@ fn inv_38_two_wrong_guesses() {
             "{denied} denied, {unsure} unsure, {counted} counted"
         );
     });
-    assert_eq!(explored.schedules, 0);
+    assert_eq!(explored.schedules, 24_154);
 }
 
 #[test]
 fn inv_15_logout_touch_and_a_login_that_replaces_the_session() {
-    let explored =
-        explore(|choices| {
-            let mut stage = Stage::new().touch_is_due();
-            let mut logout = stage.world.start(Logout::new(&stage.token));
-            let mut touch = stage.world.start(Authenticate::new(&stage.token));
-            let mut login = stage.world.start(Login::new(NAME, PASSWORD).previous(&stage.token));
-            let mut done = false;
-            race(&mut stage, &mut [&mut logout, &mut touch, &mut login], choices, &mut |stage, at, step| {
-                match at {
-                    0 => done |= is_true_of_logout(stage, outcome_of::<Logout>(step)),
-                    1 => {}
-                    _ => {
-                        let outcome = outcome_of::<Login>(step);
-                        check_login(stage, outcome);
-                        done |= matches!(outcome, Ok(Ok(_)));
-                    }
+    let explored = explore(|choices| {
+        let mut stage = Stage::new().touch_is_due();
+        let mut logout = stage.world.start(Logout::new(&stage.token));
+        let mut touch = stage.world.start(Authenticate::new(&stage.token));
+        let mut login = stage.world.start(Login::new(NAME, PASSWORD).previous(&stage.token));
+        let mut done = false;
+        race(&mut stage, &mut [&mut logout, &mut touch, &mut login], 1, choices, &mut |stage, at, step| {
+            match at {
+                0 => done |= is_true_of_logout(stage, outcome_of::<Logout>(step)),
+                1 => {}
+                _ => {
+                    let outcome = outcome_of::<Login>(step);
+                    check_login(stage, outcome);
+                    done |= matches!(outcome, Ok(Ok(_)));
                 }
-            });
-            assert_over(&mut stage, done);
+            }
         });
-    assert_eq!(explored.schedules, 0);
+        assert_over(&mut stage, done);
+    });
+    assert_eq!(explored.schedules, 141_649);
 }

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | 1 | at most [`LoginName::MAX_INPUT`] bytes, looked at before any other work | [`NameError::TooLong`] |
 //! | 2 | RFC 8265, section 3.3, `UsernameCaseMapped`: width, `IdentifierClass`, lower case, NFC, Bidi Rule | [`NameError::Empty`], [`NameError::Forbidden`], [`NameError::Bidirectional`] |
-//! | 3 | RFC 8264, section 7: applied again until nothing changes | [`NameError::Unstable`] |
+//! | 3 | RFC 8264, section 7: applied again, step 2 changes nothing | [`NameError::Forbidden`] |
 //! | 4 | no zero-width joiner, which PRECIS allows in some contexts | [`NameError::Invisible`] |
 //! | 5 | UTS 39, section 5.1: the whole name is of a single script | [`NameError::MixedScript`] |
 //! | 6 | at most [`LoginName::MAX`] bytes | [`NameError::TooLong`] |
@@ -176,25 +176,15 @@ pub enum NameError {
     /// Letters of scripts that are not written together (UTS 39, section 5.1).
     #[error("use the letters of one script in a login name")]
     MixedScript,
-    /// The rules do not come to rest on this name (RFC 8264, section 7).
-    #[error("choose another login name: this one has no stable form")]
-    Unstable,
     /// A stored name is not in canonical form.
     #[error("the stored login name is not in canonical form")]
     NotCanonical,
 }
 
-/// RFC 8264, section 7: one application, and up to three more until the name stays as it is.
+/// RFC 8264, section 7, asks for a stable result. A letter that is older than its lower case is refused here: Cherokee.
 fn stable(input: &str) -> Result<Cow<'_, str>, NameError> {
-    let mut name = enforce(input)?;
-    for _ in 0..3 {
-        let again = enforce(&name)?.into_owned();
-        if again == *name {
-            return Ok(name);
-        }
-        name = Cow::Owned(again);
-    }
-    Err(NameError::Unstable)
+    let name = enforce(input)?;
+    if enforce(&name)? == name { Ok(name) } else { Err(NameError::Forbidden) }
 }
 
 /// RFC 8265, section 3.3.3, rule by rule, so that each refusal keeps its reason.
@@ -276,6 +266,7 @@ mod tests {
             ("\u{2800}", NameError::Forbidden),
             ("\u{3164}", NameError::Forbidden),
             ("ﬁne", NameError::Forbidden),
+            ("ᎠᎡᎢ", NameError::Forbidden),
             ("ali\u{200d}ce", NameError::Forbidden),
             ("क\u{94d}\u{200d}ष", NameError::Invisible),
             ("क\u{94d}\u{200c}ष", NameError::Invisible),

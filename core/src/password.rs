@@ -17,7 +17,7 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 use zeroize::Zeroizing;
 
 pub use blocklist::Blocklist;
@@ -78,7 +78,8 @@ impl Password {
         Ok(Self(password))
     }
 
-    /// The bytes to be hashed, in a buffer that is wiped when dropped and never moved while it is filled.
+    /// The bytes to be hashed, in a buffer that is wiped when dropped and never moved while it is filled. Only where
+    /// NFC has something to compose do single characters pass through the normaliser's own buffers.
     ///
     /// # Example: one password, typed on two keyboards
     ///
@@ -96,9 +97,9 @@ impl Password {
 
     fn normalized(&self, normalization: Normalization) -> Zeroizing<String> {
         match normalization {
-            Normalization::Exact => self.0.clone(),
             // UAX 15, section 9: NFC is at most three times as long in UTF-8.
-            Normalization::Nfc => gather(self.0.nfc(), self.0.len() * 3),
+            Normalization::Nfc if !is_nfc(&self.0) => gather(self.0.nfc(), self.0.len() * 3),
+            Normalization::Nfc | Normalization::Exact => self.0.clone(),
         }
     }
 }

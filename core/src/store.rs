@@ -14,6 +14,7 @@
 //! | the journal skips nothing | [`changes`](Store::changes) yields every entry once, in commit order |
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::future::Future;
@@ -70,6 +71,33 @@ pub trait Store: Send + Sync {
 
     /// What this store promises. The engine refuses at open what is not enough for it.
     fn guarantees(&self) -> Guarantees;
+}
+
+/// A shared store is a store.
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn read(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
+        (**self).read(keys)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<Commit, StoreError> {
+        (**self).commit(batch)
+    }
+
+    fn scan(&self, range: &Range, limit: usize) -> Result<Vec<(Key, Row)>, StoreError> {
+        (**self).scan(range, limit)
+    }
+
+    fn changes(&self, after: Cursor, limit: usize) -> Result<Changes, StoreError> {
+        (**self).changes(after, limit)
+    }
+
+    fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        (**self).purge(now, limit)
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        (**self).guarantees()
+    }
 }
 
 /// What an [`AsyncStore`] method returns.

@@ -1,4 +1,6 @@
 //! What the stories share: a deployment without threads, whose every step and fault is chosen by the test.
 #![allow(dead_code)] // each test binary uses its own part
 
+#[cfg(feature = "sqlite-host")]
+pub(crate) mod engine;
 pub(crate) mod world;

@@ -3,10 +3,19 @@
 //! Guessing tools try these before any word list, and no list could hold them all. Both rules look at the whole
 //! password, so that nothing is held against a password which merely contains a pattern.
 
+use super::blocklist::fold;
+
 /// The shortest unit that the password consists of, in characters, if it is seen at least twice: 3 for `abcabcab`.
 pub(super) fn period(password: &[char]) -> Option<usize> {
     (1..=password.len() / 2)
         .find(|&unit| password.iter().zip(password.iter().skip(unit)).all(|(a, b)| a == b))
+}
+
+/// Whether a folded password of this period is the word, in any case, or repetitions of it and nothing else.
+pub(super) fn is_made_of(password: &[char], unit: Option<usize>, word: &str) -> bool {
+    let word = fold(word);
+    let is_word = |part: &[char]| part.iter().copied().eq(word.chars());
+    is_word(password) || unit.is_some_and(|unit| password.chunks(unit).all(is_word))
 }
 
 /// Whether nothing is left when runs of [`RUN`] or more are taken off: along a row of keys or the alphabet, either
@@ -77,6 +86,13 @@ mod tests {
         ] {
             assert_eq!(period(&chars(text)), unit, "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_may_be_whole_or_repeated_but_not_cut() {
+        let made = |text: &str| is_made_of(&chars(text), period(&chars(text)), "Door");
+        assert!(made("door") && made("doordoor") && made("doordoordoor"));
+        assert!(!made("doordoordo") && !made("doors") && !made("do") && !made(""));
     }
 
     #[test]

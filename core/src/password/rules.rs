@@ -96,12 +96,14 @@ impl PasswordRules {
 
         if let Some(name) = context.login_name {
             let local_part = name.as_str().rsplit_once('@').map(|(local, _)| local);
-            if core::iter::once(name.as_str()).chain(local_part).any(|word| is_made_of(&letters, unit, word))
+            if core::iter::once(name.as_str())
+                .chain(local_part)
+                .any(|word| pattern::is_made_of(&letters, unit, word))
             {
                 return Some(BlockedReason::LoginName);
             }
         }
-        if context.service.iter().any(|word| is_made_of(&letters, unit, word)) {
+        if context.service.iter().any(|word| pattern::is_made_of(&letters, unit, word)) {
             return Some(BlockedReason::Service);
         }
         if self.host_list.holds(&folded) {
@@ -230,13 +232,6 @@ pub enum BlockedReason {
     /// It is a name of the service.
     #[error("it is the name of this service")]
     Service,
-}
-
-/// Whether a folded password is this word, or repetitions of it and nothing else.
-fn is_made_of(password: &[char], unit: Option<usize>, word: &str) -> bool {
-    let word = blocklist::fold(word);
-    let is_word = |part: &[char]| part.iter().copied().eq(word.chars());
-    is_word(password) || unit.is_some_and(|unit| password.chunks(unit).all(is_word))
 }
 
 #[cfg(test)]

@@ -1,0 +1,83 @@
+//! What one read shows.
+
+use std::sync::Mutex;
+
+use doorward_core::record::{Key, Kind, Row};
+
+use crate::crowd::while_working;
+use crate::draft::{Draft, account, key, row, row_saying, session};
+use crate::fixture::Fixture;
+use crate::promise::{Checked, ensure};
+use crate::subject::Subject;
+
+pub(crate) fn answers_in_key_order(fixture: &dyn Fixture) -> Checked {
+    let store = Subject::of(fixture);
+    let keys: Vec<Key> = Kind::ALL.into_iter().map(|kind| key(kind, 7)).collect();
+    let rows: Vec<Row> = keys.iter().map(|key| store.create(key)).collect::<Checked<_>>()?;
+    let absent = session(8);
+    let mut asked: Vec<(&Key, Option<&Row>)> = keys.iter().zip(rows.iter().map(Some)).collect();
+    asked.push((&absent, None));
+    asked.extend_from_within(2..5);
+    for rotation in 0..asked.len() {
+        asked.rotate_left(1);
+        if rotation % 2 == 1 {
+            asked.reverse();
+        }
+        let (keys, expected): (Vec<Key>, Vec<Option<&Row>>) =
+            asked.iter().map(|(key, row)| ((*key).clone(), *row)).unzip();
+        let found = store.read(&keys)?;
+        let found: Vec<Option<&Row>> = found.iter().map(Option::as_ref).collect();
+        ensure!(found == expected, "a read of {keys:?} gave {found:?} for {expected:?}");
+    }
+    Ok(())
+}
+
+pub(crate) fn empty(fixture: &dyn Fixture) -> Checked {
+    let store = Subject::of(fixture);
+    store.create(&session(1))?;
+    store.read(&[]).map(drop)
+}
+
+/// Many rows, of all kinds, are rewritten together, and a session is replaced by another: a reader that sees
+/// two versions, or both sessions, or none, has not seen one moment.
+pub(crate) fn one_snapshot(fixture: &dyn Fixture) -> Checked {
+    let store = Subject::of(fixture);
+    let rewritten: Vec<Key> = (0..3).flat_map(|n| Kind::ALL.map(|kind| key(kind, n))).collect();
+    let rewritten: Vec<Key> = rewritten.into_iter().filter(|key| *key != Key::Keyring).collect();
+    let pair = [account(100), session(100), session(101)];
+    let [_, one, other] = &pair;
+    let first = rewritten.iter().fold(Draft::new().put_absent(one, row(Kind::Session)), |draft, key| {
+        draft.put_absent(key, row(key.kind()))
+    });
+    store.apply(&first.batch())?;
+    let last = Mutex::new(first.row(row(Kind::Session)));
+    let work = |round| {
+        let draft = Draft::new();
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let now = draft.row(row(Kind::Session));
+        let (gone, come) = if round % 2 == 0 { (one, other) } else { (other, one) };
+        let draft = draft.delete(gone).put_absent(come, now.clone());
+        let draft = rewritten
+            .iter()
+            .fold(draft, |draft, key| draft.put_over(key, row_saying(key.kind(), round), &last));
+        *last = now;
+        store.apply(&draft.batch())
+    };
+    let watch = |watcher| {
+        let mut keys: Vec<Key> = rewritten.iter().chain(&pair).cloned().collect();
+        let length = keys.len();
+        keys.rotate_left(watcher * 7 % length);
+        let rows = store.read(&keys)?;
+        let seen: Vec<_> = rows.iter().flatten().map(|row| row.stamp).collect();
+        ensure!(
+            seen.len() == rewritten.len() + 1,
+            "one session replaces another in one batch, and a read saw both or none"
+        );
+        ensure!(
+            seen.windows(2).all(|two| two.first() == two.last()),
+            "rows that are only ever written together were read from different batches"
+        );
+        Ok(())
+    };
+    while_working(2, work, watch)
+}

@@ -1,0 +1,154 @@
+//! Rows come back as they were given.
+
+use doorward_core::id::{AccountId, Stamp};
+use doorward_core::model::keyring::{KeyCheck, KeyringRecord};
+use doorward_core::model::session::{Amr, SessionRecord};
+use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
+use doorward_core::name::LoginName;
+use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind, LoginRecord, Record, Row};
+use doorward_core::store::{Expect, Range};
+use doorward_core::time::Timestamp;
+
+use crate::draft::{Draft, account_id, at, key, login_name, record, session_id};
+use crate::fixture::Fixture;
+use crate::promise::{Checked, ensure};
+use crate::subject::{ALL, Subject};
+
+/// Each record of each kind, under every combination of extreme columns, by read, by scan and, where the fixture
+/// can, after a reopening.
+pub(crate) fn bit_for_bit(fixture: &dyn Fixture) -> Checked {
+    let store = Subject::of(fixture);
+    for kind in Kind::ALL {
+        for (number, record) in records_of(kind).into_iter().enumerate() {
+            let key = key_for(kind, number);
+            there_and_back(fixture, &store, &key, &record)?;
+            store.delete(&key)?;
+        }
+    }
+    Ok(())
+}
+
+fn there_and_back(fixture: &dyn Fixture, store: &Subject, key: &Key, record: &Record) -> Checked {
+    let mut seen: Option<Row> = None;
+    for columns in columns() {
+        let expect = seen.as_ref().map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
+        let draft = Draft::new();
+        let row = draft.row(Row { record: record.clone(), ..columns });
+        store.apply(&draft.put(key, row.clone(), expect).batch())?;
+        let found = store.row(key)?;
+        same("read", Some(&row), found.as_ref())?;
+        seen = Some(row);
+    }
+    let range = Range { kind: key.kind(), owner: None, after: None };
+    let page = store.scan(&range, ALL)?;
+    same("scanned", seen.as_ref(), page.iter().find(|(found, _)| found == key).map(|(_, row)| row))?;
+    if !store.0.guarantees().durable {
+        return Ok(());
+    }
+    // Whether the last version is there is another promise's; here it is what that version says.
+    let again = fixture.reopen().map(|again| Subject(again).row(key)).transpose()?.flatten();
+    let version = |row: &Row| row.stamp;
+    if again.is_none() || again.as_ref().map(version) != seen.as_ref().map(version) {
+        return Ok(());
+    }
+    same("found on reopening", seen.as_ref(), again.as_ref())
+}
+
+fn same(how: &str, given: Option<&Row>, found: Option<&Row>) -> Checked {
+    ensure!(given == found, "given was {given:?}, {how} was {found:?}");
+    Ok(())
+}
+
+const MOMENTS: [i64; 9] =
+    [0, 1, -1, i64::MIN, i64::MAX, 1 << 53, (1 << 53) + 1, 1_700_000_000_123, i64::MAX - 1];
+
+/// Extreme epochs, owners and expiries, pair by pair.
+fn columns() -> Vec<Row> {
+    let epochs = [0, 1, i64::MAX as u64, i64::MAX as u64 - 1, (1 << 53) + 1, u64::from(u32::MAX) + 1];
+    let owners = [None, Some([0; 16]), Some([0xff; 16]), Some(*account_id(5).as_bytes())];
+    let expiries = [None].into_iter().chain(MOMENTS.map(Some));
+    let mut columns: Vec<Row> = expiries
+        .enumerate()
+        .map(|(number, expires)| Row {
+            stamp: Stamp::from_bytes([0; 16]),
+            epoch: epochs.get(number % epochs.len()).copied().unwrap_or(0),
+            owner: owners.get(number % owners.len()).copied().flatten().map(AccountId::from_bytes),
+            expires: expires.map(at),
+            record: record(Kind::Account, 0),
+        })
+        .collect();
+    // That an epoch may also go down is another promise's.
+    columns.sort_by_key(|row| row.epoch);
+    columns
+}
+
+fn records_of(kind: Kind) -> Vec<Record> {
+    let moments = || MOMENTS.map(Timestamp::from_millis).into_iter();
+    let ids = [[0; 16], [0xff; 16], *account_id(3).as_bytes()];
+    match kind {
+        Kind::Login => ids.map(|id| LoginRecord { account: AccountId::from_bytes(id) }.into()).into(),
+        Kind::Account => moments().map(|created| AccountRecord { created }.into()).collect(),
+        Kind::Active => moments().map(|since| ActiveRecord { since }.into()).collect(),
+        // How a hash is spelt is the core's affair; a store that keeps one text whole keeps them all.
+        Kind::Credential => vec![record(Kind::Credential, 1), record(Kind::Credential, u64::MAX)],
+        Kind::Attempts => [0, 1, u32::MAX].map(|failures| AttemptsRecord { failures }.into()).into(),
+        Kind::Throttle => moments()
+            .zip([0, u32::MAX].into_iter().cycle())
+            .map(|(until, failures)| ThrottleRecord { failures, until }.into())
+            .collect(),
+        Kind::Session => moments().enumerate().map(|(number, moment)| session(number, moment)).collect(),
+        Kind::Keyring => [0, 1, 40].map(keyring).into(),
+    }
+}
+
+fn session(number: usize, moment: Timestamp) -> Record {
+    let labels = [
+        None,
+        Some(ClientLabel::new("")),
+        Some(ClientLabel::new("Firefox on Linux")),
+        Some(ClientLabel::new(&"x".repeat(ClientLabel::MAX_BYTES))),
+        Some(ClientLabel::new("'; DROP TABLE session; -- \" \\ \0 \r\n")),
+        Some(ClientLabel::new(&"\u{1f511}\u{e9}e\u{301}".repeat(20))),
+    ];
+    let numbers = [0, 1, i64::MAX as u64, u64::MAX, (1 << 53) + 1];
+    let number_at = |offset: usize| numbers.get((number + offset) % numbers.len()).copied().unwrap_or(0);
+    let moment_at = |offset: usize| at(MOMENTS.get((number + offset) % MOMENTS.len()).copied().unwrap_or(0));
+    SessionRecord {
+        salt: if number.is_multiple_of(2) { [0; 16] } else { [0xff; 16] },
+        generation: number_at(0),
+        account_epoch: number_at(1),
+        global_epoch: number_at(2),
+        created: moment,
+        last_seen: moment_at(1),
+        idle_millis: number_at(3),
+        absolute_end: moment_at(2),
+        auth_time: moment_at(3),
+        amr: if number.is_multiple_of(3) { Amr::default() } else { Amr::PASSWORD },
+        label: labels.get(number % labels.len()).cloned().flatten(),
+    }
+    .into()
+}
+
+fn keyring(keys: u32) -> Record {
+    let check = |number: u32| KeyCheck {
+        number: if number.is_multiple_of(2) { number } else { u32::MAX - number },
+        value: *session_id(u64::from(number)).as_bytes(),
+    };
+    let checks = (0..keys).map(check).collect();
+    KeyringRecord { checks, throttle_key: [if keys == 0 { 0 } else { 0xa5 }; 32] }.into()
+}
+
+/// Names go to the longest that the core takes, and beyond ASCII; ids to both ends.
+fn key_for(kind: Kind, number: usize) -> Key {
+    let longest = || (0..=20).rev().find_map(|power| LoginName::parse(&"n".repeat(1 << power)).ok());
+    let end = |byte| Key::from_parts(kind, &[byte; 16]);
+    let extreme = match (kind, number) {
+        (Kind::Keyring, _) => Some(Key::Keyring),
+        (Kind::Login, 0) => longest().map(Key::Login),
+        (Kind::Login, 1) => Some(Key::Login(login_name("\u{e9}"))),
+        (_, 0) => end(0),
+        (_, 1) => end(0xff),
+        (_, _) => None,
+    };
+    extreme.unwrap_or_else(|| key(kind, number as u64))
+}

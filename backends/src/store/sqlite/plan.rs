@@ -1,0 +1,171 @@
+//! A batch made ready on the caller's thread (checked, encoded, owned), and carried out on the writer's.
+
+use doorward_core::error::StoreError;
+use doorward_core::id::{AccountId, Stamp};
+use doorward_core::record::{Key, Kind, Row};
+use doorward_core::store::{Batch, Durability, Ending, Expect, Revocation, Write};
+use doorward_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::error::{failed, fatal};
+use super::queue::Done;
+use super::rows::{self, Entry, KeyColumn, Statements};
+
+pub(super) struct Plan {
+    stamp: Stamp,
+    expectations: Vec<(Key, Expect)>,
+    steps: Vec<Step>,
+    journal: Vec<Ending>,
+    durable: bool,
+}
+
+enum Step {
+    Insert(Key, Columns),
+    Update(Key, Columns),
+    Delete(Key),
+    Raise(Key),
+}
+
+struct Columns {
+    stamp: Stamp,
+    epoch: i64,
+    owner: Option<AccountId>,
+    expires: Option<Timestamp>,
+    record: Vec<u8>,
+}
+
+impl Plan {
+    /// Refuses what no table could hold, before anything is queued.
+    pub(super) fn of(batch: &Batch) -> Result<Self, StoreError> {
+        let malformed = batch.journal.iter().any(|ending| match ending {
+            Ending::Session { .. } => false,
+            Ending::Epoch { key, .. } => Revocation::of_epoch(key, None).is_none(),
+        });
+        if malformed {
+            return Err(fatal("a batch ends the epoch of a row that has none: this is a bug"));
+        }
+        Ok(Self {
+            stamp: batch.stamp,
+            expectations: batch.expectations().map(|(key, expect)| (key.clone(), expect)).collect(),
+            steps: batch.writes.iter().map(Step::of).collect::<Result<_, _>>()?,
+            journal: batch.journal.clone(),
+            // An ending is never a touch, whatever the batch calls itself.
+            durable: batch.durability == Durability::Durable || !batch.journal.is_empty(),
+        })
+    }
+
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    /// Carries it out inside the open transaction: all comparisons, then all writes, then the journal. A
+    /// conflict has therefore changed nothing; after an error the transaction must be rolled back.
+    /// Counts the rows it changes in `changed`.
+    pub(super) fn apply(&self, connection: &Connection, changed: &mut usize) -> Result<Done, StoreError> {
+        for (key, expect) in &self.expectations {
+            if !expect.met_by(rows::stamp(connection, key)?) {
+                return Ok(Done::Conflict);
+            }
+        }
+        for step in &self.steps {
+            *changed += step.carry_out(connection, self.stamp)?;
+        }
+        for ending in &self.journal {
+            *changed += append(connection, ending)?;
+        }
+        Ok(Done::Applied)
+    }
+}
+
+impl Step {
+    fn of(write: &Write) -> Result<Self, StoreError> {
+        Ok(match write {
+            Write::Put { key, row, expect } => {
+                let columns = Columns::of(key, row)?;
+                match expect {
+                    Expect::Absent => Self::Insert(key.clone(), columns),
+                    Expect::Stamp(_) => Self::Update(key.clone(), columns),
+                }
+            }
+            Write::Delete { key } => Self::Delete(key.clone()),
+            Write::Raise { key } => Self::Raise(key.clone()),
+        })
+    }
+
+    /// How many rows it changed.
+    fn carry_out(&self, connection: &Connection, stamp: Stamp) -> Result<usize, StoreError> {
+        let prepare = |sql| connection.prepare_cached(sql).map_err(failed);
+        let done = match self {
+            Self::Insert(key, columns) => columns.write(prepare(Statements::of(key.kind()).insert)?, key),
+            Self::Update(key, columns) => columns.write(prepare(Statements::of(key.kind()).update)?, key),
+            Self::Delete(key) => prepare(Statements::of(key.kind()).delete)?.execute([KeyColumn::of(key)]),
+            Self::Raise(key) => {
+                let mut raise = prepare(Statements::of(key.kind()).raise)?;
+                raise.execute(params![KeyColumn::of(key), stamp.as_bytes()])
+            }
+        };
+        done.map_err(failed)
+    }
+}
+
+impl Columns {
+    fn of(key: &Key, row: &Row) -> Result<Self, StoreError> {
+        if row.record.kind() != key.kind() {
+            return Err(fatal("a batch puts a record under a key of another kind: this is a bug"));
+        }
+        Ok(Self {
+            stamp: row.stamp,
+            epoch: i64::try_from(row.epoch)
+                .map_err(|_| fatal("a row's epoch is beyond what can be stored: this is a bug"))?,
+            owner: row.owner,
+            expires: row.expires,
+            record: row.encode(key),
+        })
+    }
+
+    fn write(&self, mut statement: rusqlite::CachedStatement<'_>, key: &Key) -> rusqlite::Result<usize> {
+        statement.execute(params![
+            KeyColumn::of(key),
+            self.stamp.as_bytes(),
+            self.epoch,
+            self.owner.as_ref().map(AccountId::as_bytes),
+            self.expires.map(Timestamp::as_millis),
+            self.record,
+        ])
+    }
+}
+
+/// Appends to the journal; an ended epoch is the row's as the batch leaves it.
+fn append(connection: &Connection, ending: &Ending) -> Result<usize, StoreError> {
+    let (revocation, until) = match ending {
+        Ending::Session { session, until } => (Some(Revocation::Session(*session)), until),
+        Ending::Epoch { key, until } => (Revocation::of_epoch(key, rows::epoch(connection, key)?), until),
+    };
+    let Some(revocation) = revocation else {
+        return Ok(0);
+    };
+    let entry = Entry::of(&revocation);
+    let mut statement = connection.prepare_cached(APPEND).map_err(failed)?;
+    statement.execute(params![entry.kind, entry.subject, entry.floor, until.as_millis()]).map_err(failed)
+}
+
+/// Removes expired rows of every kind, then past journal entries, `limit` of them all together.
+pub(super) fn purge(connection: &Connection, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    let tables = Kind::ALL.map(|kind| Statements::of(kind).purge);
+    let mut left = limit;
+    for sql in tables.into_iter().chain([PURGE_JOURNAL]) {
+        if left == 0 {
+            break;
+        }
+        let most = i64::try_from(left).unwrap_or(i64::MAX);
+        let removed = connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params![now.as_millis(), most]))
+            .map_err(failed)?;
+        left = left.saturating_sub(removed);
+    }
+    Ok(limit - left)
+}
+
+pub(super) const APPEND: &str = "INSERT INTO journal (kind, subject, floor, until) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const PURGE_JOURNAL: &str = "DELETE FROM journal WHERE cursor IN (SELECT cursor FROM journal WHERE until <= ?1 ORDER BY until LIMIT ?2)";

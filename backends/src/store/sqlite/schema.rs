@@ -1,0 +1,66 @@
+//! Whose database it is, of which version, and how an older one becomes the newest.
+//!
+//! | application id | version | tables | it is | then |
+//! |---|---|---|---|---|
+//! | 0 | 0 | none | a new file | every migration runs |
+//! | ours | up to the newest | any | ours | the missing migrations run |
+//! | ours | beyond the newest | any | of a newer Doorward | refused |
+//! | anything else | | | another application's | refused |
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::{OpenError, refused};
+
+/// Brings the database to the newest version in one transaction; of several openers one does the work.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    if missing(connection)?.is_empty() {
+        return Ok(());
+    }
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
+    // Somebody else may have come first, so only what is seen under the lock counts.
+    for step in missing(&transaction)? {
+        transaction.execute_batch(step).map_err(refused)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION).map_err(refused)?;
+    transaction.pragma_update(None, "user_version", newest()).map_err(refused)?;
+    transaction.commit().map_err(refused)
+}
+
+/// Looks without touching: refuses what is not ours to open.
+pub(super) fn inspect(connection: &mut Connection) -> Result<(), OpenError> {
+    let snapshot = connection.transaction().map_err(refused)?;
+    missing(&snapshot)?;
+    snapshot.finish().map_err(refused)
+}
+
+/// The migrations that this database still lacks.
+fn missing(connection: &Connection) -> Result<&'static [&'static str], OpenError> {
+    let number = |sql| connection.query_row(sql, [], |columns| columns.get::<_, i64>(0)).map_err(refused);
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    match (application, version, tables) {
+        (0, 0, 0) => Ok(MIGRATIONS),
+        (APPLICATION, version, _) if version > newest() => {
+            Err(OpenError::Newer { found: version, known: newest() })
+        }
+        (APPLICATION, version, 1..) => usize::try_from(version)
+            .ok()
+            .filter(|applied| *applied > 0)
+            .and_then(|applied| MIGRATIONS.get(applied..))
+            .ok_or(OpenError::Damaged),
+        (APPLICATION, _, _) => Err(OpenError::Damaged),
+        (_, _, _) => Err(OpenError::Foreign),
+    }
+}
+
+fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// "DOOR", in the header of the file: `file(1)` and other programs can tell whose it is.
+const APPLICATION: i64 = 0x444f_4f52;
+
+/// What leads from each version to the next. Only appended to: databases are out there.
+const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];

@@ -1,0 +1,255 @@
+//! What only a disk that fails can show: the writer's answers when its commit, its thread or its room is lost.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use doorward_core::error::StoreErrorKind;
+use doorward_core::id::{AccountId, Stamp};
+use doorward_core::record::{AccountRecord, Key, Kind, Record, Row};
+use doorward_core::store::{Batch, Commit, Cursor, Durability, Expect, Range, Store, Write};
+use doorward_core::time::Timestamp;
+use tempfile::TempDir;
+
+use super::fault::{Fault, Meets};
+use super::rows::Statements;
+use super::{SqliteOptions, SqliteStore};
+
+struct Rig {
+    store: Arc<SqliteStore>,
+    fault: Fault,
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+fn rig() -> Rig {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("auth.db");
+    let fault = Fault::default();
+    let mut options = SqliteOptions::new()
+        .busy_timeout(Duration::from_millis(200))
+        .commit_deadline(Duration::from_millis(300))
+        .read_connections(2);
+    options.fault = fault.clone();
+    Rig { store: Arc::new(options.open(&path).unwrap()), fault, path, _folder: folder }
+}
+
+fn account(number: u8) -> Key {
+    Key::Account(AccountId::from_bytes([number; 16]))
+}
+
+fn creation(number: u8) -> Batch {
+    let stamp = Stamp::from_bytes([number; 16]);
+    let mut batch = Batch::new(stamp, Durability::Durable);
+    batch.writes.push(Write::Put {
+        key: account(number),
+        row: Row {
+            stamp,
+            epoch: 0,
+            owner: None,
+            expires: None,
+            record: Record::Account(AccountRecord { created: Timestamp::from_millis(1) }),
+        },
+        expect: Expect::Absent,
+    });
+    batch
+}
+
+fn kind_of<T: std::fmt::Debug>(answer: Result<T, doorward_core::error::StoreError>) -> StoreErrorKind {
+    answer.unwrap_err().kind()
+}
+
+fn is_there(store: &SqliteStore, number: u8) -> bool {
+    store.read(&[account(number)]).unwrap()[0].is_some()
+}
+
+/// SQLite can fail to sync the log and still have the transaction after a recovery. Until a later durable
+/// commit succeeds, a read could show what then changes without a write.
+#[test]
+fn after_an_unknown_commit_nothing_is_read_before_a_barrier() {
+    for (meets, stands) in [(Meets::AppliedThenError, true), (Meets::GoneThenError, false)] {
+        let rig = rig();
+        rig.fault.set(meets);
+        assert_eq!(kind_of(rig.store.commit(&creation(1))), StoreErrorKind::Unknown);
+
+        rig.fault.set(Meets::ErrorAlways);
+        let everything = Range { kind: Kind::Account, owner: None, after: None };
+        assert_eq!(kind_of(rig.store.read(&[account(1)])), StoreErrorKind::Retryable);
+        assert_eq!(kind_of(rig.store.scan(&everything, 1)), StoreErrorKind::Retryable);
+        assert_eq!(kind_of(rig.store.changes(Cursor::START, 1)), StoreErrorKind::Retryable);
+        assert_eq!(kind_of(rig.store.commit(&creation(2))), StoreErrorKind::Retryable);
+
+        rig.fault.set(Meets::Nothing);
+        let barrier = barriers(&rig);
+        assert_eq!(is_there(&rig.store, 1), stands);
+        assert_eq!(barriers(&rig), barrier + 1, "the read was preceded by a durable write");
+        assert!(!is_there(&rig.store, 2), "what was refused was not applied");
+        assert_eq!(barriers(&rig), barrier + 1, "one is enough");
+    }
+}
+
+/// Linux reports a failed write once: relaxed frames before the failed sync may be lost though the barrier's
+/// own sync succeeds, and every later commit would stand behind a torn frame.
+#[test]
+fn a_barrier_after_relaxed_commits_also_empties_the_log() {
+    let rig = rig();
+    let mut relaxed = creation(1);
+    relaxed.durability = Durability::Relaxed;
+    assert_eq!(rig.store.commit(&relaxed).unwrap(), Commit::Applied);
+    rig.fault.set(Meets::GoneThenError);
+    assert_eq!(kind_of(rig.store.commit(&creation(2))), StoreErrorKind::Unknown);
+
+    assert!(is_there(&rig.store, 1));
+    let log = rig.path.with_extension("db-wal");
+    assert_eq!(std::fs::metadata(log).unwrap().len(), 0);
+}
+
+#[test]
+fn a_commit_that_meets_a_lock_was_not_applied() {
+    let rig = rig();
+    rig.fault.set(Meets::Busy);
+    assert_eq!(kind_of(rig.store.commit(&creation(1))), StoreErrorKind::Retryable);
+    assert!(!is_there(&rig.store, 1));
+    assert_eq!(rig.store.commit(&creation(1)).unwrap(), Commit::Applied);
+}
+
+#[test]
+fn a_panic_of_the_writer_is_contained_and_said() {
+    let rig = rig();
+    rig.fault.set(Meets::Panic);
+    assert_eq!(kind_of(rig.store.commit(&creation(1))), StoreErrorKind::Unknown);
+    let start = Instant::now();
+    assert_eq!(kind_of(rig.store.commit(&creation(2))), StoreErrorKind::Fatal);
+    assert_eq!(kind_of(rig.store.read(&[account(1)])), StoreErrorKind::Fatal);
+    assert!(start.elapsed() < Duration::from_millis(200), "nobody waits for a dead writer");
+
+    let again = SqliteStore::open(&rig.path).unwrap();
+    assert!(!is_there(&again, 1) && !is_there(&again, 2));
+}
+
+/// Past its deadline a batch that was begun may yet be applied; one that was not is cancelled for good.
+#[test]
+fn a_hanging_writer_is_answered_for_at_the_deadline() {
+    let rig = rig();
+    rig.fault.set(Meets::Hang);
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| rig.store.commit(&creation(1)));
+        std::thread::sleep(Duration::from_millis(50));
+        let second = scope.spawn(|| rig.store.commit(&creation(2)));
+        (first.join().unwrap(), second.join().unwrap())
+    });
+    assert_eq!(kind_of(first), StoreErrorKind::Unknown);
+    assert_eq!(kind_of(second), StoreErrorKind::Retryable);
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(is_there(&rig.store, 1), "the one that was begun was applied later");
+    assert!(!is_there(&rig.store, 2), "the cancelled one never is");
+}
+
+/// A full disk fails the batch that needs room, not those that came with it.
+#[test]
+fn a_full_disk_applies_nothing_and_fails_only_who_needs_room() {
+    let rig = rig();
+    rig.fault.set(Meets::FullDisk);
+    let mut large = creation(1);
+    for number in 10..200 {
+        large.writes.extend(creation(number).writes);
+    }
+    // What the writer is busy with meanwhile lets the next three arrive as one group.
+    let [first, full, last] = std::thread::scope(|scope| {
+        rig.fault.set(Meets::FullDisk);
+        [creation(2), large, creation(3)]
+            .map(|batch| {
+                let store = Arc::clone(&rig.store);
+                scope.spawn(move || store.commit(&batch))
+            })
+            .map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(first.unwrap(), Commit::Applied);
+    assert_eq!(last.unwrap(), Commit::Applied);
+    let full = full.unwrap_err();
+    assert_eq!(full.kind(), StoreErrorKind::Fatal);
+    assert!(full.to_string().starts_with("the disk is full"));
+    assert!(!is_there(&rig.store, 1) && !is_there(&rig.store, 100));
+    assert!(is_there(&rig.store, 2) && is_there(&rig.store, 3));
+
+    rig.fault.set(Meets::RoomAgain);
+    assert_eq!(rig.store.commit(&creation(4)).unwrap(), Commit::Applied);
+}
+
+#[test]
+fn a_full_queue_refuses_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let fault = Fault::default();
+    let mut options = SqliteOptions::new().queue(1);
+    options.fault = fault.clone();
+    let store = options.open(folder.path().join("auth.db")).unwrap();
+    fault.set(Meets::Hang);
+    let answers = std::thread::scope(|scope| {
+        let threads: Vec<_> = (1..=3)
+            .map(|number| {
+                let thread = scope.spawn({
+                    let store = &store;
+                    move || store.commit(&creation(number))
+                });
+                std::thread::sleep(Duration::from_millis(50));
+                thread
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(answers[0].as_ref().unwrap(), &Commit::Applied);
+    assert_eq!(answers[1].as_ref().unwrap(), &Commit::Applied);
+    assert_eq!(answers[2].as_ref().unwrap_err().kind(), StoreErrorKind::Retryable);
+    assert!(!is_there(&store, 3));
+}
+
+/// Durable means a sync of its own even where nothing changed: what was seen may have been relaxed.
+#[test]
+fn an_empty_durable_batch_writes_the_barrier() {
+    let rig = rig();
+    let before = barriers(&rig);
+    let empty = |durability| Batch::new(Stamp::from_bytes([9; 16]), durability);
+    assert_eq!(rig.store.commit(&empty(Durability::Relaxed)).unwrap(), Commit::Applied);
+    assert_eq!(barriers(&rig), before);
+    assert_eq!(rig.store.commit(&empty(Durability::Durable)).unwrap(), Commit::Applied);
+    assert_eq!(barriers(&rig), before + 1);
+}
+
+/// A scan or purge that walks a whole table would hold up every login of a large store.
+#[test]
+fn hot_statements_use_their_indexes() {
+    let rig = rig();
+    let connection = rusqlite::Connection::open(&rig.path).unwrap();
+    let plan = |sql: &str| -> String {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        for parameter in 1..=statement.parameter_count() {
+            statement.raw_bind_parameter(parameter, 1).unwrap();
+        }
+        let mut rows = statement.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get::<_, String>(3).unwrap());
+        }
+        steps.join("; ")
+    };
+    for kind in Kind::ALL {
+        let statements = Statements::of(kind);
+        for sql in statements.reading().into_iter().chain(statements.writing()) {
+            if !sql.starts_with("INSERT") {
+                let plan = plan(sql);
+                assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+            }
+        }
+    }
+    for kind in [Kind::Login, Kind::Session] {
+        let plan = plan(Statements::of(kind).owned_after);
+        assert!(plan.contains("_owner (owner=? AND key>?)"), "{plan}");
+    }
+}
+
+fn barriers(rig: &Rig) -> i64 {
+    rusqlite::Connection::open(&rig.path)
+        .unwrap()
+        .query_row("SELECT value FROM meta WHERE name = 'barrier'", [], |row| row.get(0))
+        .unwrap()
+}
