@@ -208,6 +208,16 @@ fn content_that_is_no_record_is_refused() {
     }
 }
 
+/// A shorter record and a rest that means nothing: whoever wrote it, it was not this encoder.
+#[test]
+fn a_record_with_a_rest_is_refused() {
+    let (key, row) = samples().swap_remove(4);
+    let with_rest = forged(&row.encode(&key), |content| content[1..].copy_from_slice(&[0x81, 0x05, 0x00]));
+    assert_eq!(decode(&key, &row, &with_rest), Err(RecordError::Content));
+    let without = forged(&row.encode(&key), |content| content[1..].copy_from_slice(&[0x81, 0x18, 0x20]));
+    assert_eq!(decode(&key, &row, &without).unwrap().attempts().unwrap().failures, 32);
+}
+
 /// Whoever's row it is by its key, its content must be of that kind: a typed way in finds the rest.
 #[test]
 fn a_record_of_another_kind_has_no_typed_way_in() {

@@ -68,7 +68,10 @@ fn granting() -> Machine<impl Decide<Outcome = u64>> {
 #[test]
 fn applied_releases_the_outcome_and_one_event() {
     let mut machine = granting();
+    ask(&mut machine).commit();
+    assert!(!machine.is_done());
     answer(&mut machine, Reply::Commit(Commit::Applied));
+    assert!(machine.is_done());
     let Ask::Done(outcome, event) = ask(&mut machine) else { panic!("not done") };
     assert!(matches!(outcome, Ok(5)));
     assert_eq!((event.operation, event.result, event.at), ("script", EventResult::Success, START));
@@ -198,6 +201,10 @@ fn no_room_for_work_is_busy() {
 
 /// Reads 2, then 1, and is done, or offers a touch of 1; the outcome tells both epochs.
 fn over_two_reads(offers: bool) -> Machine<impl Decide<Outcome = u64>> {
+    over_two_reads_with(offers, Some(account_row(1, 1)))
+}
+
+fn over_two_reads_with(offers: bool, one: Option<Row>) -> Machine<impl Decide<Outcome = u64>> {
     let mut machine = scripted(1, move |facts, _| {
         let Some([two]) = facts.rows([&account(2)]) else { return Ok(Decision::Read(vec![account(2)])) };
         let Some([one]) = facts.rows([&account(1)]) else { return Ok(Decision::Read(vec![account(1)])) };
@@ -206,7 +213,7 @@ fn over_two_reads(offers: bool) -> Machine<impl Decide<Outcome = u64>> {
         Ok(if offers { Decision::Offer(put(1), told) } else { Decision::Done(told) })
     });
     answer(&mut machine, rows([Some(account_row(2, 2))]));
-    answer(&mut machine, rows([Some(account_row(1, 1))]));
+    answer(&mut machine, rows([one]));
     machine
 }
 
@@ -233,6 +240,16 @@ fn inv_41_an_answer_whose_rows_have_changed_is_decided_again() {
         let outcome = ask(&mut machine).done();
         assert!(matches!(outcome, Ok(is) if is == told), "{outcome:?} is not {told}");
     }
+}
+
+#[test]
+fn inv_41_a_row_that_appeared_meanwhile_is_a_change() {
+    let mut machine = over_two_reads_with(false, None);
+    answer(&mut machine, rows([Some(account_row(1, 1)), Some(account_row(2, 2))]));
+    assert!(matches!(ask(&mut machine).done(), Ok(12)));
+    let mut machine = over_two_reads_with(false, None);
+    answer(&mut machine, rows([None, Some(account_row(2, 2))]));
+    assert!(matches!(ask(&mut machine).done(), Ok(92)));
 }
 
 #[test]
@@ -344,6 +361,7 @@ fn inv_40_an_outcome_is_given_once() {
     let mut machine = granting();
     answer(&mut machine, Reply::Commit(Commit::Applied));
     assert!(ask(&mut machine).done().is_ok());
+    assert!(machine.is_done());
     for _ in 0..3 {
         assert!(matches!(ask(&mut machine).done(), Err(Fault::Misuse(Misuse::Finished))));
     }

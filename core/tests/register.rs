@@ -154,6 +154,22 @@ fn opening_makes_a_keyring_once() {
     assert_eq!(world.map, before);
 }
 
+/// Names are hidden under a key of the store's own: what one store gives away tells nothing about another, though
+/// both have the same master key.
+#[test]
+fn inv_31_each_store_has_a_throttle_key_of_its_own() {
+    let keys: Vec<[u8; 32]> = [1, 2]
+        .map(|seed| {
+            let mut world = World::unopened(ring(&[1]));
+            let seed = Seed::from_bytes([seed; 32]);
+            let machine = Machine::new(Open::new(), Arc::clone(&world.environment), seed);
+            world.finish(machine).unwrap();
+            keyring(&world).throttle_key
+        })
+        .into();
+    assert_ne!(keys[0], keys[1]);
+}
+
 #[test]
 fn of_two_first_openings_one_makes_the_keyring() {
     let mut world = World::unopened(ring(&[1]));

@@ -1,0 +1,111 @@
+//! The audit trail: one event per operation, which says what happened and no more than was proven.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
+
+mod support;
+
+use std::fmt::Debug;
+use std::net::{IpAddr, Ipv4Addr};
+
+use doorward_core::error::StoreErrorKind;
+use doorward_core::event::{Event, EventResult, Subject};
+use doorward_core::machine::Decide;
+use doorward_core::operation::authenticate::Authenticate;
+use doorward_core::operation::login::Login;
+use doorward_core::operation::logout::Logout;
+use doorward_core::operation::open::Open;
+use doorward_core::operation::register::Register;
+use support::{Ask, RIGHT, START, WRONG, World, answer, ask_at, failed, millis};
+
+const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+fn event<O: Decide<Outcome: Debug>>(world: &mut World, operation: O) -> Event {
+    let mut machine = world.machine(operation);
+    loop {
+        let asked = ask_at(&mut machine, world.now);
+        if let Ask::Done(_, event) = asked {
+            assert_eq!(event.at, world.now);
+            return event;
+        }
+        let (ticket, reply) = (asked.ticket(), world.carry_out(&asked));
+        machine.reply(ticket, reply).unwrap();
+    }
+}
+
+fn refused(word: &'static str) -> EventResult {
+    EventResult::Refused(word)
+}
+
+#[test]
+fn a_success_names_whom_it_proved() {
+    let mut world = World::new();
+    assert_eq!(event(&mut world, Open::new()).result, EventResult::Success);
+    let registered = event(&mut world, Register::new("Ada", RIGHT).source(SOURCE));
+    let account = registered.subject.account.expect("it is made");
+    let name = registered.subject.name.clone().expect("it can be one");
+    assert_eq!((registered.operation, registered.result), ("register", EventResult::Success));
+    assert_eq!((name.as_str(), registered.subject.source), ("ada", Some(SOURCE.into())));
+
+    let logged_in = event(&mut world, Login::new("ada", RIGHT).source(SOURCE));
+    let session = logged_in.subject.session.expect("it is made");
+    let (name, source) = (Some(name), Some(SOURCE.into()));
+    let whole = Subject { name, account: Some(account), session: Some(session), source };
+    assert_eq!((logged_in.operation, logged_in.subject), ("login", whole));
+
+    let token = world.run(Login::new("ada", RIGHT)).unwrap().unwrap();
+    let seen = event(&mut world, Authenticate::new(token.token.expose()));
+    assert_eq!((seen.operation, seen.result), ("authenticate", EventResult::Success));
+    assert_eq!((seen.subject.account, seen.subject.session), (Some(account), Some(token.session.id)));
+    let out = event(&mut world, Logout::new(token.token.expose()));
+    assert_eq!((out.operation, out.result), ("logout", EventResult::Success));
+    assert_eq!(out.subject.session, Some(token.session.id));
+}
+
+/// GU-5 holds for the trail's words too: whose eyes it has may know less than the store.
+#[test]
+fn gu_5_a_refusal_names_the_name_given_and_no_account() {
+    let mut world = World::new();
+    world.register("ada");
+    let mut seen = Vec::new();
+    for name in ["ada", "bob"] {
+        let denied = event(&mut world, Login::new(name, WRONG).source(SOURCE));
+        assert_eq!(denied.subject.name.as_ref().unwrap().as_str(), name);
+        seen.push((denied.result, denied.subject.account, denied.subject.session, denied.subject.source));
+    }
+    assert_eq!(seen[0], (refused("denied"), None, None, Some(SOURCE.into())));
+    assert_eq!(seen[0], seen[1]);
+    for _ in 0..4 {
+        world.run(Login::new("bob", WRONG)).unwrap().unwrap_err();
+    }
+    assert_eq!(event(&mut world, Login::new("bob", RIGHT)).result, refused("throttled"));
+    assert_eq!(event(&mut world, Register::new("ada", RIGHT)).result, refused("taken"));
+    assert_eq!(event(&mut world, Register::new("cleo", "short")).result, refused("password"));
+    assert_eq!(event(&mut world, Login::new("", RIGHT)).result, refused("name"));
+}
+
+#[test]
+fn a_refused_token_proves_nobody() {
+    let mut world = World::new();
+    world.register("ada");
+    let token = world.run(Login::new("ada", RIGHT)).unwrap().unwrap().token;
+    world.wait(millis(3_600_000));
+    let gone = event(&mut world, Authenticate::new(token.expose()));
+    assert_eq!((gone.result, gone.subject), (refused("gone"), Subject::default()));
+    for operation in [event(&mut world, Authenticate::new("x")), event(&mut world, Logout::new("x"))] {
+        assert_eq!((operation.result, operation.subject), (refused("token"), Subject::default()));
+    }
+}
+
+#[test]
+fn a_fault_is_told_by_its_word() {
+    let mut world = World::new();
+    let mut machine = world.machine(Login::new("ada", RIGHT));
+    answer(&mut machine, failed(StoreErrorKind::Fatal));
+    let Ask::Done(_, event) = ask_at(&mut machine, START) else { panic!("not done") };
+    assert_eq!((event.operation, event.result), ("login", EventResult::Failed("store")));
+    assert_eq!(event.subject.name.unwrap().as_str(), "ada");
+}
