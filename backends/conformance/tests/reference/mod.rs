@@ -26,7 +26,7 @@ pub struct Disk {
     writer: Mutex<()>,
     /// What the process wrote: a kill leaves it.
     written: Mutex<Arc<Data>>,
-    /// What was written before the last batch.
+    /// What a kill leaves under a flaw that loses the last batch.
     earlier: Mutex<Arc<Data>>,
     /// What was synced: a power cut leaves it.
     platter: Mutex<Arc<Data>>,
@@ -100,7 +100,11 @@ impl Disk {
             }
             return Ok(answer);
         }
-        *lock(&self.earlier) = now;
+        let loses = match batch.durability {
+            Durability::Durable => Flaw::ForgetsOnKill,
+            Durability::Relaxed => Flaw::BuffersRelaxed,
+        };
+        *lock(&self.earlier) = if self.has(loses) { now } else { next.clone() };
         *lock(&self.written) = next.clone();
         let barrier = batch.writes.is_empty() && batch.journal.is_empty();
         let grants = batch
@@ -338,7 +342,8 @@ impl Fixture for Bench {
     }
 
     fn reopen(&self) -> Option<Arc<dyn Store>> {
-        let state = if self.disk.has(Flaw::ForgetsOnKill) {
+        let loses = self.disk.has(Flaw::ForgetsOnKill) || self.disk.has(Flaw::BuffersRelaxed);
+        let state = if loses {
             &self.disk.earlier
         } else {
             &self.disk.written
