@@ -29,11 +29,12 @@ pub enum Fault {
     /// The rows changed under every one of the attempts. Nothing was decided and nothing was counted.
     #[error("the rows kept changing: nothing was decided, try again")]
     Contended,
-    /// The commit's fate is not known. It may stand; what it granted is thrown away, so nobody can use it.
-    #[error("the commit's fate is unknown: nothing was granted; look before trying again")]
+    /// The commit's fate is not known. It may stand or fall, whole; tokens that it minted are thrown away, so that
+    /// nobody can use them. An account that it made may be there.
+    #[error("the commit's fate is unknown: no token was given out; look before trying again")]
     Unresolved,
-    /// The hashing queue is full. Nothing was read or allocated for it.
-    #[error("the password hashing queue is full: try again later")]
+    /// There is no room for the work: the hashing queue is full, or its memory cannot be had. Nothing was changed.
+    #[error("there is no room to hash a password now: try again later")]
     Busy,
     /// A stored record cannot be what was written.
     #[error("a stored record is not usable: {0}")]
@@ -90,6 +91,9 @@ pub enum Misuse {
     /// The outcome was already taken.
     #[error("this operation is finished: make a new machine for a new operation")]
     Finished,
+    /// An operation put a record under a key of another kind.
+    #[error("the operation puts a record under a key of another kind: give each key its own kind of record")]
+    Record,
     /// An operation asked for more rounds than any operation needs.
     #[error("the operation asks for rows without end: its decide must read each key once")]
     Endless,

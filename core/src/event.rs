@@ -37,9 +37,9 @@ impl From<IpAddr> for Source {
 /// One finished operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// When it was decided.
+    /// The engine's time when it ended.
     pub at: Timestamp,
-    /// Which operation: `register`, `login`, `authenticate`, `logout`, `open`.
+    /// Which operation: `open`, `register`, `login`, `rehash`, `authenticate`, `logout`.
     pub operation: &'static str,
     /// How it ended.
     pub result: EventResult,

@@ -3,7 +3,6 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::id::Stamp;
 use crate::record::{Key, Row};
 use crate::store::Range;
 use crate::work::{Work, Worked};
@@ -69,11 +68,5 @@ impl Facts {
 
     pub(crate) fn seen(&self, key: &Key) -> Option<&Row> {
         self.rows.get(key).and_then(Option::as_ref)
-    }
-
-    /// Whether these rows, read again, carry the stamps seen before.
-    pub(crate) fn agree_with(&self, keys: &[Key], rows: &[Option<Row>]) -> bool {
-        let stamp = |row: Option<&Row>| -> Option<Stamp> { row.map(|row| row.stamp) };
-        keys.iter().zip(rows).all(|(key, row)| stamp(self.seen(key)) == stamp(row.as_ref()))
     }
 }

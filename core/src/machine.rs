@@ -9,7 +9,7 @@
 //! | nothing consulted has changed | every row read goes into the batch at the stamp seen, "absent" included |
 //! | no upsert | a row put without having been read is expected absent |
 //! | an ending is never starved | a batch of `Delete` and `Raise` alone carries no precondition |
-//! | one snapshot | a `Done` whose rows came from several reads is confirmed by one read of them all |
+//! | one snapshot | an outcome that no precondition guards and whose rows came from several reads is decided again from one read of them all |
 //! | a landed attempt is known by its own stamp | stamps are per attempt, 16 bytes from the seed |
 //! | no untrue outcome | an outcome is released only when its commit is known to stand |
 //!
@@ -22,9 +22,7 @@
 //! | committing | unknown, the batch only takes away | forget rows, decide again; the 8th time [`Fault::Unresolved`] |
 //! | settling | a row with this attempt's stamp | release |
 //! | settling | anything else | [`Fault::Unresolved`]: landed and overwritten, or still in flight; nobody knows |
-//! | confirming | the same stamps | release |
-//! | confirming | others | take them for the facts, decide again |
-//! | offering | anything | release |
+//! | offering | anything | release, by way of one more read when the rows came from several |
 //! | any | a reply with another ticket or of another form | [`Misuse`], nothing changed |
 
 use alloc::sync::Arc;
@@ -51,7 +49,8 @@ mod writes;
 const ATTEMPTS: u32 = 8;
 /// More rounds of reading and working than any operation needs in all its attempts.
 const ROUNDS: u32 = 16 * ATTEMPTS;
-/// How many rows a scan asks for at once.
+/// How many rows a scan asks for at once. With [`ROUNDS`], an operation sees 32,768 rows at most; what needs more
+/// comes in bites.
 const PAGE: usize = 256;
 
 /// An operation: pure and rerun from the top whenever facts arrive, so it reads like straight code.
@@ -79,7 +78,7 @@ pub trait Decide {
 pub enum Decision<T> {
     /// Rows that are not known yet.
     Read(Vec<Key>),
-    /// A page of rows. Never a precondition.
+    /// A page of rows. Never a precondition, and not of the snapshot that rows come from.
     Scan(Range),
     /// Slow work.
     Work(Work),
@@ -119,9 +118,18 @@ pub struct Environment {
     pub keys: MasterKeys,
 }
 
-/// Which need a reply answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Ticket(u32);
+/// Which need a reply answers: of which machine, and which of its needs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    machine: u64,
+    need: u32,
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticket({})", self.need)
+    }
+}
 
 /// What the machine waits for. Polling again before the reply gives the same need again.
 #[derive(Debug)]
@@ -189,7 +197,6 @@ pub struct Machine<O: Decide> {
 enum State<T> {
     Deciding,
     Reading(Vec<Key>),
-    Confirming(Vec<Key>, T),
     Scanning(Range),
     Working(Work),
     Committing(Batch, T),
@@ -205,12 +212,12 @@ impl<O: Decide> Machine<O> {
         Self {
             operation,
             environment,
-            seed,
             now: Timestamp::from_millis(i64::MIN),
             facts: Facts::default(),
             attempt: 0,
             rounds: 0,
-            ticket: Ticket(0),
+            ticket: Ticket { machine: seed.machine(), need: 0 },
+            seed,
             state: State::Deciding,
         }
     }
@@ -220,7 +227,7 @@ impl<O: Decide> Machine<O> {
         self.now = self.now.max(now);
         if matches!(self.state, State::Deciding) {
             self.state = self.decide();
-            self.ticket.0 += 1;
+            self.ticket.need += 1;
         }
         if matches!(self.state, State::Released(_) | State::Finished) {
             let outcome = match mem::replace(&mut self.state, State::Finished) {
@@ -231,9 +238,7 @@ impl<O: Decide> Machine<O> {
             return Need::Done(outcome, event);
         }
         match &self.state {
-            State::Reading(keys) | State::Confirming(keys, _) | State::Settling(keys, ..) => {
-                Need::Read(self.ticket, keys)
-            }
+            State::Reading(keys) | State::Settling(keys, ..) => Need::Read(self.ticket, keys),
             State::Scanning(range) => Need::Scan(self.ticket, range, PAGE),
             State::Working(work) => Need::Work(self.ticket, work),
             State::Committing(batch, _) | State::Offering(batch, _) => Need::Commit(self.ticket, batch),
@@ -257,20 +262,11 @@ impl<O: Decide> Machine<O> {
         if !self.state.takes(&reply)? {
             return Err(Misuse::Reply);
         }
-        self.ticket.0 += 1;
+        self.ticket.need += 1;
         self.state = match (mem::replace(&mut self.state, State::Finished), reply) {
             (State::Reading(keys), Reply::Rows(rows)) => {
                 self.facts.learn_rows(keys, rows);
                 State::Deciding
-            }
-            (State::Confirming(keys, outcome), Reply::Rows(rows)) => {
-                if self.facts.agree_with(&keys, &rows) {
-                    State::Released(Ok(outcome))
-                } else {
-                    let next = self.decide_again(Fault::Contended);
-                    self.facts.learn_rows(keys, rows);
-                    next
-                }
             }
             (State::Settling(_, stamp, outcome), Reply::Rows(rows)) => {
                 let landed = rows.iter().flatten().any(|row| row.stamp == stamp);
@@ -292,8 +288,7 @@ impl<O: Decide> Machine<O> {
                     State::Released(Err(error.into()))
                 }
             },
-            (State::Offering(_, outcome), Reply::Commit(Commit::Applied)) => State::Released(Ok(outcome)),
-            (State::Offering(_, outcome), _) => self.done(outcome),
+            (State::Offering(_, outcome), _) => State::Released(Ok(outcome)),
             (State::Settling(..), Reply::Failed(_)) => State::Released(Err(Fault::Unresolved)),
             (_, Reply::Failed(error)) => State::Released(Err(error.into())),
             (_, Reply::Busy) => State::Released(Err(Fault::Busy)),
@@ -311,29 +306,41 @@ impl<O: Decide> Machine<O> {
         let cx = Context { now: self.now, policy, keys, seed: &self.seed };
         match self.operation.decide(&self.facts, &cx) {
             Err(fault) => State::Released(Err(fault)),
-            Ok(Decision::Read(keys)) => State::Reading(keys),
+            Ok(Decision::Read(keys)) => State::Reading(each_once(keys)),
             Ok(Decision::Scan(range)) => State::Scanning(range),
             Ok(Decision::Work(work)) => State::Working(work),
+            Ok(Decision::Commit(writes, _) | Decision::Offer(writes, _)) if !writes.fit_their_keys() => {
+                State::Released(Err(Misuse::Record.into()))
+            }
             Ok(Decision::Commit(writes, outcome)) => {
-                State::Committing(self.batch(writes, Durability::Durable), outcome)
+                let batch = self.batch(writes, Durability::Durable);
+                if batch.expectations().next().is_some() || self.facts.is_one_snapshot() {
+                    State::Committing(batch, outcome)
+                } else {
+                    self.read_all_at_once()
+                }
+            }
+            // An offer settles nothing, so its preconditions guard nothing.
+            Ok(Decision::Offer(..) | Decision::Done(_)) if !self.facts.is_one_snapshot() => {
+                self.read_all_at_once()
             }
             Ok(Decision::Offer(writes, outcome)) => {
                 State::Offering(self.batch(writes, Durability::Relaxed), outcome)
             }
-            Ok(Decision::Done(outcome)) => self.done(outcome),
+            Ok(Decision::Done(outcome)) => State::Released(Ok(outcome)),
         }
     }
 
     fn batch(&self, writes: Writes, durability: Durability) -> Batch {
-        let stamp = Stamp::from_bytes(self.seed.numbered_bytes("stamp", self.attempt));
-        writes.into_batch(&self.facts, stamp, durability)
+        writes.into_batch(&self.facts, Stamp::from_bytes(self.seed.stamp(self.attempt)), durability)
     }
 
-    fn done(&self, outcome: O::Outcome) -> State<O::Outcome> {
-        if self.facts.is_one_snapshot() {
-            State::Released(Ok(outcome))
-        } else {
-            State::Confirming(self.facts.consulted().map(|(key, _)| key.clone()).collect(), outcome)
+    /// The rows came from several moments: sees them all at one, and decides again.
+    fn read_all_at_once(&mut self) -> State<O::Outcome> {
+        let keys = self.facts.consulted().map(|(key, _)| key.clone()).collect();
+        match self.decide_again(Fault::Contended) {
+            State::Deciding => State::Reading(keys),
+            released => released,
         }
     }
 
@@ -373,12 +380,11 @@ impl<T> State<T> {
         };
         Ok(match (self, reply) {
             (Self::Deciding | Self::Released(_) | Self::Finished, _) => return Err(Misuse::Ticket),
-            (
-                Self::Reading(keys) | Self::Confirming(keys, _) | Self::Settling(keys, ..),
-                Reply::Rows(rows),
-            ) => fit(keys, rows),
+            (Self::Reading(keys) | Self::Settling(keys, ..), Reply::Rows(rows)) => fit(keys, rows),
             (Self::Scanning(range), Reply::Page(rows)) => {
-                rows.len() <= PAGE && rows.iter().all(|(key, row)| range.holds(key, row))
+                let fits = |(key, row): &(Key, Row)| range.holds(key, row) && row.record.kind() == key.kind();
+                let ascends = rows.is_sorted_by(|(one, _), (next, _)| one < next);
+                rows.len() <= PAGE && ascends && rows.iter().all(fits)
             }
             (Self::Working(work), Reply::Worked(worked)) => work.fits(worked),
             (Self::Working(_), Reply::Busy) => true,
@@ -388,6 +394,16 @@ impl<T> State<T> {
             (_, Reply::Rows(_) | Reply::Page(_) | Reply::Worked(_) | Reply::Busy | Reply::Commit(_)) => false,
         })
     }
+}
+
+/// The keys in their order, without those that come again.
+fn each_once(keys: Vec<Key>) -> Vec<Key> {
+    keys.into_iter().fold(Vec::new(), |mut once, key| {
+        if !once.contains(&key) {
+            once.push(key);
+        }
+        once
+    })
 }
 
 impl<O: Decide> fmt::Debug for Machine<O> {

@@ -186,7 +186,8 @@ pub struct Row {
     pub epoch: u64,
     /// The account it belongs to, for scans by owner.
     pub owner: Option<AccountId>,
-    /// From when on a purge may remove it. The core never takes an expired row for a live one.
+    /// From when on a purge may remove it. Until then, and after it, the core goes by the times in the record, and
+    /// by this one for counters, which count nothing from here on.
     pub expires: Option<Timestamp>,
     /// What it says.
     pub record: Record,
@@ -318,9 +319,24 @@ impl fmt::Debug for CredentialRecord {
 /// assert_eq!(ClientLabel::new("Firefox\r\non Linux").as_str(), "Firefox\u{fffd}\u{fffd}on Linux");
 /// assert!(ClientLabel::new(&"x".repeat(10_000)).as_str().len() <= ClientLabel::MAX_BYTES);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
-#[cbor(transparent)]
-pub struct ClientLabel(#[n(0)] String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientLabel(String);
+
+impl<C> minicbor::Encode<C> for ClientLabel {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        encoder: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        encoder.str(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> minicbor::Decode<'b, C> for ClientLabel {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, cx: &mut C) -> Result<Self, minicbor::decode::Error> {
+        encoding::client_label::decode(decoder, cx)
+    }
+}
 
 impl ClientLabel {
     /// The longest label kept; the rest is cut at a character boundary.

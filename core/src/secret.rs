@@ -165,13 +165,23 @@ impl Seed {
 
     /// `N` bytes for this label, `N` at most 8160 (RFC 5869, section 2.3).
     pub fn bytes<const N: usize>(&self, label: &str) -> [u8; N] {
-        self.numbered_bytes(label, 0)
+        self.expand(&[b"label", label.as_bytes()])
     }
 
-    pub(crate) fn numbered_bytes<const N: usize>(&self, label: &str, number: u32) -> [u8; N] {
+    /// What this attempt stamps its rows with: public, so no label may give the same bytes.
+    pub(crate) fn stamp(&self, attempt: u32) -> [u8; 16] {
+        self.expand(&[b"stamp", &attempt.to_be_bytes()])
+    }
+
+    /// What tells the machine of this seed from another. Its driver gave the seed, so it learns nothing here.
+    pub(crate) fn machine(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+
+    fn expand<const N: usize>(&self, info: &[&[u8]]) -> [u8; N] {
         let hkdf = Hkdf::<Sha256>::new(Some(HKDF_SALT), &self.0);
         let mut bytes = [0; N];
-        expand(&hkdf, &[label.as_bytes(), &[0], &number.to_be_bytes()], &mut bytes);
+        expand(&hkdf, info, &mut bytes);
         bytes
     }
 }
@@ -247,7 +257,8 @@ mod tests {
         assert_ne!(one.active().proof(&[b"x"]), two.active().proof(&[b"x"]));
         assert_ne!(one.active().proof(&[b"x"])[..8], one.active().tag(&[b"x"]));
         let seed = Seed::from_bytes([9; 32]);
-        assert_ne!(seed.numbered_bytes::<16>("stamp", 0), seed.numbered_bytes::<16>("stamp", 1));
+        assert_ne!(seed.stamp(0), seed.stamp(1));
+        assert_ne!(seed.stamp(0), seed.bytes("stamp"));
         assert_eq!(one.accept(MasterKey::new(1, [3; 32])).err(), Some(KeyError::Duplicate(1)));
     }
 }

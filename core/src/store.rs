@@ -1,6 +1,6 @@
 //! What a store of rows must promise.
 //!
-//! A store remembers rows; it never interprets them. The engine trusts the seven promises below and
+//! A store remembers rows; it never interprets them. The engine trusts the eight promises below and
 //! nothing else; `doorward-conformance` has a named test for each.
 //!
 //! | promise | in one line |
@@ -9,8 +9,9 @@
 //! | all or nothing | a batch is applied whole or not at all, also across a crash |
 //! | compare, then write | any [`Check`] or [`Write::Put`] whose expectation fails makes the whole batch a [`Commit::Conflict`] |
 //! | no upsert | a `Put` onto a row that is not as expected writes nothing: what was ended stays ended |
-//! | never refused | a batch of `Delete` and `Raise` alone is never a conflict |
-//! | durable before seen | no read shows a [`Durability::Durable`] write that a power cut could undo |
+//! | never refused | a batch of `Delete` and `Raise` alone, without checks, is never a conflict |
+//! | durable before seen | nothing shows a [`Durability::Durable`] write that a power cut could undo |
+//! | relaxed is written | a [`Durability::Relaxed`] batch that was applied survives the process |
 //! | the journal skips nothing | [`changes`](Store::changes) yields every entry once, in commit order |
 
 use alloc::boxed::Box;
@@ -20,7 +21,7 @@ use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::id::{AccountId, SessionId, Stamp};
 use crate::record::{Key, Kind, Row};
 use crate::time::Timestamp;
@@ -43,9 +44,12 @@ pub trait Store: Send + Sync {
     /// The rows under `keys`, in that order, `None` where there is none, all from one snapshot.
     ///
     /// A read that begins after a `commit` has answered `Applied`, here or in another handle on the same
-    /// store, sees that batch. A read never shows a `Durable` write that is not yet durable. After a
-    /// commit that failed as `Unknown`, reads fail as `Retryable` until a later durable commit has
-    /// succeeded: before that, what they show could still change without a write.
+    /// store, sees that batch. Neither a read nor a scan nor a page of the journal ever shows a `Durable` write that
+    /// is not yet durable. After a commit whose *sync* failed (it answered `Unknown`), reads, scans and changes fail
+    /// as `Retryable` until a later durable commit has succeeded: before that, what they show could still change
+    /// without a write. (Where only the answer was lost, there is nothing to wait for.)
+    ///
+    /// A key may stand twice among `keys`; so does its row, then.
     ///
     /// Expired rows may be shown; the core looks at the time itself.
     fn read(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError>;
@@ -55,6 +59,9 @@ pub trait Store: Send + Sync {
     /// In one atomic step: compare each expectation of [`Batch::checks`] and of each `Put` with the stamp of
     /// the row now; if one differs, `Conflict` and nothing is changed. Else carry out the writes and append
     /// the journal entries, in order. `Applied` is said only when a `Durable` batch would survive a power cut.
+    ///
+    /// A malformed batch (a key written twice, an [`Ending::Epoch`] of a row that has no epoch to end) is refused as
+    /// `Fatal` and changes nothing. An epoch that cannot be raised further (a store may stop at `i64::MAX`) likewise.
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError>;
 
     /// Up to `limit` rows of `range`, in key order, strictly after `range.after`. One page is one snapshot;
@@ -62,11 +69,12 @@ pub trait Store: Send + Sync {
     fn scan(&self, range: &Range, limit: usize) -> Result<Vec<(Key, Row)>, StoreError>;
 
     /// Up to `limit` journal entries after `after`, in commit order, skipping none that is committed and not
-    /// yet past its `until`.
+    /// yet past its `until`. A number is never given twice, also after a purge or a reopen, and `end` never goes back.
     fn changes(&self, after: Cursor, limit: usize) -> Result<Changes, StoreError>;
 
-    /// Removes at most `limit` rows whose `expires` is at or before `now`, and journal entries whose `until`
-    /// is, and says how many it removed; fewer than `limit` means that none is left.
+    /// Removes rows whose `expires` is at or before `now`, and journal entries whose `until` is: at most `limit` of
+    /// both together. Says how many it removed; fewer than `limit` means that none is left. It need not be durable:
+    /// what it removes is over, whether or not it comes back.
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     /// What this store promises. The engine refuses at open what is not enough for it.
@@ -167,6 +175,31 @@ impl Batch {
     /// An empty batch. Committing it is a barrier: `Applied` says that all before it is durable.
     pub fn new(stamp: Stamp, durability: Durability) -> Self {
         Self { stamp, checks: Vec::new(), writes: Vec::new(), journal: Vec::new(), durability }
+    }
+
+    /// Refuses a batch that no machine makes: a key that is written or checked twice, the epoch's ending of a row that
+    /// has no epoch to end. Stores ask this before they look at any row.
+    ///
+    /// # Errors
+    /// A [`Fatal`](StoreErrorKind::Fatal) one.
+    pub fn validate(&self) -> Result<(), StoreError> {
+        let checked = self.checks.iter().map(|check| &check.key);
+        let is_twice = |mut keys: Vec<&Key>| {
+            keys.sort_unstable();
+            !keys.is_sorted_by(|one, next| one < next)
+        };
+        let twice = is_twice(checked.collect()) || is_twice(self.writes.iter().map(Write::key).collect());
+        let ends_none = |ending: &Ending| match ending {
+            Ending::Session { .. } => false,
+            Ending::Epoch { key, .. } => Revocation::of_epoch(key, None).is_none(),
+        };
+        if twice || self.journal.iter().any(ends_none) {
+            return Err(StoreError::new(
+                StoreErrorKind::Fatal,
+                "the batch is malformed: no machine makes such a one",
+            ));
+        }
+        Ok(())
     }
 
     /// Each key whose stamp the batch compares, with what it expects.

@@ -1,7 +1,7 @@
 //! Threads that call one store at once.
 
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,33 +28,57 @@ pub(crate) fn crowd<T: Send>(count: usize, job: impl Fn(usize) -> Checked<T> + S
     })
 }
 
-/// Runs `work` round after round in one thread while `watchers` threads look on, also round after round: long
-/// enough to meet on a fast store, few enough rounds for a slow one.
+/// Runs `work` round after round in one thread while `watchers` threads look on, also round after round: until
+/// they have looked between enough rounds, also on a busy machine, and no longer than a slow store can bear.
 pub(crate) fn while_working(
     watchers: usize,
     work: impl Fn(u64) -> Checked + Sync,
     watch: impl Fn(usize) -> Checked + Sync,
 ) -> Checked {
     let over = AtomicBool::new(false);
-    let at_work = |number: usize| {
-        if number > 0 {
-            while !over.load(Ordering::Acquire) {
-                watch(number)?;
+    let (round, looks) = (AtomicU64::new(0), AtomicU64::new(0));
+    let watching = |number: usize| {
+        let mut last = u64::MAX;
+        while !over.load(Ordering::Acquire) {
+            let now = round.load(Ordering::Relaxed);
+            watch(number)?;
+            if now != last {
+                looks.fetch_add(1, Ordering::Relaxed);
             }
-            return Ok(());
+            last = now;
         }
+        Ok(())
+    };
+    let working = || {
         let _over = SetOnDrop(&over);
         let begun = Instant::now();
-        (0..MOST_ROUNDS)
-            .take_while(|round| *round < LEAST_ROUNDS || begun.elapsed() < LONG_ENOUGH)
-            .try_for_each(&work)
+        let goes_on = |done: u64| {
+            let seen = looks.load(Ordering::Relaxed) >= ENOUGH_LOOKS && begun.elapsed() > LONG_ENOUGH;
+            done < LEAST_ROUNDS || !seen && done < MOST_ROUNDS && begun.elapsed() < TOO_LONG
+        };
+        let mut done = 0;
+        while goes_on(done) && !over.load(Ordering::Acquire) {
+            work(done)?;
+            done += 1;
+            round.store(done, Ordering::Relaxed);
+        }
+        Ok(())
     };
-    crowd(watchers + 1, at_work).map(drop)
+    crowd(watchers + 1, |number| {
+        if number == 0 {
+            return working();
+        }
+        // A watcher that found something ends the work.
+        watching(number).inspect_err(|_| over.store(true, Ordering::Release))
+    })
+    .map(drop)
 }
 
 const LEAST_ROUNDS: u64 = 60;
 const MOST_ROUNDS: u64 = 5_000;
+const ENOUGH_LOOKS: u64 = 100;
 const LONG_ENOUGH: Duration = Duration::from_millis(30);
+const TOO_LONG: Duration = Duration::from_millis(500);
 
 /// Ends the watch also when the work panics.
 struct SetOnDrop<'a>(&'a AtomicBool);

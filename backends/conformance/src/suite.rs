@@ -114,6 +114,8 @@ a_cursor_is_never_given_twice = purge::cursor_never_twice:
 // Durability
 an_applied_batch_survives_a_kill = durable::survives_a_kill:
 "durable: `Applied` is said only when a `Durable` batch would survive, with its journal";
+a_relaxed_batch_survives_a_kill = durable::relaxed_survives_a_kill:
+"Durability::Relaxed: survives the process, though a power cut may undo it";
 an_applied_batch_survives_a_power_cut = durable::survives_a_power_cut:
 "durable: `Applied` is said only when a `Durable` batch would survive a power cut";
 no_crash_halves_a_batch = durable::never_halved:

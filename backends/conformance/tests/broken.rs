@@ -77,6 +77,7 @@ fails! {
     purge_hides: PurgeHides => ["a_purged_row_is_gone_for_good"];
     reuses_cursors: ReusesCursors => ["a_cursor_is_never_given_twice"];
     forgets_on_kill: ForgetsOnKill => ["an_applied_batch_survives_a_kill"];
+    buffers_relaxed: BuffersRelaxed => ["a_relaxed_batch_survives_a_kill"];
     never_syncs: NeverSyncs => [
         "an_applied_batch_survives_a_power_cut", "no_crash_halves_a_batch",
         "a_barrier_makes_all_before_it_durable", "after_a_failed_sync_reads_wait",

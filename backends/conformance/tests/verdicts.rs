@@ -26,6 +26,7 @@ fn what_a_memory_store_cannot_be_asked_is_said_and_not_counted_as_kept() {
         [
             "another_handle_sees_what_was_applied",
             "an_applied_batch_survives_a_kill",
+            "a_relaxed_batch_survives_a_kill",
             "an_applied_batch_survives_a_power_cut",
             "no_crash_halves_a_batch",
             "a_barrier_makes_all_before_it_durable",

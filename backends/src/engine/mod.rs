@@ -77,7 +77,12 @@ impl Engine {
 
     /// Logs a person in. The session's token is in the answer, and nowhere else.
     pub fn login(&self, operation: Login) -> Result<LoggedIn, LoginError> {
-        self.run(operation)?
+        let mut login = self.run(operation)??;
+        if let Some(rehash) = login.rehash.take() {
+            // The person is in; a hash that could not be upgraded now is upgraded at the next login.
+            let _ = self.run(rehash);
+        }
+        Ok(login)
     }
 
     /// Says whose session this token is, if it lives. Every error means no.

@@ -106,23 +106,23 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError> {
+        batch.validate()?;
         let keys = batch.expectations().map(|(key, _)| key).chain(batch.writes.iter().map(Write::key));
         let ended = batch.journal.iter().filter_map(|ending| match ending {
             Ending::Epoch { key, .. } => Some(key),
             Ending::Session { .. } => None,
         });
-        let shards = self.shards_of(keys.chain(ended.clone()));
+        let shards = self.shards_of(keys.chain(ended));
         let mut held = Held::new(shards, |shard| self.shards.get(shard).map(write));
 
-        if ended.clone().any(|key| Revocation::of_epoch(key, None).is_none()) {
-            return Err(StoreError::new(
-                StoreErrorKind::Fatal,
-                "a batch ends the epoch of a row that has none",
-            ));
-        }
         let stamp_of = |key: &Key| held.shard(self.shard_of(key))?.rows.get(key).map(|row| row.stamp);
         if !batch.holds(stamp_of) {
             return Ok(Commit::Conflict);
+        }
+        let raised = batch.writes.iter().filter(|write| matches!(write, Write::Raise { .. })).map(Write::key);
+        let row = |key: &Key| held.shard(self.shard_of(key))?.rows.get(key);
+        if raised.filter_map(row).any(|row| row.epoch == u64::MAX) {
+            return Err(StoreError::new(StoreErrorKind::Fatal, "an epoch cannot be raised any further"));
         }
         for write in &batch.writes {
             let Some(shard) = held.shard_mut(self.shard_of(write.key())) else {
@@ -133,7 +133,7 @@ impl Store for MemoryStore {
                 Write::Delete { key } => shard.delete(key),
                 Write::Raise { key } => {
                     if let Some(row) = shard.rows.get_mut(key) {
-                        row.epoch = row.epoch.saturating_add(1);
+                        row.epoch += 1;
                         row.stamp = batch.stamp;
                     }
                 }

@@ -64,6 +64,14 @@ impl Writes {
         self
     }
 
+    /// Whether each record stands under a key of its own kind.
+    pub(super) fn fit_their_keys(&self) -> bool {
+        self.writes.iter().all(|(key, intent)| match intent {
+            Intent::Put { record, .. } => record.kind() == key.kind(),
+            Intent::Delete | Intent::Raise => true,
+        })
+    }
+
     pub(super) fn into_batch(self, facts: &Facts, stamp: Stamp, durability: Durability) -> Batch {
         let grants = self.writes.values().any(|intent| matches!(intent, Intent::Put { .. }));
         let expect = |row: Option<&Row>| row.map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));

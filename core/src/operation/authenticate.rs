@@ -116,7 +116,8 @@ impl Decide for Authenticate {
             return refused(Gone::Ended.into());
         };
         let session = Session::of(claim.session, account, record, cx.now);
-        if cx.now.since(record.last_seen) < cx.policy.touch_every() {
+        // A touch moves forwards only, also where another instance's clock is ahead of this one's.
+        if cx.now <= record.last_seen || cx.now.since(record.last_seen) < cx.policy.touch_every() {
             return Ok(Decision::Done(Ok(session)));
         }
         let touched = SessionRecord { last_seen: cx.now, ..record.clone() };

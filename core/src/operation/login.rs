@@ -2,14 +2,15 @@
 //!
 //! | what is there | what happens | answer |
 //! |---|---|---|
-//! | a wait on the name | nothing; before any hashing, alike for names that do not exist | [`LoginError::Throttled`] |
+//! | `previous` is a live session of another account | nothing; before any hashing, alike for names that do not exist | [`LoginError::OtherAccount`] |
+//! | a wait on the name | the same | [`LoginError::Throttled`] |
 //! | no account, disabled, no password, off, wrong password | one Argon2id run, both counters up | [`LoginError::Denied`] |
-//! | right password, `previous` is another account's live session | nothing | [`LoginError::OtherAccount`] |
-//! | right password | counters reset, hash upgraded if the policy moved, `previous` ended, session made: one commit | [`LoggedIn`] |
+//! | right password | counters reset, `previous` ended, session made: one commit | [`LoggedIn`] |
 //!
 //! The four ways to be denied differ in neither answer nor work nor store calls: where nothing is there, a
 //! decoy is read, hashed and written. A success rests on the counters as it read them, so that of many
-//! guesses in parallel only the allowed number is decided.
+//! guesses in parallel only the allowed number is decided. Until that commit a right guess has done nothing that
+//! a wrong one has not: an upgrade of the hash comes after it, as [`Rehash`].
 
 use alloc::string::String;
 use alloc::vec;
@@ -28,9 +29,10 @@ use crate::model::session::{Amr, Lifetime, SessionRecord};
 use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
 use crate::name::{LoginName, NameError};
 use crate::operation::authenticate::Session;
+use crate::operation::rehash::Rehash;
 use crate::operation::standing::Standing;
 use crate::password::{Normalization, Password, PasswordError, PasswordHash, Verdict};
-use crate::record::{ClientLabel, CredentialRecord, Key, Row};
+use crate::record::{ClientLabel, Key, RecordError, Row};
 use crate::store::Ending;
 use crate::time::Timestamp;
 use crate::token::opaque::{self, Claim, SessionToken};
@@ -108,6 +110,9 @@ pub struct LoggedIn {
     pub token: SessionToken,
     /// What was made.
     pub session: Session,
+    /// What is left to do when the policy's hashing moved since the password was hashed: run it after the login,
+    /// and do not mind if it fails. `Engine::login` does.
+    pub rehash: Option<Rehash>,
 }
 
 /// Why nobody was logged in.
@@ -160,7 +165,7 @@ impl Decide for Login {
         let Some([keyring, login]) = facts.rows([&Key::Keyring, &login]) else {
             return Ok(Decision::Read(vec![Key::Keyring, login]));
         };
-        let keyring_row = keyring.ok_or(crate::record::RecordError::Content)?;
+        let keyring_row = keyring.ok_or(RecordError::NoKeyring)?;
         let keyring = keyring_row.keyring()?;
         let owner = login.map(|row| row.login().map(|record| record.account)).transpose()?;
         let keys = Keys::new(name, owner, keyring);
@@ -181,6 +186,12 @@ impl Decide for Login {
         };
         let seen = Seen::new(throttle, attempts, cx)?;
 
+        // Before any password is looked at, and alike for names that do not exist: it says nothing about them.
+        if let Some(Standing::Proven { row, life: Ok(()), .. }) = &previous_standing
+            && row.owner != owner
+        {
+            return refused(LoginError::OtherAccount);
+        }
         if seen.throttle.until > cx.now {
             return refused(LoginError::Throttled { until: seen.throttle.until });
         }
@@ -200,8 +211,10 @@ impl Decide for Login {
             (Some(id), Some(account), Some(_), Some(credential)) if *verdict == Verdict::Match && !is_off => {
                 let counters = (throttle.is_some(), attempts.is_some());
                 let previous = previous.as_ref().map(|claim| claim.session).zip(previous_standing);
-                let door = Door { id, account, keyring: keyring_row, credential, counters, previous, keys };
-                Ok(self.admit(door, password, facts, cx))
+                let door = Door { id, account, keyring: keyring_row, counters, previous, keys };
+                let rehash = credential.hash.needs_rehash(cx.policy.argon2());
+                let rehash = rehash.then(|| Rehash::new(id, password.clone(), credential.hash.clone()));
+                Ok(self.admit(door, rehash, cx))
             }
             _ => Ok(Decision::Commit(keys.failure(&seen, owner, cx), Err(LoginError::Denied))),
         }
@@ -233,7 +246,6 @@ struct Door<'a> {
     id: AccountId,
     account: &'a Row,
     keyring: &'a Row,
-    credential: &'a CredentialRecord,
     /// Whether there is a throttle row, and an attempts row, to remove.
     counters: (bool, bool),
     previous: Option<(SessionId, Standing<'a>)>,
@@ -245,29 +257,16 @@ impl Login {
     fn admit(
         &self,
         door: Door<'_>,
-        password: &Password,
-        facts: &Facts,
+        rehash: Option<Rehash>,
         cx: &Context<'_>,
     ) -> Decision<Result<LoggedIn, LoginError>> {
         let owner = Some(door.id);
         let mut writes = Writes::new();
-        if let Some((session, Standing::Proven { row, record, life })) = door.previous {
-            if row.owner == owner {
-                let ending = Ending::Session { session, until: record.absolute_end };
-                writes = writes.delete(Key::Session(session)).journal(ending);
-            } else if life.is_ok() {
-                return Decision::Done(Err(LoginError::OtherAccount));
-            }
-        }
-        if door.credential.hash.needs_rehash(cx.policy.argon2()) {
-            let (params, salt) = (*cx.policy.argon2(), cx.bytes("password salt"));
-            let normalization = door.credential.normalization;
-            let work = Work::Hash { password: password.clone(), normalization, salt, params };
-            let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
-                return Decision::Work(work);
-            };
-            let record = CredentialRecord { hash: hash.clone(), ..door.credential.clone() };
-            writes = writes.put(door.keys.credential, owner, None, record);
+        if let Some((session, Standing::Proven { row, record, .. })) = door.previous
+            && row.owner == owner
+        {
+            let ending = Ending::Session { session, until: record.absolute_end };
+            writes = writes.delete(Key::Session(session)).journal(ending);
         }
         if door.counters.0 {
             writes = writes.delete(door.keys.throttle);
@@ -281,7 +280,7 @@ impl Login {
         let token = opaque::mint(cx.keys, owner, id, record.generation, &record.salt);
         let session = Session::of(id, door.id, &record, cx.now);
         let writes = writes.put(Key::Session(id), owner, Some(record.idle_end()), record);
-        Decision::Commit(writes, Ok(LoggedIn { token, session }))
+        Decision::Commit(writes, Ok(LoggedIn { token, session, rehash }))
     }
 
     fn session(&self, account_epoch: u64, global_epoch: u64, cx: &Context<'_>) -> SessionRecord {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::error::Fault;
 use crate::facts::Facts;
 use crate::model::session::{Gone, SessionRecord};
-use crate::record::{Key, Row};
+use crate::record::{Key, RecordError, Row};
 use crate::time::Timestamp;
 use crate::token::opaque::Claim;
 
@@ -36,7 +36,8 @@ impl<'a> Standing<'a> {
         let Some([row, account_row, keyring]) = facts.rows([&session, &account_key, &Key::Keyring]) else {
             return Ok(Self::Unread(vec![session, account_key, Key::Keyring]));
         };
-        let (Some(row), Some(keyring)) = (row, keyring) else {
+        let keyring = keyring.ok_or(RecordError::NoKeyring)?;
+        let Some(row) = row else {
             return Ok(Self::Absent);
         };
         let record = row.session()?;

@@ -35,6 +35,9 @@ pub enum RecordError {
     /// The checksum is right and the content is not what this kind holds.
     #[error("a record's content does not decode: restore the database from a backup")]
     Content,
+    /// The store has no keyring row, which every store that was opened once has.
+    #[error("the store has lost its keyring: restore the database from a backup")]
+    NoKeyring,
     /// It stands under a key of another kind.
     #[error("a record stands under a key of another kind: the store mixed up its rows")]
     Kind,
@@ -102,17 +105,33 @@ fn parse<'b, T: Decode<'b, ()>>(body: &'b [u8]) -> Result<T, RecordError> {
 }
 
 fn checksum(key: &Key, owner: Option<AccountId>, expires: Option<Timestamp>, covered: &[u8]) -> u32 {
+    let id = key.id_bytes();
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&[key.kind().number()]);
-    hasher.update(key.id_bytes());
-    if let Some(owner) = owner {
-        hasher.update(owner.as_bytes());
-    }
-    if let Some(expires) = expires {
-        hasher.update(&expires.as_millis().to_be_bytes());
-    }
+    // Each part tells its length or presence first, or bytes could wander from one to the next unseen.
+    hasher.update(&[key.kind().number(), u8::from(owner.is_some()), u8::from(expires.is_some())]);
+    hasher.update(&(id.len() as u64).to_be_bytes());
+    hasher.update(id);
+    hasher.update(owner.as_ref().map_or(&[], |owner| owner.as_bytes().as_slice()));
+    hasher.update(&expires.map_or([0; 8], |expires| expires.as_millis().to_be_bytes()));
     hasher.update(covered);
     hasher.finalize()
+}
+
+/// A label is read back only if it is one: what is safe to show stays so.
+pub(super) mod client_label {
+    use minicbor::Decoder;
+    use minicbor::decode::Error as DecodeError;
+
+    use crate::record::ClientLabel;
+
+    pub(in crate::record) fn decode<C>(
+        decoder: &mut Decoder<'_>,
+        _: &mut C,
+    ) -> Result<ClientLabel, DecodeError> {
+        let text = decoder.str()?;
+        let label = ClientLabel::new(text);
+        if label.as_str() == text { Ok(label) } else { Err(DecodeError::message("not a client label")) }
+    }
 }
 
 /// A password hash is written as its PHC string, and bounded again when it is read.

@@ -22,6 +22,21 @@ pub(crate) fn survives_a_kill(fixture: &dyn Fixture) -> Checked {
     })
 }
 
+/// A touch that every kill undid would end sessions that were in use.
+pub(crate) fn relaxed_survives_a_kill(fixture: &dyn Fixture) -> Checked {
+    let store = declared_durable(fixture)?;
+    for number in 0..5 {
+        let key = session(number);
+        let draft = Draft::relaxed();
+        let put = draft.row(row(Kind::Session));
+        store.apply(&draft.put_absent(&key, put.clone()).batch())?;
+        let none = || Finding::not_asked("the fixture offers no `reopen`");
+        let found = Subject(fixture.reopen().ok_or_else(none)?).row(&key)?;
+        ensure!(found.as_ref() == Some(&put), "a kill undid a relaxed batch: {found:?}");
+    }
+    Ok(())
+}
+
 pub(crate) fn survives_a_power_cut(fixture: &dyn Fixture) -> Checked {
     let (store, medium) = on_a_medium(fixture)?;
     survives(&store, || Ok(medium.cut_power()))?;

@@ -1,9 +1,10 @@
 //! The journal of what ended.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use doorward_core::id::SessionId;
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{Change, Changes, Cursor, Revocation};
 
@@ -67,18 +68,20 @@ pub(crate) fn pages(fixture: &dyn Fixture) -> Checked {
 /// the thread's order, and none before an entry whose commit had answered before its own began.
 pub(crate) fn follower(fixture: &dyn Fixture) -> Checked {
     const THREADS: usize = 8;
-    const EACH: u64 = 25;
-    const ENTRIES: u64 = 2;
+    const LEAST: u64 = 25;
+    const MOST: u64 = 150;
+    const ENOUGH_PAGES: u64 = 100;
     let store = Subject::of(fixture);
-    let (working, clock) = (AtomicUsize::new(THREADS), AtomicU64::new(0));
+    let (working, clock, pages) = (AtomicUsize::new(THREADS), AtomicU64::new(0), AtomicU64::new(0));
     let spans = Mutex::new(BTreeMap::new());
+    let goes_on = |round: u64| round < LEAST || pages.load(Ordering::Relaxed) < ENOUGH_PAGES;
     let commit = |thread: u64| {
-        for round in 0..EACH {
-            let first = (thread * EACH + round) * ENTRIES;
+        for round in (0..MOST).take_while(|round| goes_on(*round)) {
+            let first = (thread * MOST + round) * 2;
             let begun = clock.fetch_add(1, Ordering::SeqCst);
             store.apply(&Draft::new().ends(first).ends(first + 1).batch())?;
             let answered = clock.fetch_add(1, Ordering::SeqCst);
-            let mut spans = spans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
             spans.insert(session_id(first), (begun, answered));
             spans.insert(session_id(first + 1), (begun, answered));
         }
@@ -94,6 +97,7 @@ pub(crate) fn follower(fixture: &dyn Fixture) -> Checked {
             if idle && page.entries.is_empty() {
                 return Ok(followed);
             }
+            pages.fetch_add(u64::from(!page.entries.is_empty()), Ordering::Relaxed);
             followed.extend(page.entries);
         }
     };
@@ -113,10 +117,13 @@ pub(crate) fn follower(fixture: &dyn Fixture) -> Checked {
             Revocation::Account { .. } | Revocation::Everything { .. } => None,
         })
         .collect();
-    let spans = spans.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    for number in 0..THREADS as u64 * EACH * ENTRIES {
-        let count = told.iter().filter(|told| **told == session_id(number)).count();
-        ensure!(count == 1, "the follower saw an entry {count} times");
+    let spans = spans.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut times: BTreeMap<SessionId, u32> = spans.keys().map(|session| (*session, 0)).collect();
+    for session in &told {
+        *times.entry(*session).or_default() += 1;
+    }
+    for (session, times) in times {
+        ensure!(times == 1, "the follower saw the ending of {session:?} {times} times");
     }
     ensure!(told.len() == spans.len(), "{} entries were told, {} committed", told.len(), spans.len());
     // Going through the journal, no commit may have answered before an entry ahead of it was begun.

@@ -136,7 +136,7 @@ impl Data {
                 {
                     row.stamp = old.stamp;
                 }
-                if is(Flaw::ComparesContents) {
+                if is(Flaw::ComparesContents) && self.past.len() < 100 {
                     self.past.push((key.clone(), row.clone()));
                 }
                 self.hidden.remove(key);

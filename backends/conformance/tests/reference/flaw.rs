@@ -91,8 +91,10 @@ pub enum Flaw {
     PurgeHides,
     /// A new entry's number is one more than the entries there are.
     ReusesCursors,
-    /// A kill loses the last batch.
+    /// A kill loses the last durable batch.
     ForgetsOnKill,
+    /// A relaxed batch stays in the process until a durable one comes.
+    BuffersRelaxed,
     /// Nothing is ever synced.
     NeverSyncs,
     /// A batch that only takes away is not synced.

@@ -26,7 +26,7 @@ pub struct Disk {
     writer: Mutex<()>,
     /// What the process wrote: a kill leaves it.
     written: Mutex<Arc<Data>>,
-    /// What was written before the last batch.
+    /// What a kill leaves under a flaw that loses the last batch.
     earlier: Mutex<Arc<Data>>,
     /// What was synced: a power cut leaves it.
     platter: Mutex<Arc<Data>>,
@@ -96,7 +96,11 @@ impl Disk {
             }
             return Ok(answer);
         }
-        *lock(&self.earlier) = now;
+        let loses = match batch.durability {
+            Durability::Durable => Flaw::ForgetsOnKill,
+            Durability::Relaxed => Flaw::BuffersRelaxed,
+        };
+        *lock(&self.earlier) = if self.has(loses) { now } else { next.clone() };
         *lock(&self.written) = next.clone();
         let barrier = batch.writes.is_empty() && batch.journal.is_empty();
         let grants = batch.writes.iter().any(|write| matches!(write, Write::Put { .. }));
@@ -295,7 +299,8 @@ impl Fixture for Bench {
     }
 
     fn reopen(&self) -> Option<Arc<dyn Store>> {
-        let state = if self.disk.has(Flaw::ForgetsOnKill) { &self.disk.earlier } else { &self.disk.written };
+        let loses = self.disk.has(Flaw::ForgetsOnKill) || self.disk.has(Flaw::BuffersRelaxed);
+        let state = if loses { &self.disk.earlier } else { &self.disk.written };
         let state = lock(state).clone();
         self.disk.durable.then(|| self.image(state))
     }

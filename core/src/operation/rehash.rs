@@ -1,0 +1,84 @@
+//! Upgrading a stored hash to the policy's costs, after a login has shown that the password is right.
+//!
+//! It is an operation of its own, after the login's commit: as a part of the login it would double the time of a
+//! right guess that is then told to wait, and so tell it from the wrong ones.
+
+use alloc::vec;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::id::AccountId;
+use crate::machine::{Context, Decide, Decision, Writes};
+use crate::password::{Password, PasswordHash};
+use crate::record::{CredentialRecord, Key};
+use crate::work::{Work, Worked};
+
+/// Replaces one stored hash by another of the same password. Only a login makes it.
+#[derive(Debug, Clone)]
+pub struct Rehash {
+    account: AccountId,
+    password: Password,
+    shown: PasswordHash,
+}
+
+/// What became of an upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rehashed {
+    /// The hash has the policy's costs now.
+    Upgraded,
+    /// Another hash stands there by now: a changed password, or an upgrade by another login. It wins.
+    Overtaken,
+}
+
+impl Rehash {
+    pub(super) fn new(account: AccountId, password: Password, shown: PasswordHash) -> Self {
+        Self { account, password, shown }
+    }
+}
+
+impl Decide for Rehash {
+    type Outcome = Rehashed;
+
+    fn name(&self) -> &'static str {
+        "rehash"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Rehashed>, Fault> {
+        let key = Key::Credential(self.account);
+        let Some([row]) = facts.rows([&key]) else {
+            return Ok(Decision::Read(vec![key]));
+        };
+        let Some(row) = row else {
+            return Ok(Decision::Done(Rehashed::Overtaken));
+        };
+        let record = row.credential()?;
+        if record.hash != self.shown {
+            return Ok(Decision::Done(Rehashed::Overtaken));
+        }
+        let work = Work::Hash {
+            password: self.password.clone(),
+            normalization: record.normalization,
+            salt: cx.bytes("password salt"),
+            params: *cx.policy.argon2(),
+        };
+        let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
+            return Ok(Decision::Work(work));
+        };
+        let upgraded = CredentialRecord { hash: hash.clone(), ..record.clone() };
+        let writes = Writes::new().put(key, row.owner, row.expires, upgraded);
+        Ok(Decision::Commit(writes, Rehashed::Upgraded))
+    }
+
+    fn audit(&self, outcome: &Rehashed) -> (EventResult, Subject) {
+        let result = match outcome {
+            Rehashed::Upgraded => EventResult::Success,
+            Rehashed::Overtaken => EventResult::Refused("overtaken"),
+        };
+        (result, self.subject())
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { account: Some(self.account), ..Subject::default() }
+    }
+}
