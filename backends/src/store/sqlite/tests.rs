@@ -153,6 +153,7 @@ fn a_panic_of_the_writer_is_contained_and_said() {
 #[test]
 fn a_hanging_writer_is_answered_for_at_the_deadline() {
     let rig = rig();
+    let before = barriers(&rig);
     rig.fault.set(Meets::Hang);
     let (first, second) = std::thread::scope(|scope| {
         let first = scope.spawn(|| rig.store.commit(&creation(1)));
@@ -168,6 +169,11 @@ fn a_hanging_writer_is_answered_for_at_the_deadline() {
         "the one that was begun was applied later"
     );
     assert!(!is_there(&rig.store, 2), "the cancelled one never is");
+    assert_eq!(
+        barriers(&rig),
+        before + 1,
+        "an unknown commit unsettles, whatever its cause"
+    );
 }
 
 /// A full disk fails the batch that needs room, not those that came with it.
