@@ -47,10 +47,9 @@ mod writes;
 
 /// How often an operation is decided anew before it fails closed.
 const ATTEMPTS: u32 = 8;
-/// More rounds of reading and working than any operation needs in all its attempts.
+/// More reads and pieces of work than any operation needs in all its attempts.
 const ROUNDS: u32 = 16 * ATTEMPTS;
-/// How many rows a scan asks for at once. With [`ROUNDS`], an operation sees 32,768 rows at most; what needs more
-/// comes in bites.
+/// How many rows a scan asks for at once.
 const PAGE: usize = 256;
 
 /// An operation: pure and rerun from the top whenever facts arrive, so it reads like straight code.
@@ -298,17 +297,26 @@ impl<O: Decide> Machine<O> {
     }
 
     fn decide(&mut self) -> State<O::Outcome> {
-        self.rounds += 1;
-        if self.rounds > ROUNDS {
-            return State::Released(Err(Misuse::Endless.into()));
-        }
         let Environment { policy, keys } = &*self.environment;
         let cx = Context { now: self.now, policy, keys, seed: &self.seed };
         match self.operation.decide(&self.facts, &cx) {
             Err(fault) => State::Released(Err(fault)),
-            Ok(Decision::Read(keys)) => State::Reading(each_once(keys)),
+            Ok(Decision::Read(_) | Decision::Work(_)) if self.rounds == ROUNDS => {
+                State::Released(Err(Misuse::Endless.into()))
+            }
+            Ok(Decision::Read(keys)) => {
+                self.rounds += 1;
+                State::Reading(each_once(keys))
+            }
+            Ok(Decision::Work(work)) => {
+                self.rounds += 1;
+                State::Working(work)
+            }
+            // A page that is known does not come again: the store's size bounds how many there are.
+            Ok(Decision::Scan(range)) if self.facts.page(&range).is_some() => {
+                State::Released(Err(Misuse::Endless.into()))
+            }
             Ok(Decision::Scan(range)) => State::Scanning(range),
-            Ok(Decision::Work(work)) => State::Working(work),
             Ok(Decision::Commit(writes, _) | Decision::Offer(writes, _)) if !writes.fit_their_keys() => {
                 State::Released(Err(Misuse::Record.into()))
             }

@@ -320,34 +320,19 @@ fn an_offer_is_released_whatever_becomes_of_it() {
 }
 
 /// Only an applied offer has compared its rows in one moment; else they are compared by a read.
+/// An offer's preconditions guard nothing, for its failure is ignored: so its rows must be of one snapshot first.
 #[test]
-fn an_offer_over_two_reads_that_did_not_apply_is_confirmed() {
-    let mut machine = over_two_reads(true);
-    answer(&mut machine, Reply::Commit(Commit::Applied));
-    assert!(matches!(ask(&mut machine).done(), Ok(12)));
-
-    let said = [Reply::Commit(Commit::Conflict)];
+fn an_offer_over_two_reads_is_decided_from_one_read_of_all() {
+    let said = [Reply::Commit(Commit::Applied), Reply::Commit(Commit::Conflict)];
     for reply in said.into_iter().chain(EVERY_KIND.map(failed)) {
         let mut machine = over_two_reads(true);
-        answer(&mut machine, reply);
         assert_eq!(ask(&mut machine).read(), [account(1), account(2)]);
-        answer(&mut machine, rows([Some(account_row(1, 1)), Some(account_row(2, 2))]));
-        assert!(matches!(ask(&mut machine).done(), Ok(12)));
+        answer(&mut machine, rows([Some(account_row(8, 3)), Some(account_row(2, 2))]));
+        let batch = ask(&mut machine).commit();
+        assert!(batch.holds(|key| Some(if *key == account(1) { stamp(8) } else { stamp(2) })));
+        answer(&mut machine, reply);
+        assert!(matches!(ask(&mut machine).done(), Ok(32)));
     }
-}
-
-#[test]
-fn an_offer_over_two_reads_whose_rows_changed_is_decided_again() {
-    let mut machine = over_two_reads(true);
-    let first = ask(&mut machine).commit().stamp;
-    answer(&mut machine, Reply::Commit(Commit::Conflict));
-    answer(&mut machine, rows([Some(account_row(8, 3)), Some(account_row(2, 2))]));
-    let second = ask(&mut machine).commit();
-    assert_ne!(second.stamp, first);
-    assert_eq!(second.expectations().count(), 2);
-    assert!(second.holds(|key| Some(if *key == account(1) { stamp(8) } else { stamp(2) })));
-    answer(&mut machine, Reply::Commit(Commit::Applied));
-    assert!(matches!(ask(&mut machine).done(), Ok(32)));
 }
 
 #[test]

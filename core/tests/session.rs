@@ -229,7 +229,7 @@ fn inv_12_an_account_that_is_gone_takes_its_sessions_along() {
 fn inv_17_without_a_keyring_nobody_is_recognised() {
     let (mut world, _, ada) = home();
     world.map.rows.remove(&Key::Keyring).unwrap();
-    assert!(authenticate(&mut world, &ada).is_err());
+    assert!(world.run(Authenticate::new(ada.token.expose())).is_err());
     assert!(world.run(Login::new("ada", RIGHT)).is_err());
 }
 

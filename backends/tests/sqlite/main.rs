@@ -13,3 +13,4 @@ mod damage;
 mod fixture;
 mod opening;
 mod views;
+mod walks;

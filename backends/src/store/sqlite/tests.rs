@@ -1,10 +1,11 @@
 //! What only a disk that fails can show: the writer's answers when its commit, its thread or its room is lost.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorward_core::error::StoreErrorKind;
+use doorward_core::error::{StoreError, StoreErrorKind};
 use doorward_core::id::{AccountId, Stamp};
 use doorward_core::record::{AccountRecord, Key, Kind, Record, Row};
 use doorward_core::store::{Batch, Commit, Cursor, Durability, Ending, Expect, Range, Store, Write};
@@ -55,7 +56,7 @@ fn creation(number: u8) -> Batch {
     batch
 }
 
-fn kind_of<T: std::fmt::Debug>(answer: Result<T, doorward_core::error::StoreError>) -> StoreErrorKind {
+fn kind_of<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> StoreErrorKind {
     answer.unwrap_err().kind()
 }
 
@@ -131,6 +132,7 @@ fn a_panic_of_the_writer_is_contained_and_said() {
 #[test]
 fn a_hanging_writer_is_answered_for_at_the_deadline() {
     let rig = rig();
+    let before = barriers(&rig);
     rig.fault.set(Meets::Hang);
     let (first, second) = std::thread::scope(|scope| {
         let first = scope.spawn(|| rig.store.commit(&creation(1)));
@@ -143,6 +145,7 @@ fn a_hanging_writer_is_answered_for_at_the_deadline() {
     std::thread::sleep(Duration::from_millis(400));
     assert!(is_there(&rig.store, 1), "the one that was begun was applied later");
     assert!(!is_there(&rig.store, 2), "the cancelled one never is");
+    assert_eq!(barriers(&rig), before + 1, "an unknown commit unsettles, whatever its cause");
 }
 
 /// A full disk fails the batch that needs room, not those that came with it.
@@ -254,6 +257,32 @@ fn opening_makes_what_it_finds_durable() {
     let before = barriers(&rig);
     drop(SqliteStore::open(&rig.path).unwrap());
     assert_eq!(barriers(&rig), before + 1);
+}
+
+#[test]
+fn readers_are_lent_to_one_thread_each_and_waited_for_within_a_bound() {
+    let rig = rig();
+    let readers = &rig.store.readers;
+    let nested = readers.snapshot(|_| readers.snapshot(|_| Ok(readers.snapshot(|_| Ok(())))));
+    assert_eq!(kind_of(nested.unwrap()), StoreErrorKind::Retryable, "there are two");
+    assert!(readers.snapshot(|_| Ok(())).is_ok(), "both came back");
+}
+
+/// A reader that panicked leaves its snapshot open: the next must not be shown yesterday's rows.
+#[test]
+fn a_snapshot_left_open_is_not_read_again() {
+    let rig = rig();
+    for _connection in 0..2 {
+        let look = AssertUnwindSafe(|| {
+            rig.store.readers.snapshot(|connection| -> Result<(), StoreError> {
+                super::rows::read(connection, &account(1))?;
+                panic!("a test asked the reader to panic")
+            })
+        });
+        assert!(catch_unwind(look).is_err());
+    }
+    rig.store.commit(&creation(1)).unwrap();
+    assert!(is_there(&rig.store, 1));
 }
 
 /// A scan or purge that walks a whole table would hold up every login of a large store.

@@ -152,7 +152,14 @@ impl Work {
                 }
             };
         }
-        self.transact(&tickets);
+        let (settled, tasks): (Vec<&Ticket>, Vec<&Ticket>) =
+            tickets.into_iter().partition(|ticket| matches!(ticket.task, Task::Settle));
+        for ticket in settled {
+            ticket.answer(Ok(Done::Applied));
+        }
+        if !tasks.is_empty() {
+            self.transact(&tasks);
+        }
     }
 
     /// One transaction for these tickets; one for each of them when a task fails.
