@@ -59,6 +59,7 @@
 //!     }
 //!
 //!     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError> {
+//!         batch.validate()?;
 //!         let mut tables = self.tables();
 //!         if !batch.holds(|key| tables.rows.get(key).map(|row| row.stamp)) {
 //!             return Ok(Commit::Conflict);

@@ -47,6 +47,11 @@ impl Subject {
         patiently("commit", || self.0.commit(batch))
     }
 
+    /// One call, its answer as it comes.
+    pub(crate) fn attempt(&self, batch: &Batch) -> Result<Commit, StoreError> {
+        self.0.commit(batch)
+    }
+
     /// Commits what must apply.
     pub(crate) fn apply(&self, batch: &Batch) -> Checked {
         let answer = self.commit(batch)?;

@@ -48,6 +48,8 @@ an_applied_batch_is_applied_whole = commit::applied_whole:
 "all or nothing: after `Applied` every write is done, and the journal has every entry";
 an_empty_batch_applies = commit::empty:
 "commit: an empty batch, durable or relaxed, is `Applied`";
+a_malformed_batch_is_refused_whole = commit::malformed:
+"commit: a malformed batch is refused as `Fatal` and changes nothing";
 a_put_keeps_the_epoch_it_gives = commit::epoch_given:
 "commit: a row stands as the `Put` gives it, with its epoch, higher or lower than before";
 a_put_row_carries_its_stamp = commit::stamp_given:

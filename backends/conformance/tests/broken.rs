@@ -50,6 +50,7 @@ fails! {
     journals_conflicts: JournalsConflicts => ["a_conflict_changes_nothing"];
     forgets_the_thirty_third: ForgetsTheThirtyThird => ["an_applied_batch_is_applied_whole"];
     refuses_empty_batches: RefusesEmptyBatches => ["an_empty_batch_applies", "a_barrier_makes_all_before_it_durable"];
+    takes_the_malformed: TakesTheMalformed => ["a_malformed_batch_is_refused_whole"];
     keeps_the_highest_epoch: KeepsTheHighestEpoch => ["a_put_keeps_the_epoch_it_gives"];
     touch_keeps_stamp: TouchKeepsStamp => ["a_put_row_carries_its_stamp"];
     refuses_endings: RefusesEndings => ["endings_are_never_refused"];

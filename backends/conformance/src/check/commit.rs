@@ -1,5 +1,6 @@
 //! Expectations, and what a batch does as a whole.
 
+use doorward_core::error::{StoreError, StoreErrorKind};
 use doorward_core::id::Stamp;
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{Commit, Expect};
@@ -221,6 +222,25 @@ pub(crate) fn empty(fixture: &dyn Fixture) -> Checked {
     store.apply(&Draft::new().batch())?;
     store.apply(&Draft::relaxed().batch())?;
     unchanged(&store, &session(1), Some(&there))
+}
+
+pub(crate) fn malformed(fixture: &dyn Fixture) -> Checked {
+    let store = Subject::of(fixture);
+    let there = store.create(&session(1))?;
+    let twice = Draft::new().put_absent(&account(1), row(Kind::Account)).delete(&account(1));
+    let no_epoch = Draft::new().put_absent(&account(1), row(Kind::Account)).ends_epoch(&session(1));
+    let checked =
+        |expect| Draft::new().check(&session(1), Expect::Stamp(there.stamp)).check(&session(1), expect);
+    let checked_twice = checked(Expect::Absent).put_absent(&account(1), row(Kind::Account));
+    for draft in [twice, no_epoch, checked_twice] {
+        let answer = store.attempt(&draft.batch());
+        let kind = answer.as_ref().err().map(StoreError::kind);
+        ensure!(kind == Some(StoreErrorKind::Fatal), "a malformed batch was answered {answer:?}");
+        unchanged(&store, &account(1), None)?;
+        unchanged(&store, &session(1), Some(&there))?;
+        ensure!(store.journal()?.is_empty(), "a malformed batch was told to the journal");
+    }
+    Ok(())
 }
 
 pub(crate) fn epoch_given(fixture: &dyn Fixture) -> Checked {

@@ -39,6 +39,8 @@ pub enum Flaw {
     ForgetsTheThirtyThird,
     /// An empty batch is a conflict.
     RefusesEmptyBatches,
+    /// A batch that no machine makes is carried out, as far as it goes.
+    TakesTheMalformed,
     /// The epoch of a row never goes down.
     KeepsTheHighestEpoch,
     /// A relaxed `Put` over a row leaves its stamp.

@@ -83,6 +83,9 @@ impl Disk {
     }
 
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError> {
+        if !self.has(Flaw::TakesTheMalformed) {
+            batch.validate()?;
+        }
         let glimpse = self.glimpse(batch);
         let _writer = lock(&self.writer);
         let now = lock(&self.written).clone();
