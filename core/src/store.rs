@@ -60,8 +60,7 @@ pub trait Store: Send + Sync {
     /// the row now; if one differs, `Conflict` and nothing is changed. Else carry out the writes and append
     /// the journal entries, in order. `Applied` is said only when a `Durable` batch would survive a power cut.
     ///
-    /// A malformed batch (a key written twice, an [`Ending::Epoch`] of a row that has no epoch to end) is refused as
-    /// `Fatal` and changes nothing. An epoch that cannot be raised further (a store may stop at `i64::MAX`) likewise.
+    /// A malformed batch (see [`Batch::validate`]) is refused as `Fatal` and changes nothing. An epoch that cannot be raised further (a store may stop at `i64::MAX`) likewise.
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError>;
 
     /// Up to `limit` rows of `range`, in key order, strictly after `range.after`. One page is one snapshot;
@@ -177,8 +176,8 @@ impl Batch {
         Self { stamp, checks: Vec::new(), writes: Vec::new(), journal: Vec::new(), durability }
     }
 
-    /// Refuses a batch that no machine makes: a key that is written or checked twice, the epoch's ending of a row that
-    /// has no epoch to end. Stores ask this before they look at any row.
+    /// Refuses a batch that no machine makes: a key that is written or checked twice, a record under a key of another
+    /// kind, the epoch's ending of a row that has no epoch to end. Stores ask this before they look at any row.
     ///
     /// # Errors
     /// A [`Fatal`](StoreErrorKind::Fatal) one.
@@ -193,7 +192,9 @@ impl Batch {
             Ending::Session { .. } => false,
             Ending::Epoch { key, .. } => Revocation::of_epoch(key, None).is_none(),
         };
-        if twice || self.journal.iter().any(ends_none) {
+        let misfiled =
+            |write: &Write| matches!(write, Write::Put { key, row, .. } if row.record.kind() != key.kind());
+        if twice || self.writes.iter().any(misfiled) || self.journal.iter().any(ends_none) {
             return Err(StoreError::new(
                 StoreErrorKind::Fatal,
                 "the batch is malformed: no machine makes such a one",

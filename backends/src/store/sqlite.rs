@@ -146,7 +146,6 @@ impl Store for SqliteStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError> {
-        batch.validate()?;
         let plan = Plan::of(batch)?;
         Ok(self.writer.submit(Task::Apply(plan))?.commit())
     }

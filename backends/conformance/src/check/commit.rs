@@ -232,7 +232,8 @@ pub(crate) fn malformed(fixture: &dyn Fixture) -> Checked {
     let checked =
         |expect| Draft::new().check(&session(1), Expect::Stamp(there.stamp)).check(&session(1), expect);
     let checked_twice = checked(Expect::Absent).put_absent(&account(1), row(Kind::Account));
-    for draft in [twice, no_epoch, checked_twice] {
+    let misfiled = Draft::new().put_absent(&account(1), row(Kind::Active));
+    for draft in [twice, no_epoch, checked_twice, misfiled] {
         let answer = store.attempt(&draft.batch());
         let kind = answer.as_ref().err().map(StoreError::kind);
         ensure!(kind == Some(StoreErrorKind::Fatal), "a malformed batch was answered {answer:?}");

@@ -37,13 +37,7 @@ struct Columns {
 impl Plan {
     /// Refuses what no table could hold, before anything is queued.
     pub(super) fn of(batch: &Batch) -> Result<Self, StoreError> {
-        let malformed = batch.journal.iter().any(|ending| match ending {
-            Ending::Session { .. } => false,
-            Ending::Epoch { key, .. } => Revocation::of_epoch(key, None).is_none(),
-        });
-        if malformed {
-            return Err(fatal("a batch ends the epoch of a row that has none: this is a bug"));
-        }
+        batch.validate()?;
         Ok(Self {
             stamp: batch.stamp,
             expectations: batch.expectations().map(|(key, expect)| (key.clone(), expect)).collect(),
@@ -110,9 +104,6 @@ impl Step {
 
 impl Columns {
     fn of(key: &Key, row: &Row) -> Result<Self, StoreError> {
-        if row.record.kind() != key.kind() {
-            return Err(fatal("a batch puts a record under a key of another kind: this is a bug"));
-        }
         Ok(Self {
             stamp: row.stamp,
             epoch: i64::try_from(row.epoch)
