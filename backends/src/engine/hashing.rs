@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use doorward_core::error::Fault;
-use doorward_core::password::HashMemory;
+use doorward_core::password::{Argon2Params, HashMemory};
 use doorward_core::work::{Work, Worked};
 
 /// How much hashing an engine does at once.
@@ -31,6 +31,8 @@ impl Default for Hashing {
 
 pub(super) struct Pool {
     limits: Hashing,
+    /// What most runs need: blocks of this size are kept between runs.
+    params: Argon2Params,
     state: Mutex<State>,
     turn: Condvar,
 }
@@ -45,8 +47,8 @@ struct State {
 }
 
 impl Pool {
-    pub(super) fn new(limits: Hashing) -> Self {
-        Self { limits, state: Mutex::default(), turn: Condvar::new() }
+    pub(super) fn new(limits: Hashing, params: Argon2Params) -> Self {
+        Self { limits, params, state: Mutex::default(), turn: Condvar::new() }
     }
 
     /// Runs the work when its turn comes.
@@ -73,7 +75,7 @@ impl Pool {
             self.turn.notify_all();
         }
         state.running += 1;
-        let memory = state.idle.pop().unwrap_or_default();
+        let memory = state.idle.pop().unwrap_or_else(|| HashMemory::keeping(&self.params));
         Ok(Slot { pool: self, memory })
     }
 
