@@ -193,6 +193,16 @@ impl fmt::Debug for Seed {
 }
 
 /// Master keys that do not fit each other or the store. A fault of configuration: nothing was read or changed.
+///
+/// # Example: two keys under one number
+/// ```
+/// use doorward_core::secret::{KeyError, MasterKey, MasterKeys};
+///
+/// let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// let error = keys.accept(MasterKey::new(1, [2; 32])).unwrap_err();
+/// assert_eq!(error, KeyError::Duplicate(1));
+/// assert!(error.to_string().ends_with("give each key its own, lasting number"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {

@@ -109,6 +109,19 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 }
 
 /// What an [`AsyncStore`] method returns.
+///
+/// # Example: an answer that is there already
+/// ```
+/// use doorward_core::store::{Changes, StoreFuture};
+///
+/// fn empty_journal<'a>() -> StoreFuture<'a, Changes> {
+///     Box::pin(async { Ok(Changes::default()) })
+/// }
+/// # use std::task::{Context, Poll, Waker};
+/// # let mut future = empty_journal();
+/// # let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else { panic!() };
+/// assert!(answer.unwrap().entries.is_empty());
+/// ```
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The same contract as [`Store`], sentence by sentence, returning futures of any runtime. A future that is
@@ -219,6 +232,19 @@ impl Batch {
 }
 
 /// A row that was consulted, and how it was seen.
+///
+/// # Example: a grant that rests on an account as it was seen
+/// ```
+/// use doorward_core::id::{AccountId, Stamp};
+/// use doorward_core::record::Key;
+/// use doorward_core::store::{Batch, Check, Durability, Expect};
+///
+/// let (key, seen) = (Key::Account(AccountId::from_bytes([1; 16])), Stamp::from_bytes([2; 16]));
+/// let mut batch = Batch::new(Stamp::from_bytes([3; 16]), Durability::Durable);
+/// batch.checks.push(Check { key, expect: Expect::Stamp(seen) });
+/// assert!(batch.holds(|_| Some(seen)));
+/// assert!(!batch.holds(|_| None)); // the account is gone: a conflict
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// The row's key.
@@ -229,7 +255,7 @@ pub struct Check {
 
 /// What must be true of a row for a batch to apply.
 ///
-/// # Example
+/// # Example: another stamp is another row
 /// ```
 /// use doorward_core::id::Stamp;
 /// use doorward_core::store::Expect;
@@ -257,6 +283,35 @@ impl Expect {
 }
 
 /// One write of a batch.
+///
+/// # Example: how a store carries them out
+/// ```
+/// use std::collections::BTreeMap;
+/// use doorward_core::record::{Key, Row};
+/// use doorward_core::store::{Batch, Commit, Write};
+/// # use doorward_core::{id::Stamp, store::Durability};
+///
+/// fn apply(rows: &mut BTreeMap<Key, Row>, batch: &Batch) -> Commit {
+///     if !batch.holds(|key| rows.get(key).map(|row| row.stamp)) {
+///         return Commit::Conflict;
+///     }
+///     for write in &batch.writes {
+///         match write {
+///             Write::Put { key, row, .. } => _ = rows.insert(key.clone(), row.clone()),
+///             Write::Delete { key } => _ = rows.remove(key),
+///             Write::Raise { key } => {
+///                 if let Some(row) = rows.get_mut(key) {
+///                     (row.epoch, row.stamp) = (row.epoch + 1, batch.stamp);
+///                 }
+///             }
+///         }
+///     }
+///     Commit::Applied
+/// }
+/// # let mut batch = Batch::new(Stamp::from_bytes([1; 16]), Durability::Durable);
+/// batch.writes = vec![Write::Delete { key: Key::Keyring }];
+/// assert_eq!(apply(&mut BTreeMap::new(), &batch), Commit::Applied); // there was nothing: it is gone all the same
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[allow(
     clippy::large_enum_variant,
@@ -295,6 +350,25 @@ impl Write {
 }
 
 /// What a batch asks the journal to remember, until the given moment.
+///
+/// # Example: what becomes of it in the journal
+/// ```
+/// use doorward_core::record::{Key, Row};
+/// use doorward_core::store::{Ending, Revocation};
+/// # use doorward_core::{id::AccountId, time::Timestamp};
+///
+/// /// `row_of` gives a row as it is after the batch.
+/// fn revocation(ending: &Ending, row_of: impl Fn(&Key) -> Option<Row>) -> Option<Revocation> {
+///     match ending {
+///         Ending::Session { session, .. } => Some(Revocation::Session(*session)),
+///         Ending::Epoch { key, .. } => Revocation::of_epoch(key, row_of(key).map(|row| row.epoch)),
+///     }
+/// }
+/// # let (account, until) = (AccountId::from_bytes([1; 16]), Timestamp::from_millis(0));
+/// let ending = Ending::Epoch { key: Key::Account(account), until };
+/// let gone = revocation(&ending, |_| None); // the batch deleted the account
+/// assert_eq!(gone, Some(Revocation::Account { account, floor: u64::MAX }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     /// This session is over.
@@ -316,6 +390,27 @@ pub enum Ending {
 }
 
 /// An entry of the journal: something that was granted and is no more.
+///
+/// # Example: is this still granted?
+/// ```
+/// use doorward_core::id::{AccountId, SessionId};
+/// use doorward_core::store::Revocation;
+///
+/// /// What an access token says of the moment when it was granted.
+/// struct Grant { session: SessionId, account: AccountId, account_epoch: u64, global_epoch: u64 }
+///
+/// fn ends(revocation: &Revocation, grant: &Grant) -> bool {
+///     match revocation {
+///         Revocation::Session(session) => *session == grant.session,
+///         Revocation::Account { account, floor } => *account == grant.account && grant.account_epoch < *floor,
+///         Revocation::Everything { floor } => grant.global_epoch < *floor,
+///     }
+/// }
+/// let (session, account) = (SessionId::from_bytes([1; 16]), AccountId::from_bytes([2; 16]));
+/// let grant = Grant { session, account, account_epoch: 4, global_epoch: 0 };
+/// assert!(ends(&Revocation::Account { account, floor: 5 }, &grant));
+/// assert!(!ends(&Revocation::Account { account, floor: 4 }, &grant));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revocation {
     /// This session is over.
@@ -353,6 +448,15 @@ impl Revocation {
 }
 
 /// A place in the journal. The start is [`Cursor::START`]; only the store makes others.
+///
+/// # Example: where a follower goes on after a restart
+/// ```
+/// use doorward_core::store::Cursor;
+///
+/// assert!(Cursor::START < Cursor::from_number(1)); // entries are numbered from 1
+/// let written_down = Cursor::from_number(42).number();
+/// assert_eq!(Cursor::from_number(written_down).number(), 42);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Cursor(u64);
 
@@ -372,6 +476,30 @@ impl Cursor {
 }
 
 /// A page of the journal.
+///
+/// # Example: follow a journal, and notice that it is another one
+/// ```
+/// use doorward_core::error::StoreError;
+/// use doorward_core::store::{Change, Cursor, Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+///
+/// /// The next entries, up to 100. After a restored backup: `None`, and everything remembered is to be forgotten.
+/// fn follow(store: &dyn Store, cursor: &mut Cursor) -> Result<Option<Vec<Change>>, StoreError> {
+///     let page = store.changes(*cursor, 100)?;
+///     if *cursor > page.end {
+///         *cursor = Cursor::START;
+///         return Ok(None);
+///     }
+///     *cursor = page.entries.last().map_or(*cursor, |last| last.cursor);
+///     Ok(Some(page.entries))
+/// }
+/// # let engine = Engine::opened();
+/// let mut ahead = Cursor::from_number(9);
+/// assert_eq!(follow(&engine.store, &mut ahead)?, None); // the journal is empty
+/// assert_eq!(follow(&engine.store, &mut ahead)?, Some(vec![]));
+/// # Ok::<(), StoreError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// The entries, in commit order.
@@ -382,6 +510,19 @@ pub struct Changes {
 }
 
 /// One entry of the journal and its place.
+///
+/// # Example: when a purge may drop it
+/// ```
+/// use doorward_core::id::SessionId;
+/// use doorward_core::store::{Change, Cursor, Revocation};
+/// use doorward_core::time::Timestamp;
+///
+/// let revocation = Revocation::Session(SessionId::from_bytes([1; 16]));
+/// let until = Timestamp::from_millis(1_700_000_000_000); // the session's absolute end
+/// let change = Change { cursor: Cursor::from_number(1), revocation, until };
+/// let may_drop = |now: Timestamp| change.until <= now;
+/// assert!(may_drop(until) && !may_drop(Timestamp::from_millis(1_699_999_999_999)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Where it stands: what the next call gives as `after`.
@@ -423,6 +564,21 @@ impl Range {
 }
 
 /// What became of a batch.
+///
+/// # Example: a conflict is an answer, not an error
+/// ```
+/// use doorward_core::error::StoreError;
+/// use doorward_core::store::Commit;
+///
+/// fn tell(answer: Result<Commit, StoreError>) -> &'static str {
+///     match answer {
+///         Ok(Commit::Applied) => "done",
+///         Ok(Commit::Conflict) => "nothing was done: read again and decide again",
+///         Err(_) => "the error's kind says what is true",
+///     }
+/// }
+/// assert_eq!(tell(Ok(Commit::Applied)), "done");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
     /// Every write is done, as durably as the batch asked.
@@ -432,6 +588,20 @@ pub enum Commit {
 }
 
 /// What `Applied` must mean.
+///
+/// # Example: which commits wait for the disk
+/// ```
+/// use doorward_core::id::Stamp;
+/// use doorward_core::store::{Batch, Durability};
+///
+/// fn must_sync(batch: &Batch) -> bool {
+///     match batch.durability {
+///         Durability::Durable => true, // an empty one too: it is a barrier
+///         Durability::Relaxed => false,
+///     }
+/// }
+/// assert!(must_sync(&Batch::new(Stamp::from_bytes([1; 16]), Durability::Durable)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// It survives a power cut. All that grants, rotates or ends anything.

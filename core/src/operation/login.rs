@@ -104,6 +104,26 @@ impl Login {
 }
 
 /// A session that was just made. The token is shown here and never again: nothing of it is stored.
+///
+/// # Example: the answer to a login form
+/// ```
+/// use doorward_core::operation::login::{LoggedIn, Login};
+/// # use doorward_core::operation::register::Register;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+///
+/// fn set_cookie(login: &LoggedIn, now_millis: i64) -> String {
+///     let seconds = (login.session.absolute_ends.as_millis() - now_millis) / 1000;
+///     format!("__Host-session={}; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax; Path=/", login.token.expose())
+/// }
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// let cookie = set_cookie(&login, engine.now.as_millis());
+/// assert!(cookie.starts_with("__Host-session=dws_") && cookie.contains("Max-Age=86400"));
+/// assert!(login.rehash.is_none()); // the hash is as the policy wants it
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
     /// What the client must send to be recognised.
@@ -116,6 +136,27 @@ pub struct LoggedIn {
 }
 
 /// Why nobody was logged in.
+///
+/// # Example: what to tell a person
+/// ```
+/// use doorward_core::operation::login::LoginError;
+/// use doorward_core::time::Timestamp;
+///
+/// fn tell(error: &LoginError, now: Timestamp) -> (u16, String) {
+///     match error {
+///         LoginError::Denied => (401, error.to_string()),
+///         LoginError::Throttled { until } => (429, format!("wait {} s", until.since(now).as_secs())),
+///         LoginError::OtherAccount => (409, "log out first".into()),
+///         LoginError::Name(why) => (422, why.to_string()),
+///         LoginError::Password(why) => (422, why.to_string()),
+///         _ => (503, "try again".into()), // nobody was logged in
+///     }
+/// }
+/// let now = Timestamp::from_millis(0);
+/// assert_eq!(tell(&LoginError::Denied, now), (401, "name or password is wrong".into()));
+/// let until = Timestamp::from_millis(30_000);
+/// assert_eq!(tell(&LoginError::Throttled { until }, now), (429, "wait 30 s".into()));
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum LoginError {

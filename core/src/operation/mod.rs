@@ -8,6 +8,9 @@
 //! | [`rehash::Rehash`] | credential | credential, when it is still the one that the login saw | [`rehash::Rehashed`] |
 //! | [`authenticate::Authenticate`] | session, account, keyring | a touch, now and then | [`authenticate::Session`] |
 //! | [`logout::Logout`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
+//!
+//! In the examples `engine.run(…)` is `doorward::Engine::run`: it drives an operation on a store. Its own failure, a
+//! [`Fault`](crate::error::Fault), is outside; what the operation decided is inside.
 
 pub mod authenticate;
 pub mod login;

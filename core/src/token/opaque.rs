@@ -24,6 +24,14 @@ use crate::id::{AccountId, SessionId};
 use crate::secret::{DerivedKeys, MasterKeys, same};
 
 /// What a session's token begins with.
+///
+/// # Example: a pattern for secret scanners
+/// ```
+/// use doorward_core::token::opaque::SESSION_PREFIX;
+///
+/// let pattern = format!("{SESSION_PREFIX}[A-Za-z0-9_-]{{92}}");
+/// assert_eq!(pattern, "dws_[A-Za-z0-9_-]{92}");
+/// ```
 pub const SESSION_PREFIX: &str = "dws_";
 
 const VERSION: u8 = 1;
@@ -60,6 +68,21 @@ impl fmt::Debug for SessionToken {
 }
 
 /// Why a text is not a token of this engine. Found without the store, and nothing was changed.
+///
+/// # Example: worth a look in the log?
+/// ```
+/// use doorward_core::token::opaque::TokenError;
+///
+/// fn is_suspicious(error: TokenError) -> bool {
+///     match error {
+///         TokenError::Kind | TokenError::Malformed => false, // noise: an empty or cut cookie
+///         TokenError::Key => false,                          // a master key was retired
+///         _ => true,                                         // `Forged`: somebody made it
+///     }
+/// }
+/// assert!(is_suspicious(TokenError::Forged));
+/// assert_eq!(TokenError::Forged.to_string(), "not made by this engine: log in again");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum TokenError {
