@@ -163,7 +163,10 @@ impl Seed {
         Self(bytes)
     }
 
-    /// `N` bytes for this label, `N` at most 8160 (RFC 5869, section 2.3).
+    /// `N` bytes for this label.
+    ///
+    /// # Panics
+    /// When `N` is more than 8160, which is all that HKDF-SHA256 can give (RFC 5869, section 2.3).
     pub fn bytes<const N: usize>(&self, label: &str) -> [u8; N] {
         self.expand(&[b"label", label.as_bytes()])
     }

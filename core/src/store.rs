@@ -33,12 +33,18 @@ use crate::time::Timestamp;
 ///
 /// # Example: asking a store for rows
 /// ```
+/// use doorward_core::error::StoreError;
 /// use doorward_core::record::Key;
 /// use doorward_core::store::Store;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
 ///
-/// fn has_keyring(store: &dyn Store) -> Result<bool, doorward_core::error::StoreError> {
+/// fn was_opened(store: &dyn Store) -> Result<bool, StoreError> {
 ///     Ok(store.read(&[Key::Keyring])?.first().is_some_and(Option::is_some))
 /// }
+/// assert!(!was_opened(&Engine::new().store)?);
+/// assert!(was_opened(&Engine::opened().store)?);
+/// # Ok::<(), StoreError>(())
 /// ```
 pub trait Store: Send + Sync {
     /// The rows under `keys`, in that order, `None` where there is none, all from one snapshot.
@@ -127,14 +133,43 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// The same contract as [`Store`], sentence by sentence, returning futures of any runtime. A future that is
 /// dropped must leave its batch wholly applied or not at all.
 ///
-/// # Example: driving one read
+/// # Example: a blocking store behind futures that are ready at once
 /// ```
-/// use doorward_core::record::Key;
-/// use doorward_core::store::AsyncStore;
+/// use doorward_core::record::{Key, Row};
+/// use doorward_core::store::{AsyncStore, Batch, Commit, Store, StoreFuture};
+/// # use doorward_core::{store::{Changes, Cursor, Guarantees, Range}, time::Timestamp};
+/// # use std::task::{Context, Poll, Waker};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
 ///
-/// async fn has_keyring(store: &dyn AsyncStore) -> Result<bool, doorward_core::error::StoreError> {
-///     Ok(store.read(&[Key::Keyring]).await?.first().is_some_and(Option::is_some))
+/// struct AtOnce<S>(S);
+///
+/// impl<S: Store> AsyncStore for AtOnce<S> {
+///     fn read<'a>(&'a self, keys: &'a [Key]) -> StoreFuture<'a, Vec<Option<Row>>> {
+///         Box::pin(async { self.0.read(keys) })
+///     }
+///
+///     fn commit<'a>(&'a self, batch: &'a Batch) -> StoreFuture<'a, Commit> {
+///         Box::pin(async { self.0.commit(batch) })
+///     }
+///     // … and so on
+/// #     fn scan<'a>(&'a self, range: &'a Range, limit: usize) -> StoreFuture<'a, Vec<(Key, Row)>> {
+/// #         Box::pin(async move { self.0.scan(range, limit) })
+/// #     }
+/// #     fn changes(&self, after: Cursor, limit: usize) -> StoreFuture<'_, Changes> {
+/// #         Box::pin(async move { self.0.changes(after, limit) })
+/// #     }
+/// #     fn purge(&self, now: Timestamp, limit: usize) -> StoreFuture<'_, usize> {
+/// #         Box::pin(async move { self.0.purge(now, limit) })
+/// #     }
+/// #     fn guarantees(&self) -> Guarantees {
+/// #         self.0.guarantees()
+/// #     }
 /// }
+/// let store = AtOnce(Engine::opened().store);
+/// let mut answer = store.read(&[Key::Keyring]);
+/// # let waker = &mut Context::from_waker(Waker::noop());
+/// assert!(matches!(answer.as_mut().poll(waker), Poll::Ready(Ok(rows)) if rows[0].is_some()));
 /// ```
 pub trait AsyncStore: Send + Sync {
     /// See [`Store::read`].
@@ -535,14 +570,31 @@ pub struct Change {
 
 /// Which rows a scan walks over: those of one kind, of one owner when given, after a key when given.
 ///
-/// # Example: the sessions of an account, page by page
+/// # Example: the sessions of an account, two at a time
 /// ```
+/// use doorward_core::error::StoreError;
 /// use doorward_core::id::AccountId;
-/// use doorward_core::record::Kind;
-/// use doorward_core::store::Range;
+/// use doorward_core::record::{Key, Kind};
+/// use doorward_core::store::{Range, Store};
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
 ///
-/// let range = Range { kind: Kind::Session, owner: Some(AccountId::from_bytes([1; 16])), after: None };
-/// assert_eq!(range.kind, Kind::Session);
+/// fn sessions(store: &dyn Store, owner: AccountId) -> Result<Vec<Key>, StoreError> {
+///     let mut range = Range { kind: Kind::Session, owner: Some(owner), after: None };
+///     let mut all = Vec::new();
+///     loop {
+///         let page = store.scan(&range, 2)?;
+///         let Some((last, _)) = page.last() else { return Ok(all) };
+///         range.after = Some(last.clone());
+///         all.extend(page.into_iter().map(|(key, _)| key));
+///     }
+/// }
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # for _ in 0..3 { engine.run(Login::new("ada", "plum kettle orbit"))??; }
+/// assert_eq!(sessions(&engine.store, ada)?.len(), 3); // after three logins
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {

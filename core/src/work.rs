@@ -1,5 +1,5 @@
-//! Work that is too slow to do while deciding: the engine runs it outside any transaction, on threads of its
-//! choice, and its result is replayed to the machine as a value.
+//! Work that is too slow to do while deciding: the driver runs it between two calls of the store, on whatever thread
+//! it likes (`doorward::Engine`: the caller's), and its result is replayed to the machine as a value.
 
 use crate::password::{
     self, Argon2Params, HashError, HashMemory, Normalization, Password, PasswordHash, Verdict,

@@ -118,7 +118,8 @@ impl Builder {
     }
 
     /// Who is told of each finished operation, after its commit, on the thread that ran it. Keep it short; a
-    /// panic in it is contained and changes no outcome.
+    /// panic in it is contained and changes no outcome. There is no event of an operation that could not begin
+    /// ([`Fault::Entropy`]), nor of one whose store gave an answer of the wrong form ([`Fault::Misuse`]).
     #[must_use]
     pub fn events(mut self, sink: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.events = Some(Box::new(sink));

@@ -95,8 +95,9 @@ impl Engine {
         self.run(Logout::new(token))?
     }
 
-    /// Removes what has expired, `limit` rows at most, and says how many it removed: call it now and then
-    /// until it removes fewer. Nothing depends on it but the store's size.
+    /// Removes what has expired by more than the policy's `max_skew`: rows and journal entries, `limit` at most of
+    /// both together. Says how many it removed: call it now and then until it removes fewer. Nothing depends on it but
+    /// the store's size.
     pub fn purge(&self, limit: usize) -> Result<usize, Fault> {
         // An instance whose clock is behind may still count these rows as live.
         let now = self.now().saturating_sub(self.policy().max_skew());

@@ -60,7 +60,7 @@ mod writer;
 
 /// A store of rows in a SQLite database file.
 ///
-/// Every call is bounded: a commit or purge by [`SqliteOptions::commit_deadline`], a read by
+/// Every call is bounded: a commit, and each bite of a purge, by [`SqliteOptions::commit_deadline`], a read by
 /// [`SqliteOptions::busy_timeout`], by both after a commit whose fate was unknown. Dropping it finishes what
 /// was queued.
 ///
@@ -199,7 +199,7 @@ impl std::fmt::Debug for SqliteStore {
 /// # Example: a store that gives up sooner
 /// ```
 /// use std::time::Duration;
-///
+/// use doorward::core::{record::Key, store::Store};
 /// use doorward::store::sqlite::SqliteOptions;
 ///
 /// # let folder = tempfile::tempdir()?;
@@ -208,6 +208,7 @@ impl std::fmt::Debug for SqliteStore {
 ///     .busy_timeout(Duration::from_secs(1))
 ///     .commit_deadline(Duration::from_secs(2))
 ///     .open(&path)?;
+/// assert_eq!(store.read(&[Key::Keyring])?, [None]); // no engine was opened on it yet
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]

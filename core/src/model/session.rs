@@ -134,7 +134,7 @@ impl fmt::Debug for SessionRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Gone {
-    /// It was ended (logout, or a login that replaced it), or never was.
+    /// It was ended (logout, or a login that replaced it), was over and is purged, or never was.
     #[error("the session has ended")]
     Ended,
     /// It was not used for too long.

@@ -3,7 +3,7 @@
 //! | row | filed under | lasts | does |
 //! |---|---|---|---|
 //! | throttle | keyed hash of the name, known or not | expires | after the free tries: a wait that doubles |
-//! | attempts | the account | until a success or an unlock | at the limit: off |
+//! | attempts | the account, or a decoy of it | until a success (a decoy's: as the throttle) | at the limit: off |
 //!
 //! | event | throttle | attempts |
 //! |---|---|---|
@@ -89,7 +89,7 @@ pub struct AttemptsRecord {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThrottlePolicy {
-    /// Failures without a wait. Default 5.
+    /// Failures that are decided without waiting; the last of them brings the first wait. Default 5.
     pub free: u32,
     /// The wait after the last free failure; each further one doubles it. Default 30 s.
     pub first_wait: Duration,

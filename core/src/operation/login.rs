@@ -44,11 +44,22 @@ use crate::work::{Work, Worked};
 /// ```
 /// use doorward_core::model::session::Lifetime;
 /// use doorward_core::operation::login::Login;
+/// # use doorward_core::operation::{authenticate::Authenticate, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let before = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let cookie = before.token.expose();
 ///
-/// let operation = Login::new("ada", "correct horse battery staple")
+/// let operation = Login::new("ada", "plum kettle orbit")
 ///     .lifetime(Lifetime::Remembered)
 ///     .label("Firefox on Linux")
-///     .previous("the token in the request's cookie, if any");
+///     .previous(cookie); // the token that came with the request, if any
+/// let login = engine.run(operation)??;
+/// assert_ne!(login.token.expose(), cookie);
+/// assert!(engine.run(Authenticate::new(cookie))?.is_err()); // ended in the same commit
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Login {

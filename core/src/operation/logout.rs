@@ -116,7 +116,8 @@ pub enum Ended {
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum LogoutError {
-    /// It is no token of ours: there is nothing to end, and the cookie may be cleared.
+    /// It is no token of ours, or one under a master key that this engine does not have: it opens nothing here, and
+    /// the cookie may be cleared.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// It could not be done; the session may live on.

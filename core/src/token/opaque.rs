@@ -46,10 +46,20 @@ const CHARACTERS: usize = BYTES / 3 * 4;
 /// # Example: it only shows itself when asked
 /// ```
 /// use doorward_core::token::opaque::SessionToken;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
 ///
 /// fn cookie(token: &SessionToken) -> String {
 ///     format!("__Host-session={}; Secure; HttpOnly; SameSite=Lax; Path=/", token.expose())
 /// }
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let token = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
+/// assert_eq!(token.expose().len(), 96); // ASCII, safe in a cookie as it is
+/// assert_eq!(format!("{token:?}"), "SessionToken(..)");
+/// assert!(cookie(&token).starts_with("__Host-session=dws_"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SessionToken(String);

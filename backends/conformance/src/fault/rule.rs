@@ -86,9 +86,16 @@ impl Failure {
 ///
 /// # Example: from the third read on, all reads fail
 /// ```
-/// use doorward_conformance::fault::{CallKind, Failure, Rule};
+/// # use std::sync::Arc;
+/// # use doorward_core::store::Store;
+/// use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
 ///
-/// let rule = Rule::new(Failure::Retryable).on(CallKind::Read).nth(3).sticky();
+/// let faulty = FaultStore::new(Arc::new(Memory::default()));
+/// faulty.add(Rule::new(Failure::Retryable).on(CallKind::Read).nth(3).sticky());
+/// let answers: Vec<bool> = (0..4).map(|_| faulty.read(&[]).is_ok()).collect();
+/// assert_eq!(answers, [true, true, false, false]);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Rule {
