@@ -82,6 +82,9 @@ impl KeyFile {
     /// together, one makes it and all get the same.
     ///
     /// A database that was made with a lost key file stays closed to the new one: opening the engine says so.
+    ///
+    /// # Errors
+    /// As [`KeyFile::load`] and [`KeyFile::create`], but for a file that is missing or there already.
     pub fn load_or_create(path: impl AsRef<Path>) -> Result<MasterKey, KeyFileError> {
         match Self::load(&path) {
             Err(KeyFileError::Missing) => {}

@@ -276,6 +276,9 @@ macro_rules! record_access {
         impl Row {
             $(
                 /// The record, when it is of this kind.
+                ///
+                /// # Errors
+                /// [`RecordError::Kind`], as a [`Fault`]: the store filed a row of another kind under this key.
                 pub fn $method(&self) -> Result<&$record, Fault> {
                     match &self.record {
                         Record::$variant(record) => Ok(record),
@@ -483,6 +486,9 @@ impl Row {
 
     /// The row with these columns and this record. Refuses, without a panic and without allocating more than
     /// the input's size, whatever [`Row::encode`] would not have written.
+    ///
+    /// # Errors
+    /// [`RecordError`]: damage, another key's or owner's record, or a newer Doorward's.
     pub fn decode(
         key: &Key,
         stamp: Stamp,

@@ -85,6 +85,9 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the database at `path` with the default options; makes it, for its owner alone, where there is none.
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         SqliteOptions::new().open(path)
     }
@@ -264,6 +267,9 @@ impl SqliteOptions {
     }
 
     /// Opens the database at `path`; makes it, for its owner alone, where there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to do; no row was changed.
     pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         let path = connect::locate(path.as_ref())?;
         let connection = connect::writing(&path, self.busy_timeout)?;

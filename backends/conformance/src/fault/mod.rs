@@ -117,6 +117,9 @@ impl FaultStore {
     }
 
     /// All that the store shows now, for [`Failure::Stale`]. Take it while nobody writes.
+    ///
+    /// # Errors
+    /// The store's own. No rule is asked and no call is noted.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         Snapshot::of(&*self.inner)
     }
