@@ -81,8 +81,9 @@ impl Fault {
     }
 }
 
-/// The driver of a [`Machine`](crate::machine::Machine) did not keep to its protocol. The machine's state is
-/// as it was.
+/// The driver of a [`Machine`](crate::machine::Machine), or an operation of the host's own, did not keep to the
+/// protocol. After [`Ticket`](Self::Ticket) and [`Reply`](Self::Reply) the machine is as it was and still waits; the
+/// others are its outcome. Nothing was granted.
 ///
 /// # Example: a reply that does not fit changes nothing
 /// ```

@@ -63,7 +63,7 @@ impl Policy {
         self.service_names.iter().map(String::as_str)
     }
 
-    /// How hard new hashes are; weaker stored ones are upgraded at the next login.
+    /// How hard new hashes are; a stored one of other costs, lower or higher, is made anew at the next login.
     pub fn argon2(&self) -> &Argon2Params {
         &self.argon2
     }

@@ -482,7 +482,8 @@ impl Revocation {
     }
 }
 
-/// A place in the journal. The start is [`Cursor::START`]; only the store makes others.
+/// A place in the journal. The start is [`Cursor::START`]; the store makes the others, and a follower that is to go on
+/// after a restart writes their numbers down.
 ///
 /// # Example: where a follower goes on after a restart
 /// ```
@@ -499,7 +500,7 @@ impl Cursor {
     /// Before the first entry.
     pub const START: Self = Self(0);
 
-    /// The place with this number: for stores, which count from 1.
+    /// The place with this number: for stores, which count from 1, and for followers that wrote it down.
     pub const fn from_number(number: u64) -> Self {
         Self(number)
     }

@@ -6,7 +6,7 @@
 //!
 //! | SQLite reports | [`StoreErrorKind`] | because |
 //! |---|---|---|
-//! | `BUSY`, `LOCKED`, `PROTOCOL` (also from `COMMIT`) | `Retryable` | another program holds the lock; rolled back |
+//! | `BUSY` (also from `COMMIT`), `LOCKED`, `PROTOCOL` | `Retryable` | another program holds the lock; rolled back |
 //! | `INTERRUPT`, `ABORT`, `SCHEMA`, `NOMEM` | `Retryable` | rolled back, and passing |
 //! | anything else from `COMMIT` | `Unknown` | a recovery may find the transaction whole in the log |
 //! | `CORRUPT`, `NOTADB`, a column of another type or size | `Corrupt` | what is stored was not written so |

@@ -7,7 +7,7 @@
 //! | no account, disabled, no password, off, wrong password | one Argon2id run, both counters up | [`LoginError::Denied`] |
 //! | right password | counters reset, `previous` ended, session made: one commit | [`LoggedIn`] |
 //!
-//! The four ways to be denied differ in neither answer nor work nor store calls: where nothing is there, a
+//! The ways to be denied differ in neither answer nor work nor store calls: where nothing is there, a
 //! decoy is read, hashed and written. A success rests on the counters as it read them, so that of many
 //! guesses in parallel only the allowed number is decided. Until that commit a right guess has done nothing that
 //! a wrong one has not: an upgrade of the hash comes after it, as [`Rehash`].
