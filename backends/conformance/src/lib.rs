@@ -1,7 +1,8 @@
 //! The promises of a Doorward store as tests, and a store that fails on demand.
 //!
-//! An engine trusts its [`Store`](doorward_core::store::Store) with the eight promises of its page and nothing else. This kit
-//! asks for each sentence of them. It depends on `doorward-core` only and never ships in an engine.
+//! An engine trusts its [`Store`](doorward_core::store::Store) with the eight promises of
+//! [`doorward_core::store`] and nothing else. This kit asks for each sentence of them. It depends on
+//! `doorward-core` only and never ships in an engine.
 //!
 //! # How to test your own store
 //!
@@ -26,7 +27,9 @@
 //!
 //! ```
 #![doc = include_str!("../doc/memory.rs")]
-//! # use std::sync::Arc;
+//!
+//! use std::sync::Arc;
+//!
 //! use doorward_conformance::{Fixture, Verdict, verdicts};
 //!
 //! struct Fresh;
