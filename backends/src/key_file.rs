@@ -82,6 +82,9 @@ impl KeyFile {
     /// together, one makes it and all get the same.
     ///
     /// A database that was made with a lost key file stays closed to the new one: opening the engine says so.
+    ///
+    /// # Errors
+    /// As [`KeyFile::load`] and [`KeyFile::create`], but for a file that is missing or there already.
     pub fn load_or_create(path: impl AsRef<Path>) -> Result<MasterKey, KeyFileError> {
         match Self::load(&path) {
             Err(KeyFileError::Missing) => {}
@@ -95,6 +98,25 @@ impl KeyFile {
 }
 
 /// Why a key file gives no key. Neither path nor content is in the message.
+///
+/// # Example: a key is never overwritten, and never read from a public file
+/// ```
+/// use doorward::{KeyFile, KeyFileError};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("app.key");
+/// assert!(matches!(KeyFile::load(&path), Err(KeyFileError::Missing)));
+/// KeyFile::create(&path, 1)?;
+/// assert!(matches!(KeyFile::create(&path, 2), Err(KeyFileError::Exists)));
+/// # #[cfg(unix)]
+/// # {
+/// use std::{fs, os::unix::fs::PermissionsExt};
+/// fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+/// let refused = KeyFile::load(&path).unwrap_err();
+/// assert!(refused.to_string().contains("chmod 600"));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyFileError {

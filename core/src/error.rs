@@ -23,7 +23,7 @@ use crate::secret::KeyError;
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The store failed; [`StoreError::kind`] says what is true now.
+    /// The store failed; [`StoreError::kind`] says what is true of the call that failed, which was the last.
     #[error("the store failed: {0}")]
     Store(#[from] StoreError),
     /// The rows changed under every one of the attempts. Nothing was decided and nothing was counted.
@@ -51,7 +51,13 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether nothing was applied and the same call may succeed later.
+    /// Whether the same call may simply be made again, a little later: nothing was granted, and nothing that is
+    /// there by now stands in its way. (A logout that was tried several times may have landed in one of them; the next
+    /// call says so.)
+    ///
+    /// Wait between calls, a second or so and longer each time: eight attempts were made before a `Contended`, and a
+    /// `Busy` engine has a full queue. Of the others, `Unresolved` asks for a look first: the name may be
+    /// registered, and a logout may be repeated in any case. The rest need a person: a disk, a key, a backup, a bug.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Contended | Self::Busy => true,
@@ -75,8 +81,25 @@ impl Fault {
     }
 }
 
-/// The driver of a [`Machine`](crate::machine::Machine) did not keep to its protocol. The machine's state is
-/// as it was.
+/// The driver of a [`Machine`](crate::machine::Machine), or an operation of the host's own, did not keep to the
+/// protocol. After [`Ticket`](Self::Ticket) and [`Reply`](Self::Reply) the machine is as it was and still waits; the
+/// others are its outcome. Nothing was granted.
+///
+/// # Example: a reply that does not fit changes nothing
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::{operation::open::Open, policy::Policy, secret::*, time::Timestamp};
+/// use doorward_core::error::Misuse;
+/// use doorward_core::machine::{Environment, Machine, Need, Reply};
+///
+/// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// # let environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// let mut machine = Machine::new(Open::new(), environment, Seed::from_bytes([2; 32]));
+/// let Need::Read(ticket, [_one_key]) = machine.poll(Timestamp::from_millis(0)) else { unreachable!() };
+/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![])), Err(Misuse::Reply));
+/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None])), Ok(()));
+/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None])), Err(Misuse::Ticket)); // it has its answer
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Misuse {
@@ -118,6 +141,23 @@ pub struct StoreError {
 }
 
 /// What is true after a [`StoreError`].
+///
+/// # Example: what an I/O error means before a commit was tried, and in it
+/// ```
+/// use std::io::{Error, ErrorKind};
+/// use doorward_core::error::StoreErrorKind;
+///
+/// fn kind(error: &Error, is_in_commit: bool) -> StoreErrorKind {
+///     match error.kind() {
+///         _ if is_in_commit => StoreErrorKind::Unknown, // never guess
+///         ErrorKind::WouldBlock | ErrorKind::TimedOut => StoreErrorKind::Retryable,
+///         ErrorKind::InvalidData => StoreErrorKind::Corrupt,
+///         _ => StoreErrorKind::Fatal,
+///     }
+/// }
+/// assert_eq!(kind(&ErrorKind::TimedOut.into(), false), StoreErrorKind::Retryable);
+/// assert_eq!(kind(&ErrorKind::TimedOut.into(), true), StoreErrorKind::Unknown);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreErrorKind {
     /// Nothing was applied; the same call may succeed later (a lock is held, a queue is full).

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// Where a request came from, as the host sees it: the client's address, not a proxy's.
 ///
-/// # Example
+/// # Example: an address as the host's server gives it
 /// ```
 /// use doorward_core::event::Source;
 ///
@@ -35,6 +35,25 @@ impl From<IpAddr> for Source {
 }
 
 /// One finished operation.
+///
+/// # Example: one line for a log
+/// ```
+/// use doorward_core::event::{Event, EventResult, Subject};
+/// use doorward_core::time::Timestamp;
+///
+/// fn line(event: &Event) -> String {
+///     let (how, why) = match event.result {
+///         EventResult::Success => ("success", ""),
+///         EventResult::Refused(why) => ("refused", why),
+///         EventResult::Failed(why) => ("failed", why),
+///     };
+///     format!("{} {} {how} {why}", event.at.as_millis(), event.operation)
+/// }
+///
+/// let (at, result) = (Timestamp::from_millis(1_700_000_000_000), EventResult::Refused("denied"));
+/// let event = Event { at, operation: "login", result, subject: Subject::default() };
+/// assert_eq!(line(&event), "1700000000000 login refused denied");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The engine's time when it ended.
@@ -48,17 +67,46 @@ pub struct Event {
 }
 
 /// How an operation ended.
+///
+/// # Example: somebody guesses, or something is broken
+/// ```
+/// use doorward_core::event::EventResult;
+///
+/// fn wakes_somebody(result: EventResult) -> bool {
+///     match result {
+///         EventResult::Success => false,
+///         EventResult::Refused(_) => false, // counted, and looked at when there are many
+///         EventResult::Failed(why) => why != "busy" && why != "contended",
+///     }
+/// }
+/// assert!(wakes_somebody(EventResult::Failed("store")));
+/// assert!(!wakes_somebody(EventResult::Refused("throttled")));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventResult {
     /// It did what was asked.
     Success,
-    /// It decided against it; the word says why.
+    /// It decided against it; the word says why: `name`, `password`, `taken`, `denied`, `throttled`, `other account`,
+    /// `token`, `gone`, `overtaken`.
     Refused(&'static str),
     /// It could not decide; the word is [`Fault::word`](crate::error::Fault::word).
     Failed(&'static str),
 }
 
 /// Who and what an operation was about, as far as it is known and may be told.
+///
+/// # Example: a name that was only claimed
+/// ```
+/// use std::net::IpAddr;
+/// use doorward_core::machine::Decide;
+/// use doorward_core::operation::login::Login;
+///
+/// let login = Login::new("Ada", "a guess").source(IpAddr::from([192, 0, 2, 1]));
+/// let subject = login.subject();
+/// assert_eq!(subject.name.unwrap().as_str(), "ada");
+/// assert_eq!(subject.source.unwrap().address(), IpAddr::from([192, 0, 2, 1]));
+/// assert_eq!(subject.account, None); // nothing is proven before the outcome
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject {
     /// The login name that was given, when it can be one.

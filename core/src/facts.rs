@@ -8,6 +8,20 @@ use crate::store::Range;
 use crate::work::{Work, Worked};
 
 /// The rows, pages and finished work that one operation has been given.
+///
+/// # Example: not read yet, or not there
+/// ```
+/// use doorward_core::facts::Facts;
+/// use doorward_core::id::AccountId;
+/// use doorward_core::record::Key;
+///
+/// /// `None`: read it first.
+/// fn may_log_in(facts: &Facts, account: AccountId) -> Option<bool> {
+///     let [active] = facts.rows([&Key::Active(account)])?;
+///     Some(active.is_some())
+/// }
+/// assert_eq!(may_log_in(&Facts::default(), AccountId::from_bytes([1; 16])), None);
+/// ```
 #[derive(Debug, Default)]
 pub struct Facts {
     rows: BTreeMap<Key, Option<Row>>,

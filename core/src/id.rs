@@ -1,5 +1,5 @@
-//! Sixteen-byte identifiers. Each is drawn at random by the engine (never by a caller), so that none can be
-//! guessed, adopted or met again (128 bits: ASVS 5.0, 7.2.3).
+//! Sixteen-byte identifiers. Each but [`NameHash`] is drawn at random by the engine (never by a caller), so that none
+//! can be guessed, adopted or met again (128 bits: ASVS 5.0, 7.2.3).
 
 use core::fmt;
 use core::str::FromStr;

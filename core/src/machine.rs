@@ -22,7 +22,9 @@
 //! | committing | unknown, the batch only takes away | forget rows, decide again; the 8th time [`Fault::Unresolved`] |
 //! | settling | a row with this attempt's stamp | release |
 //! | settling | anything else | [`Fault::Unresolved`]: landed and overwritten, or still in flight; nobody knows |
-//! | offering | anything | release, by way of one more read when the rows came from several |
+//! | offering | the commit's answer, or any failure | release |
+//! | working | busy | [`Fault::Busy`] |
+//! | reading, scanning, committing | any other failure | [`Fault::Store`] |
 //! | any | a reply with another ticket or of another form | [`Misuse`], nothing changed |
 
 use alloc::sync::Arc;
@@ -53,6 +55,51 @@ const ROUNDS: u32 = 16 * ATTEMPTS;
 const PAGE: usize = 256;
 
 /// An operation: pure and rerun from the top whenever facts arrive, so it reads like straight code.
+///
+/// # Example: an operation that disables an account
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::error::Fault;
+/// # use doorward_core::event::{EventResult, Subject};
+/// # use doorward_core::facts::Facts;
+/// # use doorward_core::id::AccountId;
+/// # use doorward_core::machine::{Context, Decide, Decision, Environment, Machine, Need, Reply, Writes};
+/// # use doorward_core::operation::logout::Ended;
+/// # use doorward_core::{policy::Policy, record::Key, secret::*, time::Timestamp};
+/// struct Disable(AccountId);
+///
+/// impl Decide for Disable {
+///     type Outcome = Ended;
+///
+///     fn name(&self) -> &'static str {
+///         "disable"
+///     }
+///
+///     fn decide(&self, facts: &Facts, _: &Context<'_>) -> Result<Decision<Ended>, Fault> {
+///         let active = Key::Active(self.0);
+///         Ok(match facts.rows([&active]) {
+///             None => Decision::Read(vec![active]),
+///             Some([None]) => Decision::Done(Ended::AlreadyGone),
+///             Some([Some(_)]) => Decision::Commit(Writes::new().delete(active), Ended::Ended),
+///         })
+///     }
+///
+///     fn audit(&self, _: &Ended) -> (EventResult, Subject) {
+///         (EventResult::Success, Subject { account: Some(self.0), ..Subject::default() })
+///     }
+/// }
+///
+/// // Driven by hand: it asks for one row, hears that there is none, and is done.
+/// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// # let environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// # let (seed, now) = (Seed::from_bytes([2; 32]), Timestamp::from_millis(0));
+/// let mut machine = Machine::new(Disable(AccountId::from_bytes([1; 16])), environment, seed);
+/// let Need::Read(ticket, [Key::Active(_)]) = machine.poll(now) else { unreachable!() };
+/// machine.reply(ticket, Reply::Rows(vec![None]))?;
+/// let Need::Done(outcome, event) = machine.poll(now) else { unreachable!() };
+/// assert_eq!((outcome?, event.operation), (Ended::AlreadyGone, "disable"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Decide {
     /// What it comes to, refusals included.
     type Outcome;
@@ -73,6 +120,19 @@ pub trait Decide {
 }
 
 /// What an operation wants next.
+///
+/// # Example: look, then settle
+/// ```
+/// # use doorward_core::{facts::Facts, machine::{Decision, Writes}, operation::logout::Ended, record::Key};
+/// fn end(key: Key, facts: &Facts) -> Decision<Ended> {
+///     match facts.rows([&key]) {
+///         None => Decision::Read(vec![key]), // `end` is called again when the row is known
+///         Some([None]) => Decision::Done(Ended::AlreadyGone),
+///         Some([Some(_)]) => Decision::Commit(Writes::new().delete(key), Ended::Ended),
+///     }
+/// }
+/// assert!(matches!(end(Key::Keyring, &Facts::default()), Decision::Read(keys) if keys == [Key::Keyring]));
+/// ```
 #[derive(Debug)]
 pub enum Decision<T> {
     /// Rows that are not known yet.
@@ -90,6 +150,32 @@ pub enum Decision<T> {
 }
 
 /// What an operation may look at besides facts.
+///
+/// # Example: time and fresh bytes, from nowhere but here
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::{error::Fault, event::{EventResult, Subject}, facts::Facts, policy::Policy, time::Timestamp};
+/// # use doorward_core::machine::{Context, Decide, Decision, Environment, Machine, Need};
+/// # use doorward_core::secret::{MasterKey, MasterKeys, Seed};
+/// # struct Mint;
+/// # impl Decide for Mint {
+/// #     type Outcome = (Timestamp, [u8; 16]);
+/// #     fn name(&self) -> &'static str { "mint" }
+/// #     fn audit(&self, _: &Self::Outcome) -> (EventResult, Subject) { (EventResult::Success, Subject::default()) }
+/// fn decide(&self, _: &Facts, cx: &Context<'_>) -> Result<Decision<(Timestamp, [u8; 16])>, Fault> {
+///     Ok(Decision::Done((cx.now, cx.bytes("salt"))))
+/// }
+/// # }
+/// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// # let environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// # let now = Timestamp::from_millis(5);
+///
+/// let seed = Seed::from_bytes([2; 32]);
+/// let mut machine = Machine::new(Mint, environment, seed.clone());
+/// let Need::Done(outcome, _) = machine.poll(now) else { unreachable!() };
+/// assert_eq!(outcome?, (now, seed.bytes("salt"))); // the same in every run: a replay is exact
+/// # Ok::<(), Fault>(())
+/// ```
 #[derive(Debug)]
 pub struct Context<'a> {
     /// The time of this poll; never earlier than at a poll before.
@@ -109,6 +195,20 @@ impl Context<'_> {
 }
 
 /// What all operations of an engine share.
+///
+/// # Example: made once, shared by every operation
+/// ```
+/// use std::sync::Arc;
+/// use doorward_core::machine::{Environment, Machine};
+/// use doorward_core::operation::{authenticate::Authenticate, logout::Logout};
+/// # use doorward_core::{policy::Policy, secret::{MasterKey, MasterKeys, Seed}};
+///
+/// let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// let environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// let one = Machine::new(Authenticate::new("dws_…"), Arc::clone(&environment), Seed::from_bytes([2; 32]));
+/// let other = Machine::new(Logout::new("dws_…"), Arc::clone(&environment), Seed::from_bytes([3; 32]));
+/// assert!(!one.is_done() && !other.is_done()); // each waits for its first poll
+/// ```
 #[derive(Debug)]
 pub struct Environment {
     /// The policy in force.
@@ -118,6 +218,22 @@ pub struct Environment {
 }
 
 /// Which need a reply answers: of which machine, and which of its needs.
+///
+/// # Example: a reply to one machine is not taken by another
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::{operation::open::Open, policy::Policy, secret::*, time::Timestamp};
+/// # use doorward_core::{error::Misuse, machine::{Environment, Machine, Need, Reply}};
+/// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// # let environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// # let now = Timestamp::from_millis(0);
+/// let mut one = Machine::new(Open::new(), Arc::clone(&environment), Seed::from_bytes([2; 32]));
+/// let mut other = Machine::new(Open::new(), environment, Seed::from_bytes([3; 32]));
+/// let Need::Read(for_one, _) = one.poll(now) else { unreachable!() };
+/// let Need::Read(for_other, _) = other.poll(now) else { unreachable!() };
+/// assert_eq!(other.reply(for_one, Reply::Rows(vec![None])), Err(Misuse::Ticket));
+/// assert_eq!(other.reply(for_other, Reply::Rows(vec![None])), Ok(()));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ticket {
     machine: u64,
@@ -131,6 +247,45 @@ impl fmt::Debug for Ticket {
 }
 
 /// What the machine waits for. Polling again before the reply gives the same need again.
+///
+/// # Example: the whole of a driver
+/// ```
+/// use doorward_core::error::Fault;
+/// use doorward_core::machine::{Decide, Machine, Need, Reply};
+/// use doorward_core::password::HashMemory;
+/// use doorward_core::store::Store;
+/// use doorward_core::time::Timestamp;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+///
+/// fn drive<O: Decide>(
+///     mut machine: Machine<O>,
+///     store: &dyn Store,
+///     now: impl Fn() -> Timestamp,
+/// ) -> Result<O::Outcome, Fault> {
+///     let mut memory = HashMemory::default();
+///     loop {
+///         let (ticket, reply) = match machine.poll(now()) {
+///             Need::Read(ticket, keys) => (ticket, store.read(keys).map_or_else(Reply::Failed, Reply::Rows)),
+///             Need::Scan(ticket, range, limit) => {
+///                 (ticket, store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page))
+///             }
+///             Need::Work(ticket, work) => (ticket, work.run(&mut memory).map_or(Reply::Busy, Reply::Worked)),
+///             Need::Commit(ticket, batch) => {
+///                 (ticket, store.commit(batch).map_or_else(Reply::Failed, Reply::Commit))
+///             }
+///             Need::Done(outcome, _event) => return outcome,
+///         };
+///         machine.reply(ticket, reply)?;
+///     }
+/// }
+/// # use doorward_core::operation::open::{Open, Opened};
+/// # let mut engine = Engine::new();
+/// # let seed = engine.seed();
+/// # let machine = Machine::new(Open::new(), engine.environment.clone(), seed);
+/// # assert_eq!(drive(machine, &engine.store, || engine.now)?, Opened::New);
+/// # Ok::<(), Fault>(())
+/// ```
 #[derive(Debug)]
 pub enum Need<'a, T> {
     /// [`Store::read`](crate::store::Store::read) these keys; answer with [`Reply::Rows`].
@@ -146,6 +301,29 @@ pub enum Need<'a, T> {
 }
 
 /// What became of a need.
+///
+/// # Example: a commit whose answer is lost is looked up
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::machine::{Environment, Machine, Need, Reply};
+/// # use doorward_core::operation::open::{Open, Opened};
+/// # use doorward_core::{error::*, policy::Policy, secret::*, store::Write, time::Timestamp};
+/// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// # let environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// # let now = Timestamp::from_millis(0);
+/// # let mut machine = Machine::new(Open::new(), environment, Seed::from_bytes([2; 32]));
+/// let Need::Read(ticket, _) = machine.poll(now) else { unreachable!() };
+/// machine.reply(ticket, Reply::Rows(vec![None]))?;
+/// let Need::Commit(ticket, batch) = machine.poll(now) else { unreachable!() };
+/// let [Write::Put { row, .. }] = &batch.writes[..] else { unreachable!() };
+/// let row = row.clone();
+///
+/// machine.reply(ticket, Reply::Failed(StoreError::new(StoreErrorKind::Unknown, "connection lost")))?;
+/// let Need::Read(ticket, _) = machine.poll(now) else { unreachable!() };
+/// machine.reply(ticket, Reply::Rows(vec![Some(row)]))?; // it carries this attempt's stamp
+/// assert!(matches!(machine.poll(now), Need::Done(Ok(Opened::New), _)));
+/// # Ok::<(), Misuse>(())
+/// ```
 #[derive(Debug)]
 pub enum Reply {
     /// The rows, one for each key, in order.

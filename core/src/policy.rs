@@ -63,7 +63,7 @@ impl Policy {
         self.service_names.iter().map(String::as_str)
     }
 
-    /// How hard new hashes are; weaker stored ones are upgraded at the next login.
+    /// How hard new hashes are; a stored one of other costs, lower or higher, is made anew at the next login.
     pub fn argon2(&self) -> &Argon2Params {
         &self.argon2
     }
@@ -116,6 +116,22 @@ impl Default for Policy {
 }
 
 /// Builds a [`Policy`]; nothing takes effect before [`PolicyBuilder::build`] has checked it.
+///
+/// # Example: a stricter house
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::password::Argon2Params;
+/// use doorward_core::policy::Policy;
+///
+/// let policy = Policy::builder()
+///     .service_name("Door & Ward") // no password may be made of it
+///     .argon2(Argon2Params::default().with_memory_kib(64 * 1024)?)
+///     .touch_every(Duration::from_mins(5))
+///     .build()?;
+/// assert_eq!(policy.argon2().memory_kib(), 65_536);
+/// assert_eq!(policy.touch_every(), Duration::from_secs(300));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct PolicyBuilder {
     policy: Policy,
@@ -220,6 +236,18 @@ const LONGEST_SKEW: Duration = Duration::from_mins(1);
 const MOST_FAILURES: u32 = 100;
 
 /// Which rule a policy breaks. Nothing took effect.
+///
+/// # Example: an idle end after the absolute one
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::model::session::{Lifetime, Span};
+/// use doorward_core::policy::{Policy, PolicyError};
+///
+/// let span = Span { idle: Duration::from_hours(8), absolute: Duration::from_hours(1) };
+/// let refused = Policy::builder().session(Lifetime::Web, span).build().unwrap_err();
+/// assert_eq!(refused, PolicyError::Session);
+/// assert!(refused.to_string().contains("at most its absolute end"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PolicyError {

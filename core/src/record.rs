@@ -60,6 +60,17 @@ pub enum Key {
 }
 
 /// The kind of a [`Key`], with the number and name that stores may write down: they are never reused.
+///
+/// # Example: a table for each kind
+/// ```
+/// use doorward_core::record::{Key, Kind};
+///
+/// let tables: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
+/// assert_eq!(tables.len(), 8);
+/// assert_eq!((Kind::Session.name(), Kind::Session.number()), ("session", 7)); // both for ever
+/// assert_eq!(Kind::from_number(7), Some(Kind::Session));
+/// assert!(Key::Keyring >= Kind::Keyring.least_key()); // where a scan of this kind begins
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {
@@ -178,6 +189,25 @@ impl Key {
 }
 
 /// A row as a store keeps it.
+///
+/// # Example: a row as its columns
+/// ```
+/// use doorward_core::id::{AccountId, Stamp};
+/// use doorward_core::record::{ActiveRecord, Row};
+/// use doorward_core::time::Timestamp;
+///
+/// let since = Timestamp::from_millis(1_700_000_000_000);
+/// let row = Row {
+///     stamp: Stamp::from_bytes([2; 16]), // another one after each write
+///     epoch: 0,
+///     owner: Some(AccountId::from_bytes([1; 16])),
+///     expires: None, // a purge leaves it alone
+///     record: ActiveRecord { since }.into(),
+/// };
+/// assert_eq!(row.active()?.since, since);
+/// assert!(row.session().is_err()); // another kind under this key: the store mixed rows up
+/// # Ok::<(), doorward_core::error::Fault>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Which attempt wrote it: the version that preconditions compare.
@@ -194,6 +224,16 @@ pub struct Row {
 }
 
 /// What a row says. Memory keeps it as it is; byte stores use [`Row::encode`] and [`Row::decode`].
+///
+/// # Example: each kind of record has its kind of key
+/// ```
+/// use doorward_core::id::AccountId;
+/// use doorward_core::record::{AccountRecord, Key, Record};
+/// use doorward_core::time::Timestamp;
+///
+/// let record = Record::from(AccountRecord { created: Timestamp::from_millis(0) });
+/// assert_eq!(record.kind(), Key::Account(AccountId::from_bytes([1; 16])).kind());
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// Under [`Key::Login`].
@@ -236,6 +276,9 @@ macro_rules! record_access {
         impl Row {
             $(
                 /// The record, when it is of this kind.
+                ///
+                /// # Errors
+                /// [`RecordError::Kind`], as a [`Fault`]: the store filed a row of another kind under this key.
                 pub fn $method(&self) -> Result<&$record, Fault> {
                     match &self.record {
                         Record::$variant(record) => Ok(record),
@@ -265,6 +308,19 @@ record_access! {
 }
 
 /// Whose login name it is.
+///
+/// # Example: whose name is it?
+/// ```
+/// # use doorward_core::{name::LoginName, operation::register::Register, record::Key, store::Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// let ada = engine.run(Register::new("Ada", "plum kettle orbit"))??;
+/// let rows = engine.store.read(&[Key::Login(LoginName::parse("ada")?)])?;
+/// let Some(row) = &rows[0] else { unreachable!() };
+/// assert_eq!(row.login()?.account, ada);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 pub struct LoginRecord {
     /// The account.
@@ -273,6 +329,18 @@ pub struct LoginRecord {
 }
 
 /// That an account exists. Small, for every request reads it.
+///
+/// # Example: how small it is
+/// ```
+/// use doorward_core::id::{AccountId, Stamp};
+/// use doorward_core::record::{AccountRecord, Key, Row};
+/// use doorward_core::time::Timestamp;
+///
+/// let account = AccountId::from_bytes([1; 16]);
+/// let record = AccountRecord { created: Timestamp::from_millis(1_700_000_000_000) }.into();
+/// let row = Row { stamp: Stamp::from_bytes([2; 16]), epoch: 0, owner: Some(account), expires: None, record };
+/// assert_eq!(row.encode(&Key::Account(account)).len(), 15); // bytes, checksum included
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 pub struct AccountRecord {
     /// When it was made.
@@ -282,6 +350,19 @@ pub struct AccountRecord {
 
 /// That an account may log in. It is a row of its own so that disabling is a `Delete`, which nobody can
 /// starve, and a login in flight, which consulted the row, cannot commit after it.
+///
+/// # Example: an account is active from its registration on
+/// ```
+/// # use doorward_core::{operation::register::Register, record::Key, store::Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// let rows = engine.store.read(&[Key::Active(ada)])?;
+/// let Some(row) = &rows[0] else { unreachable!() };
+/// assert_eq!(row.active()?.since, engine.now);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 pub struct ActiveRecord {
     /// Since when.
@@ -290,6 +371,21 @@ pub struct ActiveRecord {
 }
 
 /// An account's password.
+///
+/// # Example: the hash does not print
+/// ```
+/// # use doorward_core::{operation::register::Register, record::Key, store::Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// let rows = engine.store.read(&[Key::Credential(ada)])?;
+/// let Some(row) = &rows[0] else { unreachable!() };
+/// let credential = row.credential()?;
+/// assert!(credential.hash.as_str().starts_with("$argon2id$v=19$"));
+/// assert!(!format!("{credential:?}").contains("argon2id"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, minicbor::Encode, minicbor::Decode)]
 pub struct CredentialRecord {
     /// The Argon2id hash.
@@ -390,6 +486,9 @@ impl Row {
 
     /// The row with these columns and this record. Refuses, without a panic and without allocating more than
     /// the input's size, whatever [`Row::encode`] would not have written.
+    ///
+    /// # Errors
+    /// [`RecordError`]: damage, another key's or owner's record, or a newer Doorward's.
     pub fn decode(
         key: &Key,
         stamp: Stamp,

@@ -163,7 +163,10 @@ impl Seed {
         Self(bytes)
     }
 
-    /// `N` bytes for this label, `N` at most 8160 (RFC 5869, section 2.3).
+    /// `N` bytes for this label.
+    ///
+    /// # Panics
+    /// When `N` is more than 8160, which is all that HKDF-SHA256 can give (RFC 5869, section 2.3).
     pub fn bytes<const N: usize>(&self, label: &str) -> [u8; N] {
         self.expand(&[b"label", label.as_bytes()])
     }
@@ -193,6 +196,16 @@ impl fmt::Debug for Seed {
 }
 
 /// Master keys that do not fit each other or the store. A fault of configuration: nothing was read or changed.
+///
+/// # Example: two keys under one number
+/// ```
+/// use doorward_core::secret::{KeyError, MasterKey, MasterKeys};
+///
+/// let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// let error = keys.accept(MasterKey::new(1, [2; 32])).unwrap_err();
+/// assert_eq!(error, KeyError::Duplicate(1));
+/// assert!(error.to_string().ends_with("give each key its own, lasting number"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {

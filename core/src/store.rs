@@ -33,12 +33,18 @@ use crate::time::Timestamp;
 ///
 /// # Example: asking a store for rows
 /// ```
+/// use doorward_core::error::StoreError;
 /// use doorward_core::record::Key;
 /// use doorward_core::store::Store;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
 ///
-/// fn has_keyring(store: &dyn Store) -> Result<bool, doorward_core::error::StoreError> {
+/// fn was_opened(store: &dyn Store) -> Result<bool, StoreError> {
 ///     Ok(store.read(&[Key::Keyring])?.first().is_some_and(Option::is_some))
 /// }
+/// assert!(!was_opened(&Engine::new().store)?);
+/// assert!(was_opened(&Engine::opened().store)?);
+/// # Ok::<(), StoreError>(())
 /// ```
 pub trait Store: Send + Sync {
     /// The rows under `keys`, in that order, `None` where there is none, all from one snapshot.
@@ -108,19 +114,61 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 }
 
 /// What an [`AsyncStore`] method returns.
+///
+/// # Example: an answer that is there already
+/// ```
+/// use doorward_core::store::{Changes, StoreFuture};
+///
+/// fn empty_journal<'a>() -> StoreFuture<'a, Changes> {
+///     Box::pin(async { Ok(Changes::default()) })
+/// }
+/// # use std::task::{Context, Poll, Waker};
+/// # let mut future = empty_journal();
+/// # let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else { panic!() };
+/// assert!(answer.unwrap().entries.is_empty());
+/// ```
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The same contract as [`Store`], sentence by sentence, returning futures of any runtime. A future that is
 /// dropped must leave its batch wholly applied or not at all.
 ///
-/// # Example: driving one read
+/// # Example: a blocking store behind futures that are ready at once
 /// ```
-/// use doorward_core::record::Key;
-/// use doorward_core::store::AsyncStore;
+/// use doorward_core::record::{Key, Row};
+/// use doorward_core::store::{AsyncStore, Batch, Commit, Store, StoreFuture};
+/// # use doorward_core::{store::{Changes, Cursor, Guarantees, Range}, time::Timestamp};
+/// # use std::task::{Context, Poll, Waker};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
 ///
-/// async fn has_keyring(store: &dyn AsyncStore) -> Result<bool, doorward_core::error::StoreError> {
-///     Ok(store.read(&[Key::Keyring]).await?.first().is_some_and(Option::is_some))
+/// struct AtOnce<S>(S);
+///
+/// impl<S: Store> AsyncStore for AtOnce<S> {
+///     fn read<'a>(&'a self, keys: &'a [Key]) -> StoreFuture<'a, Vec<Option<Row>>> {
+///         Box::pin(async { self.0.read(keys) })
+///     }
+///
+///     fn commit<'a>(&'a self, batch: &'a Batch) -> StoreFuture<'a, Commit> {
+///         Box::pin(async { self.0.commit(batch) })
+///     }
+///     // … and so on
+/// #     fn scan<'a>(&'a self, range: &'a Range, limit: usize) -> StoreFuture<'a, Vec<(Key, Row)>> {
+/// #         Box::pin(async move { self.0.scan(range, limit) })
+/// #     }
+/// #     fn changes(&self, after: Cursor, limit: usize) -> StoreFuture<'_, Changes> {
+/// #         Box::pin(async move { self.0.changes(after, limit) })
+/// #     }
+/// #     fn purge(&self, now: Timestamp, limit: usize) -> StoreFuture<'_, usize> {
+/// #         Box::pin(async move { self.0.purge(now, limit) })
+/// #     }
+/// #     fn guarantees(&self) -> Guarantees {
+/// #         self.0.guarantees()
+/// #     }
 /// }
+/// let store = AtOnce(Engine::opened().store);
+/// let mut answer = store.read(&[Key::Keyring]);
+/// # let waker = &mut Context::from_waker(Waker::noop());
+/// assert!(matches!(answer.as_mut().poll(waker), Poll::Ready(Ok(rows)) if rows[0].is_some()));
 /// ```
 pub trait AsyncStore: Send + Sync {
     /// See [`Store::read`].
@@ -220,6 +268,19 @@ impl Batch {
 }
 
 /// A row that was consulted, and how it was seen.
+///
+/// # Example: a grant that rests on an account as it was seen
+/// ```
+/// use doorward_core::id::{AccountId, Stamp};
+/// use doorward_core::record::Key;
+/// use doorward_core::store::{Batch, Check, Durability, Expect};
+///
+/// let (key, seen) = (Key::Account(AccountId::from_bytes([1; 16])), Stamp::from_bytes([2; 16]));
+/// let mut batch = Batch::new(Stamp::from_bytes([3; 16]), Durability::Durable);
+/// batch.checks.push(Check { key, expect: Expect::Stamp(seen) });
+/// assert!(batch.holds(|_| Some(seen)));
+/// assert!(!batch.holds(|_| None)); // the account is gone: a conflict
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// The row's key.
@@ -230,7 +291,7 @@ pub struct Check {
 
 /// What must be true of a row for a batch to apply.
 ///
-/// # Example
+/// # Example: another stamp is another row
 /// ```
 /// use doorward_core::id::Stamp;
 /// use doorward_core::store::Expect;
@@ -258,6 +319,35 @@ impl Expect {
 }
 
 /// One write of a batch.
+///
+/// # Example: how a store carries them out
+/// ```
+/// use std::collections::BTreeMap;
+/// use doorward_core::record::{Key, Row};
+/// use doorward_core::store::{Batch, Commit, Write};
+/// # use doorward_core::{id::Stamp, store::Durability};
+///
+/// fn apply(rows: &mut BTreeMap<Key, Row>, batch: &Batch) -> Commit {
+///     if !batch.holds(|key| rows.get(key).map(|row| row.stamp)) {
+///         return Commit::Conflict;
+///     }
+///     for write in &batch.writes {
+///         match write {
+///             Write::Put { key, row, .. } => _ = rows.insert(key.clone(), row.clone()),
+///             Write::Delete { key } => _ = rows.remove(key),
+///             Write::Raise { key } => {
+///                 if let Some(row) = rows.get_mut(key) {
+///                     (row.epoch, row.stamp) = (row.epoch + 1, batch.stamp);
+///                 }
+///             }
+///         }
+///     }
+///     Commit::Applied
+/// }
+/// # let mut batch = Batch::new(Stamp::from_bytes([1; 16]), Durability::Durable);
+/// batch.writes = vec![Write::Delete { key: Key::Keyring }];
+/// assert_eq!(apply(&mut BTreeMap::new(), &batch), Commit::Applied); // there was nothing: it is gone all the same
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[allow(
     clippy::large_enum_variant,
@@ -296,6 +386,25 @@ impl Write {
 }
 
 /// What a batch asks the journal to remember, until the given moment.
+///
+/// # Example: what becomes of it in the journal
+/// ```
+/// use doorward_core::record::{Key, Row};
+/// use doorward_core::store::{Ending, Revocation};
+/// # use doorward_core::{id::AccountId, time::Timestamp};
+///
+/// /// `row_of` gives a row as it is after the batch.
+/// fn revocation(ending: &Ending, row_of: impl Fn(&Key) -> Option<Row>) -> Option<Revocation> {
+///     match ending {
+///         Ending::Session { session, .. } => Some(Revocation::Session(*session)),
+///         Ending::Epoch { key, .. } => Revocation::of_epoch(key, row_of(key).map(|row| row.epoch)),
+///     }
+/// }
+/// # let (account, until) = (AccountId::from_bytes([1; 16]), Timestamp::from_millis(0));
+/// let ending = Ending::Epoch { key: Key::Account(account), until };
+/// let gone = revocation(&ending, |_| None); // the batch deleted the account
+/// assert_eq!(gone, Some(Revocation::Account { account, floor: u64::MAX }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     /// This session is over.
@@ -317,6 +426,27 @@ pub enum Ending {
 }
 
 /// An entry of the journal: something that was granted and is no more.
+///
+/// # Example: is this still granted?
+/// ```
+/// use doorward_core::id::{AccountId, SessionId};
+/// use doorward_core::store::Revocation;
+///
+/// /// What an access token says of the moment when it was granted.
+/// struct Grant { session: SessionId, account: AccountId, account_epoch: u64, global_epoch: u64 }
+///
+/// fn ends(revocation: &Revocation, grant: &Grant) -> bool {
+///     match revocation {
+///         Revocation::Session(session) => *session == grant.session,
+///         Revocation::Account { account, floor } => *account == grant.account && grant.account_epoch < *floor,
+///         Revocation::Everything { floor } => grant.global_epoch < *floor,
+///     }
+/// }
+/// let (session, account) = (SessionId::from_bytes([1; 16]), AccountId::from_bytes([2; 16]));
+/// let grant = Grant { session, account, account_epoch: 4, global_epoch: 0 };
+/// assert!(ends(&Revocation::Account { account, floor: 5 }, &grant));
+/// assert!(!ends(&Revocation::Account { account, floor: 4 }, &grant));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revocation {
     /// This session is over.
@@ -353,7 +483,17 @@ impl Revocation {
     }
 }
 
-/// A place in the journal. The start is [`Cursor::START`]; only the store makes others.
+/// A place in the journal. The start is [`Cursor::START`]; the store makes the others, and a follower that is to go on
+/// after a restart writes their numbers down.
+///
+/// # Example: where a follower goes on after a restart
+/// ```
+/// use doorward_core::store::Cursor;
+///
+/// assert!(Cursor::START < Cursor::from_number(1)); // entries are numbered from 1
+/// let written_down = Cursor::from_number(42).number();
+/// assert_eq!(Cursor::from_number(written_down).number(), 42);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Cursor(u64);
 
@@ -361,7 +501,7 @@ impl Cursor {
     /// Before the first entry.
     pub const START: Self = Self(0);
 
-    /// The place with this number: for stores, which count from 1.
+    /// The place with this number: for stores, which count from 1, and for followers that wrote it down.
     pub const fn from_number(number: u64) -> Self {
         Self(number)
     }
@@ -373,6 +513,30 @@ impl Cursor {
 }
 
 /// A page of the journal.
+///
+/// # Example: follow a journal, and notice that it is another one
+/// ```
+/// use doorward_core::error::StoreError;
+/// use doorward_core::store::{Change, Cursor, Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+///
+/// /// The next entries, up to 100. After a restored backup: `None`, and everything remembered is to be forgotten.
+/// fn follow(store: &dyn Store, cursor: &mut Cursor) -> Result<Option<Vec<Change>>, StoreError> {
+///     let page = store.changes(*cursor, 100)?;
+///     if *cursor > page.end {
+///         *cursor = Cursor::START;
+///         return Ok(None);
+///     }
+///     *cursor = page.entries.last().map_or(*cursor, |last| last.cursor);
+///     Ok(Some(page.entries))
+/// }
+/// # let engine = Engine::opened();
+/// let mut ahead = Cursor::from_number(9);
+/// assert_eq!(follow(&engine.store, &mut ahead)?, None); // the journal is empty
+/// assert_eq!(follow(&engine.store, &mut ahead)?, Some(vec![]));
+/// # Ok::<(), StoreError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// The entries, in commit order.
@@ -383,6 +547,19 @@ pub struct Changes {
 }
 
 /// One entry of the journal and its place.
+///
+/// # Example: when a purge may drop it
+/// ```
+/// use doorward_core::id::SessionId;
+/// use doorward_core::store::{Change, Cursor, Revocation};
+/// use doorward_core::time::Timestamp;
+///
+/// let revocation = Revocation::Session(SessionId::from_bytes([1; 16]));
+/// let until = Timestamp::from_millis(1_700_000_000_000); // the session's absolute end
+/// let change = Change { cursor: Cursor::from_number(1), revocation, until };
+/// let may_drop = |now: Timestamp| change.until <= now;
+/// assert!(may_drop(until) && !may_drop(Timestamp::from_millis(1_699_999_999_999)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Where it stands: what the next call gives as `after`.
@@ -395,14 +572,31 @@ pub struct Change {
 
 /// Which rows a scan walks over: those of one kind, of one owner when given, after a key when given.
 ///
-/// # Example: the sessions of an account, page by page
+/// # Example: the sessions of an account, two at a time
 /// ```
+/// use doorward_core::error::StoreError;
 /// use doorward_core::id::AccountId;
-/// use doorward_core::record::Kind;
-/// use doorward_core::store::Range;
+/// use doorward_core::record::{Key, Kind};
+/// use doorward_core::store::{Range, Store};
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
 ///
-/// let range = Range { kind: Kind::Session, owner: Some(AccountId::from_bytes([1; 16])), after: None };
-/// assert_eq!(range.kind, Kind::Session);
+/// fn sessions(store: &dyn Store, owner: AccountId) -> Result<Vec<Key>, StoreError> {
+///     let mut range = Range { kind: Kind::Session, owner: Some(owner), after: None };
+///     let mut all = Vec::new();
+///     loop {
+///         let page = store.scan(&range, 2)?;
+///         let Some((last, _)) = page.last() else { return Ok(all) };
+///         range.after = Some(last.clone());
+///         all.extend(page.into_iter().map(|(key, _)| key));
+///     }
+/// }
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # for _ in 0..3 { engine.run(Login::new("ada", "plum kettle orbit"))??; }
+/// assert_eq!(sessions(&engine.store, ada)?.len(), 3); // after three logins
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
@@ -424,6 +618,21 @@ impl Range {
 }
 
 /// What became of a batch.
+///
+/// # Example: a conflict is an answer, not an error
+/// ```
+/// use doorward_core::error::StoreError;
+/// use doorward_core::store::Commit;
+///
+/// fn tell(answer: Result<Commit, StoreError>) -> &'static str {
+///     match answer {
+///         Ok(Commit::Applied) => "done",
+///         Ok(Commit::Conflict) => "nothing was done: read again and decide again",
+///         Err(_) => "the error's kind says what is true",
+///     }
+/// }
+/// assert_eq!(tell(Ok(Commit::Applied)), "done");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
     /// Every write is done, as durably as the batch asked.
@@ -433,6 +642,20 @@ pub enum Commit {
 }
 
 /// What `Applied` must mean.
+///
+/// # Example: which commits wait for the disk
+/// ```
+/// use doorward_core::id::Stamp;
+/// use doorward_core::store::{Batch, Durability};
+///
+/// fn must_sync(batch: &Batch) -> bool {
+///     match batch.durability {
+///         Durability::Durable => true, // an empty one too: it is a barrier
+///         Durability::Relaxed => false,
+///     }
+/// }
+/// assert!(must_sync(&Batch::new(Stamp::from_bytes([1; 16]), Durability::Durable)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// It survives a power cut. All that grants, rotates or ends anything.

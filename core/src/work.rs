@@ -1,5 +1,5 @@
-//! Work that is too slow to do while deciding: the engine runs it outside any transaction, on threads of its
-//! choice, and its result is replayed to the machine as a value.
+//! Work that is too slow to do while deciding: the driver runs it between two calls of the store, on whatever thread
+//! it likes (`doorward::Engine`: the caller's), and its result is replayed to the machine as a value.
 
 use crate::password::{
     self, Argon2Params, HashError, HashMemory, Normalization, Password, PasswordHash, Verdict,
@@ -50,6 +50,25 @@ pub enum Work {
 }
 
 /// What a piece of work came to.
+///
+/// # Example: a stand-in for Argon2id in a simulation
+/// ```
+/// use doorward_core::password::{Argon2Params, PasswordHash, Verdict};
+/// use doorward_core::work::{Work, Worked};
+///
+/// fn stand_in(work: &Work) -> Worked {
+///     match work {
+///         Work::Hash { params, salt, .. } => Worked::Hashed(PasswordHash::decoy(params, *salt, [0; 32])),
+///         Work::Verify { .. } => Worked::Verified(Verdict::Mismatch),
+///     }
+/// }
+/// # use doorward_core::password::{Normalization, Password};
+/// # let (password, normalization) = (Password::new("a guess")?, Normalization::Nfc);
+/// # let hash = PasswordHash::decoy(&Argon2Params::default(), [0; 16], [0; 32]);
+/// let work = Work::Verify { password, normalization, hash };
+/// assert_eq!(stand_in(&work), Worked::Verified(Verdict::Mismatch));
+/// # Ok::<(), doorward_core::password::PasswordError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Worked {
     /// Of [`Work::Hash`].

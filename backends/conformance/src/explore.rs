@@ -30,6 +30,18 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// What the world asks whenever more than one thing could happen.
+///
+/// # Example: a message that may be lost, on one of three ways
+/// ```
+/// use doorward_conformance::explore::explore;
+///
+/// let explored = explore(|choices| {
+///     let way = *choices.one_of(&["north", "south", "sea"]);
+///     let is_lost = way == "sea" && choices.pick(2) == 1; // asked on one way only
+///     # let _ = is_lost;
+/// });
+/// assert_eq!((explored.schedules, explored.longest), (4, 2));
+/// ```
 #[derive(Debug, Default)]
 pub struct Choices {
     path: Vec<Branch>,
@@ -101,6 +113,14 @@ impl Choices {
 }
 
 /// What [`explore`] went through.
+///
+/// # Example: a test that notices when its world has shrunk
+/// ```
+/// use doorward_conformance::explore::{Explored, explore};
+///
+/// let explored = explore(|choices| _ = (choices.pick(3), choices.pick(2)));
+/// assert_eq!(explored, Explored { schedules: 6, longest: 2 });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Explored {
     /// How many runs, each with other choices.
@@ -110,6 +130,15 @@ pub struct Explored {
 }
 
 /// How a run ends: `()`, or a `Result` whose error fails the exploration.
+///
+/// # Example: runs that end in a `Result`
+/// ```
+/// use doorward_conformance::explore::{Ending, explore};
+///
+/// explore(|choices| if choices.pick(2) < 2 { Ok(()) } else { Err("never") });
+/// assert_eq!(().failure(), None);
+/// assert_eq!(Err("lost").failure().as_deref(), Some("\"lost\""));
+/// ```
 pub trait Ending {
     /// What went wrong, when something did.
     fn failure(self) -> Option<String>;
@@ -131,6 +160,15 @@ impl<E: Debug> Ending for Result<(), E> {
 ///
 /// # Panics
 /// When a run panics or ends in an error. The choices that lead there are printed: give them to [`replay`].
+///
+/// # Example: the schedule that fails is found and named
+/// ```
+/// use doorward_conformance::explore::explore;
+///
+/// let run = || explore(|choices| if choices.pick(3) + choices.pick(3) == 4 { Err("four") } else { Ok(()) });
+/// let payload = std::panic::catch_unwind(run).unwrap_err();
+/// assert_eq!(payload.downcast_ref::<String>().unwrap(), "the schedule [2, 2] fails: \"four\"");
+/// ```
 pub fn explore<E: Ending>(mut run: impl FnMut(&mut Choices) -> E) -> Explored {
     let mut choices = Choices::default();
     let mut explored = Explored { schedules: 0, longest: 0 };
@@ -177,6 +215,20 @@ fn run_once<E: Ending>(choices: &mut Choices, run: &mut impl FnMut(&mut Choices)
 }
 
 /// What an actor's step says of it.
+///
+/// # Example: an actor of two steps, beside an actor of one
+/// ```
+/// use doorward_conformance::explore::{Step, explore, interleave};
+///
+/// let explored = explore(|choices| {
+///     let mut left = [2, 1]; // steps to do, for each actor
+///     interleave(choices, &mut left, |left, _choices| {
+///         *left -= 1;
+///         if *left == 0 { Step::Last } else { Step::More }
+///     });
+/// });
+/// assert_eq!(explored.schedules, 3); // the one comes first, between, or last
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// It has more to do.
@@ -186,6 +238,23 @@ pub enum Step {
 }
 
 /// Runs the actors' steps in an order that the choices give, until each has taken its last.
+///
+/// # Example: every order of three
+/// ```
+/// use doorward_conformance::explore::{Step, explore, interleave};
+///
+/// let mut orders = std::collections::BTreeSet::new();
+/// explore(|choices| {
+///     let mut order = String::new();
+///     interleave(choices, &mut ['a', 'b', 'c'], |name, _choices| {
+///         order.push(*name);
+///         Step::Last
+///     });
+///     orders.insert(order);
+/// });
+/// assert_eq!(orders.len(), 6);
+/// assert!(orders.contains("cab"));
+/// ```
 pub fn interleave<A>(
     choices: &mut Choices,
     actors: &mut [A],

@@ -17,6 +17,29 @@ use doorward_core::store::Store;
 /// | [`second_handle`](Self::second_handle) | opening the same path again | – |
 /// | [`reopen`](Self::reopen) | copying the files as they are and opening the copy | – |
 /// | [`medium`](Self::medium) | a simulated file system below it | – |
+///
+/// # Example: two handles on one database
+/// ```
+/// use std::sync::Arc;
+/// use doorward_conformance::{Fixture, uphold};
+/// use doorward_core::store::Store;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
+///
+/// #[derive(Default)]
+/// struct Mine(Arc<Memory>);
+///
+/// impl Fixture for Mine {
+///     fn open(&self) -> Arc<dyn Store> {
+///         Arc::clone(&self.0) as Arc<dyn Store>
+///     }
+///
+///     fn second_handle(&self) -> Option<Arc<dyn Store>> {
+///         Some(self.open())
+///     }
+/// }
+/// uphold("another_handle_sees_what_was_applied", &Mine::default());
+/// ```
 pub trait Fixture: Sync {
     /// The database, empty. Called once per promise.
     fn open(&self) -> Arc<dyn Store>;
@@ -41,6 +64,64 @@ pub trait Fixture: Sync {
 }
 
 /// A simulated medium: where "durable" can be taken at its word.
+///
+/// # Example: a file with a gate before its syncs
+/// ```
+/// use std::sync::{Arc, Condvar, Mutex};
+/// use doorward_conformance::Medium;
+/// # use doorward_core::store::Store;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # fn open_on(_: Vec<u8>) -> Arc<dyn Store> { Arc::new(hidden::Memory::default()) }
+///
+/// #[derive(Default)]
+/// struct Disk { file: Mutex<File>, opened: Condvar }
+///
+/// #[derive(Default)]
+/// struct File { written: Vec<u8>, synced: Vec<u8>, is_held: bool, waiting: usize, fails: bool }
+///
+/// impl Disk {
+///     /// What the store calls as `fsync`.
+///     fn sync(&self) -> std::io::Result<()> {
+///         let mut file = self.file.lock().unwrap();
+///         file.waiting += 1;
+///         file = self.opened.wait_while(file, |file| file.is_held).unwrap();
+///         file.waiting -= 1;
+///         if std::mem::take(&mut file.fails) {
+///             return Err(std::io::Error::other("the medium failed"));
+///         }
+///         file.synced = file.written.clone();
+///         Ok(())
+///     }
+/// }
+///
+/// impl Medium for Disk {
+///     fn hold_syncs(&self) {
+///         self.file.lock().unwrap().is_held = true;
+///     }
+///
+///     fn syncs_held(&self) -> usize {
+///         self.file.lock().unwrap().waiting
+///     }
+///
+///     fn release_syncs(&self) {
+///         self.file.lock().unwrap().is_held = false;
+///         self.opened.notify_all();
+///     }
+///
+///     fn fail_next_sync(&self) {
+///         self.file.lock().unwrap().fails = true;
+///     }
+///
+///     fn cut_power(&self) -> Arc<dyn Store> {
+///         open_on(self.file.lock().unwrap().synced.clone())
+///     }
+/// }
+/// # let disk = Disk::default();
+/// # disk.file.lock().unwrap().written.push(1);
+/// disk.fail_next_sync();
+/// assert!(disk.sync().is_err() && disk.file.lock().unwrap().synced.is_empty());
+/// assert!(disk.sync().is_ok() && disk.file.lock().unwrap().synced == [1]);
+/// ```
 pub trait Medium: Sync {
     /// From now on every sync waits at a gate; nothing that waits there is durable.
     fn hold_syncs(&self);

@@ -8,6 +8,25 @@ use crate::fixture::Fixture;
 use crate::suite::PROMISES;
 
 /// One sentence of the [`Store`](doorward_core::store::Store) contract, and the test that asks for it.
+///
+/// # Example: one promise, put to one store
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::store::Store;
+/// use doorward_conformance::{Fixture, Verdict, promises};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
+/// # struct Mine;
+/// # impl Fixture for Mine {
+/// #     fn open(&self) -> Arc<dyn Store> {
+/// #         Arc::new(Memory::default())
+/// #     }
+/// # }
+///
+/// let promise = promises().iter().find(|promise| promise.name == "an_empty_read_is_empty").unwrap();
+/// assert_eq!(promise.text, "read: no keys, no rows, no error");
+/// assert_eq!(promise.put_to(&Mine), Verdict::Kept);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Promise {
     /// Its name, which is also the name of the `#[test]` that [`suite!`](crate::suite!) makes of it.
@@ -30,6 +49,18 @@ impl Promise {
 }
 
 /// What came of asking a store for a promise.
+///
+/// # Example: what was not asked is not kept
+/// ```
+/// use doorward_conformance::Verdict;
+///
+/// fn is_kept(verdict: &Verdict) -> bool {
+///     *verdict == Verdict::Kept
+/// }
+/// let verdict = Verdict::NotAsked("the fixture offers no medium".into());
+/// assert!(!is_kept(&verdict));
+/// assert_eq!(verdict.to_string(), "NOT ASKED: the fixture offers no medium");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It was asked, and kept.
@@ -64,8 +95,25 @@ pub fn promises() -> &'static [Promise] {
 
 /// Puts every promise to a store, one after the other, each on a fixture of its own.
 ///
-/// # Example
-/// See the [crate's page](crate#a-store-from-nothing).
+/// # Example: a report about a store
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::store::Store;
+/// use doorward_conformance::{Fixture, Verdict, verdicts};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
+/// # struct Mine;
+/// # impl Fixture for Mine {
+/// #     fn open(&self) -> Arc<dyn Store> {
+/// #         Arc::new(Memory::default())
+/// #     }
+/// # }
+///
+/// let report = verdicts(|| Mine);
+/// let count = |is: fn(&Verdict) -> bool| report.iter().filter(|(_, verdict)| is(verdict)).count();
+/// assert_eq!(count(|verdict| matches!(verdict, Verdict::Broken(_))), 0);
+/// assert!(count(|verdict| matches!(verdict, Verdict::NotAsked(_))) > 0); // power cuts, for one
+/// ```
 pub fn verdicts<F: Fixture>(mut fixture: impl FnMut() -> F) -> Vec<(&'static Promise, Verdict)> {
     let ask = |promise: &'static Promise| (promise, promise.put_to(&fixture()));
     PROMISES.iter().map(ask).collect()
@@ -76,6 +124,23 @@ pub fn verdicts<F: Fixture>(mut fixture: impl FnMut() -> F) -> Vec<(&'static Pro
 ///
 /// # Panics
 /// When the promise is broken, or there is none of this name.
+///
+/// # Example: one promise as a test of its own
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::store::Store;
+/// use doorward_conformance::{Fixture, uphold};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
+/// # struct Mine;
+/// # impl Fixture for Mine {
+/// #     fn open(&self) -> Arc<dyn Store> {
+/// #         Arc::new(Memory::default())
+/// #     }
+/// # }
+///
+/// uphold("no_raise_is_lost", &Mine); // panics with the contract's sentence when it is broken
+/// ```
 pub fn uphold(name: &str, fixture: &dyn Fixture) {
     let Some(promise) = PROMISES.iter().find(|promise| promise.name == name) else {
         panic!("there is no promise named {name}");

@@ -172,17 +172,22 @@ macro_rules! __tests {
 ///
 /// # Example: the whole test file of a store
 /// ```
-/// # use std::sync::Arc;
-/// # use doorward_core::store::Store;
+/// use std::sync::Arc;
+/// use doorward_conformance::Fixture;
+/// use doorward_core::store::Store;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
+///
 /// struct Mine;
 ///
-/// impl doorward_conformance::Fixture for Mine {
+/// impl Fixture for Mine {
 ///     fn open(&self) -> Arc<dyn Store> {
-///         todo!("open a new, empty database")
+///         Arc::new(Memory::default()) // a new, empty database for each test
 ///     }
 /// }
 ///
 /// doorward_conformance::suite!(Mine);
+/// # doorward_conformance::uphold("an_empty_read_is_empty", &Mine); // the tests themselves need a test harness
 /// ```
 #[macro_export]
 macro_rules! suite {

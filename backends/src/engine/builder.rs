@@ -27,6 +27,28 @@ use super::{Engine, Parts, Sink};
 /// | hashing | as many runs at once as cores, 128 may wait |
 /// | durability | required of the store |
 /// | events | told to nobody |
+///
+/// # Example: two keys, a clock of the test's own, and an audit trail
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use doorward::core::time::Timestamp;
+/// use doorward::store::MemoryStore;
+/// use doorward::{Engine, ManualClock, MasterKey, Register};
+///
+/// let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+/// let lines = Arc::new(Mutex::new(Vec::new()));
+/// let sink = Arc::clone(&lines);
+/// let engine = Engine::builder(MemoryStore::new())
+///     .ephemeral()
+///     .master_key(MasterKey::new(2, [2; 32])) // makes new tokens
+///     .master_key(MasterKey::new(1, [1; 32])) // accepted still
+///     .clock(clock)
+///     .events(move |event| sink.lock().unwrap().push(format!("{} {:?}", event.operation, event.result)))
+///     .open()?;
+/// engine.register(Register::new("ada", "plum kettle orbit"))?;
+/// assert_eq!(*lines.lock().unwrap(), ["open Success", "register Success"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Builder {
     store: Arc<dyn Store>,
     keys: Vec<MasterKey>,
@@ -96,7 +118,8 @@ impl Builder {
     }
 
     /// Who is told of each finished operation, after its commit, on the thread that ran it. Keep it short; a
-    /// panic in it is contained and changes no outcome.
+    /// panic in it is contained and changes no outcome. There is no event of an operation that could not begin
+    /// ([`Fault::Entropy`]), nor of one whose store gave an answer of the wrong form ([`Fault::Misuse`]).
     #[must_use]
     pub fn events(mut self, sink: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.events = Some(Box::new(sink));
@@ -143,6 +166,18 @@ impl fmt::Debug for Builder {
 }
 
 /// Why an engine does not open. Nothing was changed.
+///
+/// # Example: a store that forgets is not taken silently
+/// ```
+/// use doorward::store::MemoryStore;
+/// use doorward::{Engine, MasterKey, OpenError};
+///
+/// let builder = || Engine::builder(MemoryStore::new());
+/// assert!(matches!(builder().ephemeral().open(), Err(OpenError::NoKey)));
+/// let refused = builder().master_key(MasterKey::new(1, [0x42; 32])).open().unwrap_err();
+/// assert!(matches!(refused, OpenError::Guarantees { offered, .. } if !offered.durable));
+/// assert!(refused.to_string().starts_with("the store is atomic, linearizable, not durable"));
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum OpenError {

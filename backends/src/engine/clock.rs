@@ -8,12 +8,35 @@ use doorward_core::time::Timestamp;
 
 /// Tells the time. An engine asks it once per step and takes the latest answer it ever had: its own time
 /// never goes back while the process lives.
+///
+/// # Example: a clock that runs a minute ahead
+/// ```
+/// use std::time::Duration;
+/// use doorward::core::time::Timestamp;
+/// use doorward::{Clock, SystemClock};
+///
+/// struct Ahead;
+///
+/// impl Clock for Ahead {
+///     fn now(&self) -> Timestamp {
+///         SystemClock.now().saturating_add(Duration::from_mins(1))
+///     }
+/// }
+/// assert!(Ahead.now() > SystemClock.now());
+/// ```
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
 }
 
 /// The system's clock.
+///
+/// # Example: milliseconds since 1970
+/// ```
+/// use doorward::{Clock, SystemClock};
+///
+/// assert!(SystemClock.now().as_millis() > 1_700_000_000_000); // it is later than November 2023
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -14,6 +14,23 @@ use doorward_core::password::{Argon2Params, HashMemory};
 use doorward_core::work::{Work, Worked};
 
 /// How much hashing an engine does at once.
+///
+/// # Example: a small machine
+/// ```
+/// use std::num::NonZeroUsize;
+/// use doorward::store::MemoryStore;
+/// use doorward::{Engine, Hashing, MasterKey};
+///
+/// // At most 2 x 19 MiB for hashing; the eleventh caller at once is told to come again.
+/// let hashing = Hashing { at_once: NonZeroUsize::new(2).expect("two is not zero"), queue: 8 };
+/// let engine = Engine::builder(MemoryStore::new())
+///     .ephemeral()
+///     .master_key(MasterKey::new(1, [1; 32]))
+///     .hashing(hashing)
+///     .open()?;
+/// assert_eq!(engine.policy().argon2().memory_kib(), 19 * 1024); // the memory of one run
+/// # Ok::<(), doorward::OpenError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hashing {
     /// Runs at once. Default: the number of cores.

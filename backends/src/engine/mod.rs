@@ -70,12 +70,34 @@ impl Engine {
         Builder::new(Arc::new(store))
     }
 
-    /// Signs a person up.
+    /// Signs a person up: one Argon2id run, one durable commit. A session is made by [`Engine::login`] only.
+    ///
+    /// # Errors
+    /// [`RegisterError`]: what to tell the person, or a [`Fault`]. After [`Fault::Unresolved`] the account may be there.
     pub fn register(&self, operation: Register) -> Result<AccountId, RegisterError> {
         self.run(operation)?
     }
 
     /// Logs a person in. The session's token is in the answer, and nowhere else.
+    ///
+    /// # Errors
+    /// [`LoginError`]. Nobody was logged in, whatever it is; a failure that was counted stays counted.
+    ///
+    /// # Example: five wrong guesses, then a wait also for the right password
+    /// ```
+    /// use doorward::{Engine, Login, LoginError, MasterKey, Register};
+    /// # use doorward::store::MemoryStore;
+    /// # let engine = Engine::builder(MemoryStore::new()).ephemeral().master_key(MasterKey::new(1, [1; 32])).open()?;
+    /// engine.register(Register::new("ada", "plum kettle orbit"))?;
+    /// for _ in 0..5 {
+    ///     let denied = engine.login(Login::new("ada", "a guess"));
+    ///     assert!(matches!(denied, Err(LoginError::Denied)));
+    /// }
+    /// let early = engine.login(Login::new("ada", "plum kettle orbit"));
+    /// let Err(LoginError::Throttled { until }) = early else { panic!("no wait") };
+    /// assert!(until.since(engine.now()).as_secs() <= 30);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn login(&self, operation: Login) -> Result<LoggedIn, LoginError> {
         let mut login = self.run(operation)??;
         if let Some(rehash) = login.rehash.take() {
@@ -85,18 +107,53 @@ impl Engine {
         Ok(login)
     }
 
-    /// Says whose session this token is, if it lives. Every error means no.
+    /// Says whose session this token is, if it lives: one read of three rows, no hashing of passwords.
+    ///
+    /// # Errors
+    /// [`AuthenticateError`]. Every one means no; only a [`Fault`] may be another answer a moment later.
     pub fn authenticate(&self, token: &str) -> Result<Session, AuthenticateError> {
         self.run(Authenticate::new(token))?
     }
 
-    /// Ends the session of this token for good. [`LogoutError::Fault`] means that it is not done.
+    /// Ends the session of this token for good: durable when it returns. A second call is no error.
+    ///
+    /// # Errors
+    /// [`LogoutError::Token`]: the text opens nothing here. [`LogoutError::Fault`]: it is not done; keep the cookie and
+    /// call again.
     pub fn logout(&self, token: &str) -> Result<Receipt, LogoutError> {
         self.run(Logout::new(token))?
     }
 
-    /// Removes what has expired, `limit` rows at most, and says how many it removed: call it now and then
-    /// until it removes fewer. Nothing depends on it but the store's size.
+    /// Removes what has expired by more than the policy's `max_skew`: rows and journal entries, `limit` at most of
+    /// both together. Says how many it removed: call it now and then until it removes fewer. Nothing depends on it but
+    /// the store's size.
+    ///
+    /// # Errors
+    /// [`Fault::Store`]. What was removed before stays removed.
+    ///
+    /// # Example: a job for the night
+    /// ```
+    /// # use std::time::Duration;
+    /// # use doorward::store::MemoryStore;
+    /// # use doorward::{Engine, Login, ManualClock, MasterKey, Register, core::time::Timestamp};
+    /// # let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    /// # let engine = Engine::builder(MemoryStore::new()).ephemeral().master_key(MasterKey::new(1, [1; 32]));
+    /// # let engine = engine.clock(clock.clone()).open()?;
+    /// # engine.register(Register::new("ada", "plum kettle orbit"))?;
+    /// engine.login(Login::new("ada", "plum kettle orbit"))?;
+    /// clock.advance(Duration::from_hours(24)); // the session is long over
+    ///
+    /// let mut removed = 0;
+    /// loop {
+    ///     let now = engine.purge(1000)?;
+    ///     removed += now;
+    ///     if now < 1000 {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(removed, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn purge(&self, limit: usize) -> Result<usize, Fault> {
         // An instance whose clock is behind may still count these rows as live.
         let now = self.now().saturating_sub(self.policy().max_skew());
@@ -113,7 +170,11 @@ impl Engine {
         self.parts.clock.now()
     }
 
-    /// Runs any operation of the core to its end: what the methods above do with theirs.
+    /// Runs any operation of the core, or one of the host's own ([`Decide`]), to its end: what the methods above do
+    /// with theirs.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it could not decide. What it decided, refusals included, is its outcome.
     pub fn run<O: Decide>(&self, operation: O) -> Result<O::Outcome, Fault> {
         let parts = &*self.parts;
         let seed = entropy::seed(&*parts.entropy)?;

@@ -23,15 +23,18 @@ const SHARDS: usize = 64;
 /// A store that lives and ends with the process. An engine takes it only when
 /// [`ephemeral`](crate::Builder::ephemeral) says that this is meant.
 ///
-/// # Example
+/// # Example: an engine for a test
 /// ```
-/// use doorward::core::record::Key;
-/// use doorward::core::store::Store;
 /// use doorward::store::MemoryStore;
+/// use doorward::{Engine, Login, MasterKey, Register};
 ///
-/// let store = MemoryStore::new();
-/// assert_eq!(store.read(&[Key::Keyring])?, [None]);
-/// # Ok::<(), doorward::core::error::StoreError>(())
+/// let engine = Engine::builder(MemoryStore::new())
+///     .ephemeral() // without it: `OpenError::Guarantees`
+///     .master_key(MasterKey::new(1, [0x42; 32]))
+///     .open()?;
+/// engine.register(Register::new("ada", "plum kettle orbit"))?;
+/// assert!(engine.login(Login::new("ada", "plum kettle orbit")).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MemoryStore {
     shards: [RwLock<Shard>; SHARDS],

@@ -6,7 +6,7 @@
 //!
 //! | SQLite reports | [`StoreErrorKind`] | because |
 //! |---|---|---|
-//! | `BUSY`, `LOCKED`, `PROTOCOL` (also from `COMMIT`) | `Retryable` | another program holds the lock; rolled back |
+//! | `BUSY` (also from `COMMIT`), `LOCKED`, `PROTOCOL` | `Retryable` | another program holds the lock; rolled back |
 //! | `INTERRUPT`, `ABORT`, `SCHEMA`, `NOMEM` | `Retryable` | rolled back, and passing |
 //! | anything else from `COMMIT` | `Unknown` | a recovery may find the transaction whole in the log |
 //! | `CORRUPT`, `NOTADB`, a column of another type or size | `Corrupt` | what is stored was not written so |
@@ -60,7 +60,7 @@ mod writer;
 
 /// A store of rows in a SQLite database file.
 ///
-/// Every call is bounded: a commit or purge by [`SqliteOptions::commit_deadline`], a read by
+/// Every call is bounded: a commit, and each bite of a purge, by [`SqliteOptions::commit_deadline`], a read by
 /// [`SqliteOptions::busy_timeout`], by both after a commit whose fate was unknown. Dropping it finishes what
 /// was queued.
 ///
@@ -85,6 +85,9 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the database at `path` with the default options; makes it, for its owner alone, where there is none.
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         SqliteOptions::new().open(path)
     }
@@ -198,7 +201,7 @@ impl std::fmt::Debug for SqliteStore {
 /// # Example: a store that gives up sooner
 /// ```
 /// use std::time::Duration;
-///
+/// use doorward::core::{record::Key, store::Store};
 /// use doorward::store::sqlite::SqliteOptions;
 ///
 /// # let folder = tempfile::tempdir()?;
@@ -207,6 +210,7 @@ impl std::fmt::Debug for SqliteStore {
 ///     .busy_timeout(Duration::from_secs(1))
 ///     .commit_deadline(Duration::from_secs(2))
 ///     .open(&path)?;
+/// assert_eq!(store.read(&[Key::Keyring])?, [None]); // no engine was opened on it yet
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -262,6 +266,9 @@ impl SqliteOptions {
     }
 
     /// Opens the database at `path`; makes it, for its owner alone, where there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to do; no row was changed.
     pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         let path = connect::locate(path.as_ref())?;
         let connection = connect::writing(&path, self.busy_timeout)?;

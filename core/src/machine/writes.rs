@@ -11,6 +11,36 @@ use crate::time::Timestamp;
 
 /// The writes of a decision; the machine adds stamps and preconditions. Each key is written once: a later
 /// write to a key takes the place of an earlier one.
+///
+/// # Example: logout everywhere, which nobody can starve
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::{error::Fault, event::{EventResult, Subject}, facts::Facts, id::AccountId};
+/// # use doorward_core::machine::{Context, Decide, Decision, Environment, Machine, Need, Writes};
+/// # use doorward_core::{policy::Policy, record::Key, secret::*, store::{Ending, Write}, time::Timestamp};
+/// # struct Everywhere(AccountId);
+/// # impl Decide for Everywhere {
+/// #     type Outcome = ();
+/// #     fn name(&self) -> &'static str { "everywhere" }
+/// #     fn audit(&self, _: &()) -> (EventResult, Subject) { (EventResult::Success, Subject::default()) }
+/// #     fn decide(&self, _: &Facts, cx: &Context<'_>) -> Result<Decision<()>, Fault> {
+/// #         Ok(Decision::Commit(everywhere(self.0, cx.now), ()))
+/// #     }
+/// # }
+/// fn everywhere(account: AccountId, until: Timestamp) -> Writes {
+///     let key = Key::Account(account);
+///     Writes::new().raise(key.clone()).journal(Ending::Epoch { key, until })
+/// }
+///
+/// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// # let environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// # let account = AccountId::from_bytes([1; 16]);
+/// # let mut machine = Machine::new(Everywhere(account), environment, Seed::from_bytes([2; 32]));
+/// // What the machine makes of it, for the store:
+/// let Need::Commit(_, batch) = machine.poll(Timestamp::from_millis(0)) else { unreachable!() };
+/// assert_eq!(batch.writes, [Write::Raise { key: Key::Account(account) }]);
+/// assert_eq!(batch.expectations().count(), 0); // it takes away only, and so compares nothing
+/// ```
 #[derive(Debug, Default)]
 pub struct Writes {
     writes: BTreeMap<Key, Intent>,

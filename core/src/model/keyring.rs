@@ -13,6 +13,21 @@ use crate::name::LoginName;
 use crate::secret::{KeyError, MasterKeys, keyed, same, truncated};
 
 /// What the keyring row says.
+///
+/// # Example: what a store knows after it was opened
+/// ```
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # use doorward_core::{record::Key, store::Store};
+/// # let engine = Engine::opened();
+/// let rows = engine.store.read(&[Key::Keyring])?;
+/// let Some(row) = &rows[0] else { unreachable!() };
+/// let keyring = row.keyring()?;
+/// assert_eq!(keyring.checks.len(), 1); // one master key
+/// assert!(!format!("{keyring:?}").contains("throttle_key")); // a secret of the store's own
+/// assert_eq!(row.epoch, 0); // nobody has ended everything yet
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, minicbor::Encode, minicbor::Decode)]
 pub struct KeyringRecord {
     /// The master keys this store has met.
@@ -24,6 +39,22 @@ pub struct KeyringRecord {
 }
 
 /// A master key as the store remembers it.
+///
+/// # Example: which master keys a store has met
+/// ```
+/// use doorward_core::model::keyring::KeyringRecord;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # use doorward_core::{record::Key, store::Store};
+///
+/// fn numbers(keyring: &KeyringRecord) -> Vec<u32> {
+///     keyring.checks.iter().map(|check| check.number).collect()
+/// }
+/// # let rows = Engine::opened().store.read(&[Key::Keyring])?;
+/// # let keyring = rows[0].as_ref().unwrap().keyring()?;
+/// assert_eq!(numbers(keyring), [1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 pub struct KeyCheck {
     /// The key's number.

@@ -21,6 +21,28 @@ use crate::record::{ClientLabel, Row};
 use crate::time::Timestamp;
 
 /// What a session row says. Whose it is stands in the row's owner.
+///
+/// # Example: live, idle, revoked
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::model::session::Gone;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # use doorward_core::{operation::{login::Login, register::Register}, record::Key, store::Store};
+/// # let mut engine = Engine::opened();
+/// # let account = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let session = engine.run(Login::new("ada", "plum kettle orbit"))??.session.id;
+///
+/// let rows = engine.store.read(&[Key::Session(session), Key::Account(account), Key::Keyring])?;
+/// let [Some(session), Some(account), Some(keyring)] = &rows[..] else { unreachable!() };
+/// let record = session.session()?;
+/// let idle = record.idle_end();
+/// assert_eq!(idle.since(record.last_seen), Duration::from_hours(1));
+/// assert_eq!(record.present(Some(account), keyring, record.created), Ok(()));
+/// assert_eq!(record.present(Some(account), keyring, idle), Err(Gone::Idle));
+/// assert_eq!(record.present(None, keyring, record.created), Err(Gone::Revoked)); // no account
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, minicbor::Encode, minicbor::Decode)]
 pub struct SessionRecord {
     /// Half of what makes its token; the other half is a master key.
@@ -95,10 +117,24 @@ impl fmt::Debug for SessionRecord {
 }
 
 /// Why a session is no longer there.
+///
+/// # Example: the words on a login page
+/// ```
+/// use doorward_core::model::session::Gone;
+///
+/// fn notice(gone: Gone) -> &'static str {
+///     match gone {
+///         Gone::Idle | Gone::Expired => "You were away for a while. Please log in again.",
+///         _ => "Please log in.",
+///     }
+/// }
+/// assert_eq!(notice(Gone::Revoked), "Please log in.");
+/// assert_eq!(Gone::Idle.to_string(), "the session ended for lack of activity"); // for a log
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Gone {
-    /// It was ended (logout, or a login that replaced it), or never was.
+    /// It was ended (logout, or a login that replaced it), was over and is purged, or never was.
     #[error("the session has ended")]
     Ended,
     /// It was not used for too long.
@@ -116,6 +152,18 @@ pub enum Gone {
 }
 
 /// How long sessions of a login live.
+///
+/// # Example: what the "remember me" box means
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::{model::session::Lifetime, policy::Policy};
+///
+/// let remember_me = true;
+/// let lifetime = if remember_me { Lifetime::Remembered } else { Lifetime::Web };
+/// let span = Policy::default().span(lifetime);
+/// assert_eq!(span.idle, Duration::from_hours(7 * 24));
+/// assert_eq!(span.absolute, Duration::from_hours(30 * 24));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Lifetime {
     /// A browser session: idle 1 h, absolute 24 h by default.
@@ -147,11 +195,12 @@ pub struct Span {
 
 /// How the person proved who they are: a set of methods (`amr`, RFC 8176, section 2).
 ///
-/// # Example
+/// # Example: the `amr` claim of a password login
 /// ```
 /// use doorward_core::model::session::Amr;
 ///
 /// assert_eq!(Amr::PASSWORD.names(), ["pwd"]);
+/// assert!(Amr::default().names().is_empty());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, minicbor::Encode, minicbor::Decode)]
 #[cbor(transparent)]

@@ -3,7 +3,7 @@
 //! | row | filed under | lasts | does |
 //! |---|---|---|---|
 //! | throttle | keyed hash of the name, known or not | expires | after the free tries: a wait that doubles |
-//! | attempts | the account | until a success or an unlock | at the limit: off |
+//! | attempts | the account, or a decoy of it | until a success (a decoy's: as the throttle) | at the limit: off |
 //!
 //! | event | throttle | attempts |
 //! |---|---|---|
@@ -19,6 +19,26 @@ use core::time::Duration;
 use crate::time::Timestamp;
 
 /// The throttle row of a name.
+///
+/// # Example: five wrong guesses at a name that nobody has
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::operation::login::Login;
+/// use doorward_core::record::Kind;
+/// use doorward_core::store::{Range, Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+///
+/// for _ in 0..5 {
+///     assert!(engine.run(Login::new("nobody", "a guess"))?.is_err());
+/// }
+/// let rows = engine.store.scan(&Range { kind: Kind::Throttle, owner: None, after: None }, 10)?;
+/// let record = rows[0].1.throttle()?;
+/// assert_eq!(record.failures, 5);
+/// assert_eq!(record.until.since(engine.now), Duration::from_secs(30));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, minicbor::Encode, minicbor::Decode)]
 pub struct ThrottleRecord {
     /// Failures since the last success, or since the row last expired.
@@ -30,6 +50,21 @@ pub struct ThrottleRecord {
 }
 
 /// The attempts row of an account.
+///
+/// # Example: an account's failures do not expire
+/// ```
+/// # use doorward_core::{operation::{login::Login, register::Register}, record::Key, store::Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// let account = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// assert!(engine.run(Login::new("ada", "a guess"))?.is_err());
+///
+/// let rows = engine.store.read(&[Key::Attempts(account)])?;
+/// let Some(row) = &rows[0] else { unreachable!() };
+/// assert_eq!((row.attempts()?.failures, row.expires), (1, None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, minicbor::Encode, minicbor::Decode)]
 pub struct AttemptsRecord {
     /// Failures in a row.
@@ -38,9 +73,23 @@ pub struct AttemptsRecord {
 }
 
 /// How many guesses are free, how the wait grows, and when an account goes off.
+///
+/// # Example: three free tries, then a minute, two, four
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::model::throttle::ThrottlePolicy;
+/// use doorward_core::policy::Policy;
+///
+/// let strict = ThrottlePolicy { free: 3, first_wait: Duration::from_mins(1), ..ThrottlePolicy::default() };
+/// let waits = [2, 3, 4, 5, 100].map(|failures| strict.wait_after(failures).as_secs() / 60);
+/// assert_eq!(waits, [0, 1, 2, 4, 60]); // minutes; never longer than `longest_wait`
+/// let policy = Policy::builder().throttle(strict).build()?;
+/// # assert_eq!(policy.throttle().free, 3);
+/// # Ok::<(), doorward_core::policy::PolicyError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThrottlePolicy {
-    /// Failures without a wait. Default 5.
+    /// Failures that are decided without waiting; the last of them brings the first wait. Default 5.
     pub free: u32,
     /// The wait after the last free failure; each further one doubles it. Default 30 s.
     pub first_wait: Duration,

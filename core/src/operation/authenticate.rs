@@ -20,6 +20,22 @@ use crate::token::opaque::{Claim, TokenError};
 
 /// Authenticates a session token: one read of three rows, and now and then a note of the activity that no
 /// outcome depends on.
+///
+/// # Example: who sends this cookie?
+/// ```
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// use doorward_core::operation::authenticate::Authenticate;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+///
+/// let session = engine.run(Authenticate::new(login.token.expose()))??;
+/// assert_eq!(session.account, ada);
+/// assert!(engine.run(Authenticate::new("dws_guess"))?.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Authenticate {
     token: Zeroizing<String>,
 }
@@ -32,6 +48,31 @@ impl Authenticate {
 }
 
 /// A live session.
+///
+/// # Example: ask for the password again before a payment
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::operation::authenticate::{Authenticate, Session};
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+///
+/// fn may_pay(session: &Session) -> bool {
+///     session.is_fresh(Duration::from_mins(10))
+/// }
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit").label("Firefox"))??;
+/// # let token = login.token.expose();
+///
+/// assert!(may_pay(&login.session));
+/// engine.now = engine.now.saturating_add(Duration::from_mins(11));
+/// let session = engine.run(Authenticate::new(token))??;
+/// assert!(!may_pay(&session)); // recognised, but not fresh
+/// assert_eq!(session.absolute_ends.since(session.created), Duration::from_hours(24));
+/// assert_eq!(session.label.unwrap().as_str(), "Firefox");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// Which one.
@@ -78,6 +119,22 @@ impl Session {
 }
 
 /// Why nobody was recognised. Nothing was changed.
+///
+/// # Example: a login page, or "try again"
+/// ```
+/// use doorward_core::error::Fault;
+/// use doorward_core::model::session::Gone;
+/// use doorward_core::operation::authenticate::AuthenticateError;
+///
+/// fn status(error: &AuthenticateError) -> u16 {
+///     match error {
+///         AuthenticateError::Token(_) | AuthenticateError::Gone(_) => 401, // clear the cookie, show the login page
+///         _ => 503,                                                        // keep the cookie: nothing was decided
+///     }
+/// }
+/// assert_eq!(status(&Gone::Idle.into()), 401);
+/// assert_eq!(status(&Fault::Contended.into()), 503);
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum AuthenticateError {

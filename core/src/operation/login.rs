@@ -7,7 +7,7 @@
 //! | no account, disabled, no password, off, wrong password | one Argon2id run, both counters up | [`LoginError::Denied`] |
 //! | right password | counters reset, `previous` ended, session made: one commit | [`LoggedIn`] |
 //!
-//! The four ways to be denied differ in neither answer nor work nor store calls: where nothing is there, a
+//! The ways to be denied differ in neither answer nor work nor store calls: where nothing is there, a
 //! decoy is read, hashed and written. A success rests on the counters as it read them, so that of many
 //! guesses in parallel only the allowed number is decided. Until that commit a right guess has done nothing that
 //! a wrong one has not: an upgrade of the hash comes after it, as [`Rehash`].
@@ -44,11 +44,22 @@ use crate::work::{Work, Worked};
 /// ```
 /// use doorward_core::model::session::Lifetime;
 /// use doorward_core::operation::login::Login;
+/// # use doorward_core::operation::{authenticate::Authenticate, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let before = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let cookie = before.token.expose();
 ///
-/// let operation = Login::new("ada", "correct horse battery staple")
+/// let operation = Login::new("ada", "plum kettle orbit")
 ///     .lifetime(Lifetime::Remembered)
 ///     .label("Firefox on Linux")
-///     .previous("the token in the request's cookie, if any");
+///     .previous(cookie); // the token that came with the request, if any
+/// let login = engine.run(operation)??;
+/// assert_ne!(login.token.expose(), cookie);
+/// assert!(engine.run(Authenticate::new(cookie))?.is_err()); // ended in the same commit
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Login {
@@ -104,6 +115,26 @@ impl Login {
 }
 
 /// A session that was just made. The token is shown here and never again: nothing of it is stored.
+///
+/// # Example: the answer to a login form
+/// ```
+/// use doorward_core::operation::login::{LoggedIn, Login};
+/// # use doorward_core::operation::register::Register;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+///
+/// fn set_cookie(login: &LoggedIn, now_millis: i64) -> String {
+///     let seconds = (login.session.absolute_ends.as_millis() - now_millis) / 1000;
+///     format!("__Host-session={}; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax; Path=/", login.token.expose())
+/// }
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// let cookie = set_cookie(&login, engine.now.as_millis());
+/// assert!(cookie.starts_with("__Host-session=dws_") && cookie.contains("Max-Age=86400"));
+/// assert!(login.rehash.is_none()); // the hash is as the policy wants it
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
     /// What the client must send to be recognised.
@@ -116,6 +147,27 @@ pub struct LoggedIn {
 }
 
 /// Why nobody was logged in.
+///
+/// # Example: what to tell a person
+/// ```
+/// use doorward_core::operation::login::LoginError;
+/// use doorward_core::time::Timestamp;
+///
+/// fn tell(error: &LoginError, now: Timestamp) -> (u16, String) {
+///     match error {
+///         LoginError::Denied => (401, error.to_string()),
+///         LoginError::Throttled { until } => (429, format!("wait {} s", until.since(now).as_secs())),
+///         LoginError::OtherAccount => (409, "log out first".into()),
+///         LoginError::Name(why) => (422, why.to_string()),
+///         LoginError::Password(why) => (422, why.to_string()),
+///         _ => (503, "try again".into()), // nobody was logged in
+///     }
+/// }
+/// let now = Timestamp::from_millis(0);
+/// assert_eq!(tell(&LoginError::Denied, now), (401, "name or password is wrong".into()));
+/// let until = Timestamp::from_millis(30_000);
+/// assert_eq!(tell(&LoginError::Throttled { until }, now), (429, "wait 30 s".into()));
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum LoginError {

@@ -21,6 +21,23 @@ use crate::token::opaque::{Claim, TokenError};
 /// generation's too: taking away is always safe, and an old tab's logout button must work.
 ///
 /// The batch deletes and compares nothing, so that nobody can starve a logout by keeping the session busy.
+///
+/// # Example: over for good
+/// ```
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// use doorward_core::operation::{authenticate::Authenticate, logout::Logout};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+///
+/// engine.run(Logout::new(token))??;
+/// assert!(engine.run(Authenticate::new(token))?.is_err());
+/// assert!(engine.run(Logout::new(token))?.is_ok()); // again is no error
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Logout {
     token: Zeroizing<String>,
 }
@@ -33,6 +50,20 @@ impl Logout {
 }
 
 /// What is true after a logout. Having one means that it is durable.
+///
+/// # Example: which session it was
+/// ```
+/// # use doorward_core::operation::{login::Login, logout::{Ended, Logout}, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// let receipt = engine.run(Logout::new(login.token.expose()))??;
+/// assert_eq!((receipt.ended, receipt.session), (Ended::Ended, login.session.id));
+/// assert_eq!(receipt.access_dies_at, None); // no token of this session opens anything any more
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     /// What the logout found.
@@ -44,6 +75,20 @@ pub struct Receipt {
 }
 
 /// What a logout found.
+///
+/// # Example: the second click on the button
+/// ```
+/// # use doorward_core::operation::{login::Login, logout::{Ended, Logout}, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// assert_eq!(engine.run(Logout::new(token))??.ended, Ended::Ended);
+/// assert_eq!(engine.run(Logout::new(token))??.ended, Ended::AlreadyGone);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ended {
     /// The session was live when this logout looked, and is over now. Of two logouts at once, both may say so.
@@ -53,10 +98,26 @@ pub enum Ended {
 }
 
 /// Why a logout is *not done*.
+///
+/// # Example: may the cookie be cleared?
+/// ```
+/// use doorward_core::error::Fault;
+/// use doorward_core::operation::logout::LogoutError;
+/// use doorward_core::token::opaque::TokenError;
+///
+/// fn may_clear_cookie(error: &LogoutError) -> bool {
+///     matches!(error, LogoutError::Token(_))
+/// }
+/// assert!(may_clear_cookie(&TokenError::Malformed.into()));
+/// let fault = LogoutError::from(Fault::Unresolved);
+/// assert!(!may_clear_cookie(&fault)); // say so, keep the cookie, and log out again: it is idempotent
+/// assert!(fault.to_string().starts_with("the logout is not done"));
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum LogoutError {
-    /// It is no token of ours: there is nothing to end, and the cookie may be cleared.
+    /// It is no token of ours, or one under a master key that this engine does not have: it opens nothing here, and
+    /// the cookie may be cleared.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// It could not be done; the session may live on.

@@ -4,10 +4,13 @@
 //! |---|---|---|---|
 //! | [`open::Open`] | keyring | keyring, once per store and per new master key | [`open::Opened`] |
 //! | [`register::Register`] | login | login, account, active, credential | the account |
-//! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, previous session | session; or throttle and attempts | [`login::LoggedIn`] |
+//! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, previous session | session, while throttle, attempts and previous session go; or throttle and attempts | [`login::LoggedIn`] |
 //! | [`rehash::Rehash`] | credential | credential, when it is still the one that the login saw | [`rehash::Rehashed`] |
 //! | [`authenticate::Authenticate`] | session, account, keyring | a touch, now and then | [`authenticate::Session`] |
 //! | [`logout::Logout`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
+//!
+//! In the examples `engine.run(…)` is `doorward::Engine::run`: it drives an operation on a store. Its own failure, a
+//! [`Fault`](crate::error::Fault), is outside; what the operation decided is inside.
 
 pub mod authenticate;
 pub mod login;

@@ -11,6 +11,22 @@ use crate::record::Key;
 
 /// Makes sure that the store has a keyring and that the given master keys fit it. Idempotent; engines run it
 /// before anything else.
+///
+/// # Example: a wrong key is found at once
+/// ```
+/// use doorward_core::error::Fault;
+/// use doorward_core::operation::open::Open;
+/// use doorward_core::secret::{KeyError, MasterKey, MasterKeys};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # use std::sync::Arc;
+/// # use doorward_core::{machine::Environment, policy::Policy};
+/// # let mut engine = Engine::opened();
+///
+/// let keys = MasterKeys::new(MasterKey::new(1, [0xff; 32])); // another key under the known number
+/// # engine.environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// assert!(matches!(engine.run(Open::new()), Err(Fault::Key(KeyError::Wrong(1)))));
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Open {}
@@ -23,6 +39,18 @@ impl Open {
 }
 
 /// What was found at open.
+///
+/// # Example: a new store, a known one
+/// ```
+/// use doorward_core::operation::open::{Open, Opened};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::new();
+///
+/// assert_eq!(engine.run(Open::new())?, Opened::New);
+/// assert_eq!(engine.run(Open::new())?, Opened::Known);
+/// # Ok::<(), doorward_core::error::Fault>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
     /// The store was empty; it has a keyring now.

@@ -19,11 +19,17 @@ use crate::work::{Work, Worked};
 /// Registers a login name with a password. The name is taken in its canonical form (RFC 8265); the answer
 /// tells whether it is taken, as a sign-up page must: slow that page by source if this matters to you.
 ///
-/// # Example
+/// # Example: two spellings of one name
 /// ```
-/// use doorward_core::operation::register::Register;
+/// use doorward_core::operation::register::{Register, RegisterError};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
 ///
-/// let operation = Register::new("Ada", "correct horse battery staple");
+/// let ada = engine.run(Register::new("Ada", "plum kettle orbit"))??;
+/// let again = engine.run(Register::new("ada", "another good password"))?;
+/// assert!(matches!(again, Err(RegisterError::Taken)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Register {
@@ -47,6 +53,24 @@ impl Register {
 }
 
 /// Why nobody was registered. Nothing was changed.
+///
+/// # Example: the words for a sign-up form
+/// ```
+/// use doorward_core::operation::register::{Register, RegisterError};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+///
+/// let refused = engine.run(Register::new("ada", "hunter2"))?.unwrap_err();
+/// let field = match &refused {
+///     RegisterError::Name(_) | RegisterError::Taken => "name",
+///     RegisterError::Password(_) => "password",
+///     _ => "", // nothing the person can mend: try again later
+/// };
+/// assert_eq!(field, "password");
+/// assert!(refused.to_string().starts_with("the password cannot be used: "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum RegisterError {

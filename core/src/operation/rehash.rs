@@ -15,6 +15,27 @@ use crate::record::{CredentialRecord, Key};
 use crate::work::{Work, Worked};
 
 /// Replaces one stored hash by another of the same password. Only a login makes it.
+///
+/// # Example: after the policy has moved
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::{machine::Environment, operation::{login::Login, register::Register}, policy::Policy, secret::*};
+/// use doorward_core::operation::rehash::Rehashed;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??; // under the cheapest policy there is
+/// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// # engine.environment = Arc::new(Environment { policy: Policy::default(), keys });
+///
+/// let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// if let Some(rehash) = login.rehash {
+///     assert_eq!(engine.run(rehash)?, Rehashed::Upgraded);
+/// }
+/// let next = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// assert!(next.rehash.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Rehash {
     account: AccountId,
@@ -23,6 +44,26 @@ pub struct Rehash {
 }
 
 /// What became of an upgrade.
+///
+/// # Example: two logins at once, one upgrade
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::{machine::Environment, operation::{login::Login, register::Register}, policy::Policy, secret::*};
+/// use doorward_core::operation::rehash::Rehashed;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??; // under the cheapest policy there is
+/// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+/// # engine.environment = Arc::new(Environment { policy: Policy::default(), keys });
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let other = engine.run(Login::new("ada", "plum kettle orbit"))??;
+///
+/// let (Some(one), Some(other)) = (login.rehash, other.rehash) else { unreachable!() };
+/// assert_eq!(engine.run(one)?, Rehashed::Upgraded);
+/// assert_eq!(engine.run(other)?, Rehashed::Overtaken);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rehashed {
     /// The hash has the policy's costs now.

@@ -20,6 +20,20 @@ const MAX_BYTES: usize = 256 * 1024;
 const CHECKSUM_BYTES: usize = 4;
 
 /// Stored bytes that are not a record.
+///
+/// # Example: one flipped bit
+/// ```
+/// use doorward_core::id::{AccountId, Stamp};
+/// use doorward_core::record::{ActiveRecord, Key, RecordError, Row};
+/// use doorward_core::time::Timestamp;
+///
+/// let key = Key::Active(AccountId::from_bytes([1; 16]));
+/// let (stamp, record) = (Stamp::from_bytes([2; 16]), ActiveRecord { since: Timestamp::from_millis(5) }.into());
+/// let mut bytes = Row { stamp, epoch: 0, owner: None, expires: None, record }.encode(&key);
+/// bytes[2] ^= 1;
+/// let decoded = Row::decode(&key, stamp, 0, None, None, &bytes);
+/// assert_eq!(decoded, Err(RecordError::Checksum));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecordError {

@@ -24,6 +24,14 @@ use crate::id::{AccountId, SessionId};
 use crate::secret::{DerivedKeys, MasterKeys, same};
 
 /// What a session's token begins with.
+///
+/// # Example: a pattern for secret scanners
+/// ```
+/// use doorward_core::token::opaque::SESSION_PREFIX;
+///
+/// let pattern = format!("{SESSION_PREFIX}[A-Za-z0-9_-]{{92}}");
+/// assert_eq!(pattern, "dws_[A-Za-z0-9_-]{92}");
+/// ```
 pub const SESSION_PREFIX: &str = "dws_";
 
 const VERSION: u8 = 1;
@@ -38,10 +46,20 @@ const CHARACTERS: usize = BYTES / 3 * 4;
 /// # Example: it only shows itself when asked
 /// ```
 /// use doorward_core::token::opaque::SessionToken;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
 ///
 /// fn cookie(token: &SessionToken) -> String {
 ///     format!("__Host-session={}; Secure; HttpOnly; SameSite=Lax; Path=/", token.expose())
 /// }
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let token = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
+/// assert_eq!(token.expose().len(), 96); // ASCII, safe in a cookie as it is
+/// assert_eq!(format!("{token:?}"), "SessionToken(..)");
+/// assert!(cookie(&token).starts_with("__Host-session=dws_"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SessionToken(String);
@@ -60,6 +78,21 @@ impl fmt::Debug for SessionToken {
 }
 
 /// Why a text is not a token of this engine. Found without the store, and nothing was changed.
+///
+/// # Example: worth a look in the log?
+/// ```
+/// use doorward_core::token::opaque::TokenError;
+///
+/// fn is_suspicious(error: TokenError) -> bool {
+///     match error {
+///         TokenError::Kind | TokenError::Malformed => false, // noise: an empty or cut cookie
+///         TokenError::Key => false,                          // a master key was retired
+///         _ => true,                                         // `Forged`: somebody made it
+///     }
+/// }
+/// assert!(is_suspicious(TokenError::Forged));
+/// assert_eq!(TokenError::Forged.to_string(), "not made by this engine: log in again");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum TokenError {

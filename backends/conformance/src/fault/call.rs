@@ -7,6 +7,16 @@ use doorward_core::store::{Batch, Cursor, Durability, Ending, Expect, Range, Wri
 use doorward_core::time::Timestamp;
 
 /// A method of a store, apart from `guarantees`.
+///
+/// # Example: how often a store was asked to commit
+/// ```
+/// use doorward_conformance::fault::{Call, CallKind};
+///
+/// fn commits(calls: &[Call]) -> usize {
+///     calls.iter().filter(|call| call.kind() == CallKind::Commit).count()
+/// }
+/// assert_eq!(commits(&[Call::Read { keys: vec![] }]), 0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CallKind {
     /// `Store::read`.
@@ -80,6 +90,25 @@ pub enum Call {
 }
 
 /// How a row was written.
+///
+/// # Example: an operation that only takes away
+/// ```
+/// use doorward_conformance::fault::{Call, Written};
+/// use doorward_core::{id::SessionId, record::Key, store::Durability};
+///
+/// fn takes_away_only(call: &Call) -> bool {
+///     match call {
+///         Call::Commit { writes, .. } => {
+///             writes.iter().all(|(written, _)| matches!(written, Written::Deleted | Written::Raised))
+///         }
+///         _ => true,
+///     }
+/// }
+/// let writes = vec![(Written::Deleted, Key::Session(SessionId::from_bytes([1; 16])))];
+/// let logout = Call::Commit { checks: vec![], writes, journal: vec![], durability: Durability::Durable };
+/// assert!(takes_away_only(&logout));
+/// assert_eq!(logout.to_string(), "commit delete:session");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     /// Put where none was expected.

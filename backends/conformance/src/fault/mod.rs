@@ -34,19 +34,27 @@ mod snapshot;
 /// A store that passes calls on to another, except where its script says otherwise. Clones share the script,
 /// the record of calls and the store.
 ///
-/// # Example: the second commit fails, and the reads before it were these
+/// # Example: the answer to the second commit is lost
 /// ```
 /// # use std::sync::Arc;
-/// # use doorward_core::store::Store;
-/// # fn example(store: Arc<dyn Store>) {
+/// # use doorward_core::id::Stamp;
+/// # use doorward_core::record::Key;
+/// # use doorward_core::store::{Batch, Durability, Store};
 /// use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
 ///
-/// let faulty = FaultStore::new(store);
+/// let faulty = FaultStore::new(Arc::new(Memory::default()));
 /// faulty.add(Rule::new(Failure::UnknownApplied).on(CallKind::Commit).nth(2));
-/// let for_the_engine: Arc<dyn Store> = Arc::new(faulty.clone());
-/// // … the engine runs an operation …
+/// let for_the_engine: Arc<dyn Store> = Arc::new(faulty.clone()); // shares script and record
+/// # let batch = Batch::new(Stamp::from_bytes([1; 16]), Durability::Durable);
+/// assert!(for_the_engine.commit(&batch).is_ok());
+/// for_the_engine.read(&[Key::Keyring])?;
+/// assert!(for_the_engine.commit(&batch).is_err());
+///
 /// let asked: Vec<String> = faulty.calls().iter().map(ToString::to_string).collect();
-/// # }
+/// assert_eq!(asked, ["commit", "read keyring", "commit"]);
+/// # Ok::<(), doorward_core::error::StoreError>(())
 /// ```
 #[derive(Clone)]
 pub struct FaultStore {
@@ -109,6 +117,9 @@ impl FaultStore {
     }
 
     /// All that the store shows now, for [`Failure::Stale`]. Take it while nobody writes.
+    ///
+    /// # Errors
+    /// The store's own. No rule is asked and no call is noted.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         Snapshot::of(&*self.inner)
     }

@@ -7,6 +7,26 @@ use doorward_core::error::{StoreError, StoreErrorKind};
 use super::{CallKind, PANIC, Snapshot, error};
 
 /// What happens to a call.
+///
+/// # Example: a batch that was lost, and one that is late
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::error::StoreErrorKind;
+/// # use doorward_core::id::Stamp;
+/// # use doorward_core::store::{Batch, Commit, Durability, Store};
+/// use doorward_conformance::fault::{Failure, FaultStore, Rule};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
+///
+/// let faulty = FaultStore::new(Arc::new(Memory::default()));
+/// faulty.add(Rule::new(Failure::UnknownNotApplied));
+/// faulty.add(Rule::new(Failure::UnknownAppliedLater { before_call: None }).nth(2));
+/// # let batch = Batch::new(Stamp::from_bytes([1; 16]), Durability::Durable);
+/// assert_eq!(faulty.commit(&batch).unwrap_err().kind(), StoreErrorKind::Unknown); // lost for good
+/// assert_eq!(faulty.commit(&batch).unwrap_err().kind(), StoreErrorKind::Unknown); // on its way
+/// assert_eq!(faulty.on_the_way(), 1);
+/// assert!(matches!(faulty.release()[..], [Ok(Commit::Applied)]));
+/// ```
 #[derive(Debug, Clone)]
 pub enum Failure {
     /// Nothing is applied, and the answer is `Retryable`.
@@ -66,9 +86,16 @@ impl Failure {
 ///
 /// # Example: from the third read on, all reads fail
 /// ```
-/// use doorward_conformance::fault::{CallKind, Failure, Rule};
+/// # use std::sync::Arc;
+/// # use doorward_core::store::Store;
+/// use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
 ///
-/// let rule = Rule::new(Failure::Retryable).on(CallKind::Read).nth(3).sticky();
+/// let faulty = FaultStore::new(Arc::new(Memory::default()));
+/// faulty.add(Rule::new(Failure::Retryable).on(CallKind::Read).nth(3).sticky());
+/// let answers: Vec<bool> = (0..4).map(|_| faulty.read(&[]).is_ok()).collect();
+/// assert_eq!(answers, [true, true, false, false]);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Rule {

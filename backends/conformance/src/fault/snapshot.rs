@@ -9,6 +9,32 @@ use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{Changes, Cursor, Range, Store};
 
 /// All that a store showed at one time: what a replica that lags behind still shows. Cheap to clone.
+///
+/// # Example: a replica that lags behind
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward_core::id::{AccountId, Stamp};
+/// # use doorward_core::record::{ActiveRecord, Key, Row};
+/// # use doorward_core::store::{Batch, Durability, Expect, Store, Write};
+/// # use doorward_core::time::Timestamp;
+/// use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/memory.rs")); }
+/// # use hidden::Memory;
+/// # let key = Key::Active(AccountId::from_bytes([1; 16]));
+/// # let stamp = Stamp::from_bytes([2; 16]);
+/// # let record = ActiveRecord { since: Timestamp::from_millis(0) }.into();
+/// # let row = Row { stamp, epoch: 0, owner: None, expires: None, record };
+/// # let mut batch = Batch::new(stamp, Durability::Durable);
+/// # batch.writes = vec![Write::Put { key: key.clone(), row, expect: Expect::Absent }];
+///
+/// let faulty = FaultStore::new(Arc::new(Memory::default()));
+/// let before = faulty.snapshot()?;
+/// faulty.commit(&batch)?; // puts a row under `key`
+/// faulty.add(Rule::new(Failure::Stale(before)).on(CallKind::Read));
+/// assert!(faulty.read(&[key.clone()])?[0].is_none()); // as it once was
+/// assert!(faulty.read(&[key])?[0].is_some()); // the rule has met its one call
+/// # Ok::<(), doorward_core::error::StoreError>(())
+/// ```
 #[derive(Clone)]
 pub struct Snapshot {
     rows: Arc<BTreeMap<Key, Row>>,

@@ -5,6 +5,21 @@ use rusqlite::ErrorCode;
 use thiserror::Error;
 
 /// Why a database was not opened. Its content is as it was.
+///
+/// # Example: wait for another program's lock, and for nothing else
+/// ```
+/// use doorward::store::SqliteStore;
+/// use doorward::store::sqlite::OpenError;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("notes.txt");
+/// std::fs::write(&path, "not a database, but a text of more than a hundred bytes ".repeat(2))?;
+/// let refused = SqliteStore::open(&path).unwrap_err();
+/// assert!(matches!(refused, OpenError::NotADatabase));
+/// assert!(!refused.is_transient());
+/// assert_eq!(refused.to_string(), "the file is not a SQLite database: check the path; nothing was changed");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenError {
