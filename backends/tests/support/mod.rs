@@ -3,4 +3,5 @@
 
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod engine;
+pub(crate) mod rows;
 pub(crate) mod world;
