@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use doorward_core::error::Fault;
-use doorward_core::password::HashMemory;
+use doorward_core::password::{Argon2Params, HashMemory};
 use doorward_core::work::{Work, Worked};
 
 /// How much hashing an engine does at once.
@@ -31,6 +31,8 @@ impl Default for Hashing {
 
 pub(super) struct Pool {
     limits: Hashing,
+    /// What a run of the policy costs: the memory to keep.
+    params: Argon2Params,
     state: Mutex<State>,
     turn: Condvar,
 }
@@ -45,8 +47,8 @@ struct State {
 }
 
 impl Pool {
-    pub(super) fn new(limits: Hashing) -> Self {
-        Self { limits, state: Mutex::default(), turn: Condvar::new() }
+    pub(super) fn new(limits: Hashing, params: Argon2Params) -> Self {
+        Self { limits, params, state: Mutex::default(), turn: Condvar::new() }
     }
 
     /// Runs the work when its turn comes.
@@ -73,7 +75,7 @@ impl Pool {
             self.turn.notify_all();
         }
         state.running += 1;
-        let memory = state.idle.pop().unwrap_or_default();
+        let memory = state.idle.pop().unwrap_or_else(|| HashMemory::keeping(&self.params));
         Ok(Slot { pool: self, memory })
     }
 
@@ -94,5 +96,144 @@ impl Drop for Slot<'_> {
         state.running -= 1;
         state.idle.push(std::mem::take(&mut self.memory));
         self.pool.turn.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use doorward_core::password::{Normalization, Password};
+
+    use super::*;
+
+    const KIB: u32 = 12 * 1024;
+
+    fn params() -> Argon2Params {
+        Argon2Params::default().with_memory_kib(KIB).unwrap().with_passes(1).unwrap()
+    }
+
+    fn pool(at_once: usize, queue: usize) -> Arc<Pool> {
+        Arc::new(Pool::new(Hashing { at_once: NonZeroUsize::new(at_once).unwrap(), queue }, params()))
+    }
+
+    fn hash(params: Argon2Params) -> Work {
+        let password = Password::new("plum kettle orbit").unwrap();
+        Work::Hash { password, normalization: Normalization::Nfc, salt: [6; 16], params }
+    }
+
+    fn wait_for(pool: &Pool, waiting: usize) {
+        while pool.state().waiting.len() < waiting {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn held(pool: &Pool) -> Vec<String> {
+        pool.state().idle.iter().map(|memory| format!("{memory:?}")).collect()
+    }
+
+    #[test]
+    fn pw_15_a_full_queue_is_busy_before_anything_is_allocated() {
+        let pool = pool(1, 2);
+        let running = pool.enter().unwrap();
+        thread::scope(|scope| {
+            let waiters: Vec<_> = (0..2).map(|_| scope.spawn(|| pool.run(&hash(params())))).collect();
+            wait_for(&pool, 2);
+            for _ in 0..3 {
+                assert!(matches!(pool.run(&hash(params())), Err(Fault::Busy)));
+            }
+            let state = pool.state();
+            assert_eq!((state.running, state.waiting.len(), state.idle.len()), (1, 2, 0));
+            drop(state);
+            drop(running);
+            assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap().is_ok()), "who waited is served");
+        });
+        assert!(pool.run(&hash(params())).is_ok(), "and the next one, too");
+        assert_eq!(held(&pool).len(), 1);
+    }
+
+    #[test]
+    fn pw_15_without_a_queue_the_second_is_busy_at_once() {
+        let pool = pool(1, 0);
+        let running = pool.enter().unwrap();
+        assert!(matches!(pool.enter(), Err(Fault::Busy)));
+        drop(running);
+        assert!(pool.enter().is_ok());
+    }
+
+    #[test]
+    fn pw_15_never_more_than_the_limit_run_and_as_many_blocks_are_kept() {
+        let pool = pool(3, 100);
+        let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        let mut slot = pool.enter().unwrap();
+                        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        hash(params()).run(&mut slot.memory).unwrap();
+                        running.fetch_sub(1, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        assert_eq!(most.into_inner(), 3, "all places are used, and no more");
+        assert_eq!(held(&pool), ["HashMemory { held_kib: 12288, .. }"; 3]);
+        assert_eq!(pool.state().running, 0);
+    }
+
+    #[test]
+    fn who_comes_first_is_served_first() {
+        let pool = pool(1, 100);
+        let running = pool.enter().unwrap();
+        let served = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for number in 0..12 {
+                let (pool, served) = (&pool, &served);
+                scope.spawn(move || {
+                    let _slot = pool.enter().unwrap();
+                    served.lock().unwrap().push(number);
+                });
+                wait_for(pool, number + 1);
+            }
+            drop(running);
+        });
+        assert!(served.lock().unwrap().iter().copied().eq(0..12), "{served:?}");
+    }
+
+    /// A free place is not for who comes now while others wait for it.
+    #[test]
+    fn nobody_overtakes_the_queue() {
+        let pool = pool(1, 1);
+        pool.state().waiting.push_back(u64::MAX);
+        assert!(matches!(pool.enter(), Err(Fault::Busy)));
+    }
+
+    #[test]
+    fn a_panic_in_a_run_gives_place_and_memory_back() {
+        let pool = pool(1, 0);
+        for _ in 0..3 {
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                let _slot = pool.enter().unwrap();
+                std::panic::resume_unwind(Box::new(()));
+            }));
+            assert!(panicked.is_err());
+            assert_eq!(pool.state().running, 0);
+            assert_eq!(held(&pool).len(), 1);
+        }
+        assert!(pool.run(&hash(params())).is_ok());
+    }
+
+    /// A host whose policy asks for more than the default paid for new memory at every login: the pool kept
+    /// blocks of the default's size, and gave larger ones back after each run.
+    #[test]
+    fn the_memory_of_a_costly_policy_is_kept_too() {
+        let costly = Argon2Params::default().with_memory_kib(24 * 1024).unwrap().with_passes(1).unwrap();
+        let pool = Pool::new(Hashing { at_once: NonZeroUsize::MIN, queue: 0 }, costly);
+        pool.run(&hash(costly)).unwrap();
+        assert_eq!(held(&pool), ["HashMemory { held_kib: 24576, .. }"]);
     }
 }
