@@ -158,10 +158,10 @@ impl<O: Decide> Actor<O> {
         };
         self.machine.reply(ticket, reply).unwrap();
         // An outcome that is there is released: it needs no further step of the store.
-        if self.machine.is_done() {
-            if let Need::Done(outcome, _) = self.machine.poll(world.now) {
-                self.outcome = Some(outcome);
-            }
+        if self.machine.is_done()
+            && let Need::Done(outcome, _) = self.machine.poll(world.now)
+        {
+            self.outcome = Some(outcome);
         }
     }
 }
