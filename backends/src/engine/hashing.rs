@@ -126,9 +126,13 @@ mod tests {
     }
 
     fn wait_for(pool: &Pool, waiting: usize) {
-        while pool.state().waiting.len() < waiting {
-            thread::sleep(Duration::from_millis(1));
-        }
+        let waits = || {
+            (0..5_000).any(|_| {
+                thread::sleep(Duration::from_millis(1));
+                pool.state().waiting.len() == waiting
+            })
+        };
+        assert!(waits(), "{waiting} should wait");
     }
 
     fn held(pool: &Pool) -> Vec<String> {
@@ -138,16 +142,16 @@ mod tests {
     #[test]
     fn pw_15_a_full_queue_is_busy_before_anything_is_allocated() {
         let pool = pool(1, 2);
-        let running = pool.enter().unwrap();
         thread::scope(|scope| {
+            let running = pool.enter().unwrap();
             let waiters: Vec<_> = (0..2).map(|_| scope.spawn(|| pool.run(&hash(params())))).collect();
             wait_for(&pool, 2);
-            for _ in 0..3 {
-                assert!(matches!(pool.run(&hash(params())), Err(Fault::Busy)));
-            }
-            let state = pool.state();
-            assert_eq!((state.running, state.waiting.len(), state.idle.len()), (1, 2, 0));
-            drop(state);
+            let refused = scope.spawn(|| pool.run(&hash(params())));
+            thread::sleep(Duration::from_millis(100));
+            assert!(refused.is_finished(), "it waits");
+            assert!(matches!(refused.join().unwrap(), Err(Fault::Busy)));
+            let seen = |state: &State| (state.running, state.waiting.len(), state.idle.len());
+            assert_eq!(seen(&pool.state()), (1, 2, 0));
             drop(running);
             assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap().is_ok()), "who waited is served");
         });
@@ -188,9 +192,9 @@ mod tests {
     #[test]
     fn who_comes_first_is_served_first() {
         let pool = pool(1, 100);
-        let running = pool.enter().unwrap();
         let served = Mutex::new(Vec::new());
         thread::scope(|scope| {
+            let running = pool.enter().unwrap();
             for number in 0..12 {
                 let (pool, served) = (&pool, &served);
                 scope.spawn(move || {
