@@ -19,7 +19,7 @@
 //! | committing | applied | release |
 //! | committing | conflict | forget rows, keep work, decide again; the 8th time [`Fault::Contended`] |
 //! | committing | unknown, the batch puts rows | settle: read what was put |
-//! | committing | unknown, the batch only takes away | forget rows, decide again; the 8th time [`Fault::Unresolved`] |
+//! | committing | unknown, the batch only takes away | forget rows, decide again; any fault from then on is [`Fault::Unresolved`] |
 //! | settling | a row with this attempt's stamp | release |
 //! | settling | anything else | [`Fault::Unresolved`]: landed and overwritten, or still in flight; nobody knows |
 //! | offering | the commit's answer, or any failure | release |
@@ -366,6 +366,8 @@ pub struct Machine<O: Decide> {
     now: Timestamp,
     facts: Facts,
     attempt: u32,
+    /// Whether an attempt's commit may stand without our knowing.
+    unsure: bool,
     rounds: u32,
     ticket: Ticket,
     state: State<O::Outcome>,
@@ -392,6 +394,7 @@ impl<O: Decide> Machine<O> {
             now: Timestamp::from_millis(i64::MIN),
             facts: Facts::default(),
             attempt: 0,
+            unsure: false,
             rounds: 0,
             ticket: Ticket { machine: seed.machine(), need: 0 },
             seed,
@@ -408,6 +411,8 @@ impl<O: Decide> Machine<O> {
         }
         if matches!(self.state, State::Released(_) | State::Finished) {
             let outcome = match mem::replace(&mut self.state, State::Finished) {
+                // "Nothing was applied" is not for an attempt to say when an earlier one may stand.
+                State::Released(Err(_)) if self.unsure => Err(Fault::Unresolved),
                 State::Released(outcome) => outcome,
                 _ => Err(Misuse::Finished.into()),
             };
@@ -534,6 +539,7 @@ impl<O: Decide> Machine<O> {
         let is_put = |write: &&Write| matches!(write, Write::Put { .. });
         let puts: Vec<Key> = batch.writes.iter().filter(is_put).map(|write| write.key().clone()).collect();
         if puts.is_empty() {
+            self.unsure = true;
             self.decide_again(Fault::Unresolved)
         } else {
             State::Settling(puts, batch.stamp, outcome)

@@ -138,14 +138,14 @@ impl Builder {
         let mut given = self.keys.into_iter();
         let first = given.next().ok_or(OpenError::NoKey)?;
         let keys = given.try_fold(MasterKeys::new(first), MasterKeys::accept)?;
-        let argon2 = *self.policy.argon2();
+        let hashing = Pool::new(self.hashing, *self.policy.argon2());
         let engine = Engine {
             parts: Arc::new(Parts {
                 store: self.store,
                 environment: Arc::new(Environment { policy: self.policy, keys }),
                 clock: Monotonic::new(self.clock),
                 entropy: self.entropy,
-                hashing: Pool::new(self.hashing, argon2),
+                hashing,
                 events: self.events,
             }),
         };

@@ -104,3 +104,56 @@ impl Monotonic {
         Timestamp::from_millis(self.latest.fetch_max(now, Ordering::SeqCst).max(now))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn inv_19_inv_21_the_engines_time_never_goes_back() {
+        let clock = ManualClock::at(at(1_000));
+        let engine = Monotonic::new(Box::new(clock.clone()));
+        for (shown, told) in
+            [(1_000, 1_000), (999, 1_000), (5_000, 5_000), (i64::MIN, 5_000), (0, 5_000), (5_001, 5_001)]
+        {
+            clock.set(at(shown));
+            assert_eq!(engine.now(), at(told), "the clock shows {shown}");
+        }
+    }
+
+    #[test]
+    fn inv_23_a_clock_at_its_extremes_neither_panics_nor_wraps() {
+        let clock = ManualClock::at(at(i64::MIN));
+        let engine = Monotonic::new(Box::new(clock.clone()));
+        for millis in [i64::MIN, -1, 0, 1 << 53, i64::MAX] {
+            clock.set(at(millis));
+            assert_eq!(engine.now(), at(millis));
+        }
+        clock.advance(std::time::Duration::MAX);
+        assert_eq!(engine.now(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn inv_21_threads_never_see_it_go_back_either() {
+        let clock = ManualClock::at(at(0));
+        let engine = Monotonic::new(Box::new(clock.clone()));
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (clock, engine) = (&clock, &engine);
+                scope.spawn(move || {
+                    let mut last = at(i64::MIN);
+                    for step in 0..20_000_i64 {
+                        clock.set(at((step * 7919 + thread) % 10_007));
+                        let now = engine.now();
+                        assert!(now >= last);
+                        last = now;
+                    }
+                });
+            }
+        });
+    }
+}

@@ -88,3 +88,40 @@ pub(super) fn seed(entropy: &dyn Entropy) -> Result<Seed, Fault> {
     }
     Ok(Seed::from_bytes(*bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives these bytes, and then this answer.
+    struct Source(u8, Result<(), EntropyError>);
+
+    impl Entropy for Source {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+            bytes.fill(self.0);
+            self.1
+        }
+    }
+
+    #[test]
+    fn se_1_no_seed_of_a_source_that_fails_or_gives_zeros() {
+        for (source, expected) in [
+            (Source(7, Ok(())), true),
+            (Source(7, Err(EntropyError)), false),
+            (Source(0, Ok(())), false),
+            (Source(0, Err(EntropyError)), false),
+        ] {
+            match seed(&source) {
+                Ok(_) => assert!(expected),
+                Err(fault) => assert!(!expected && matches!(fault, Fault::Entropy), "{fault:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn inv_31_the_system_repeats_no_seed() {
+        let first = |_| seed(&SystemEntropy).unwrap().bytes::<32>("test");
+        let seeds: std::collections::BTreeSet<[u8; 32]> = (0..1_000).map(first).collect();
+        assert_eq!(seeds.len(), 1_000);
+    }
+}

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use doorward_core::error::{Fault, StoreError, StoreErrorKind};
-use doorward_core::event::Event;
+use doorward_core::event::{Event, EventResult};
 use doorward_core::id::AccountId;
 use doorward_core::machine::{Decide, Environment, Machine, Need, Reply};
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session};
@@ -177,7 +177,14 @@ impl Engine {
     /// A [`Fault`] when it could not decide. What it decided, refusals included, is its outcome.
     pub fn run<O: Decide>(&self, operation: O) -> Result<O::Outcome, Fault> {
         let parts = &*self.parts;
-        let seed = entropy::seed(&*parts.entropy)?;
+        let (name, subject) = (operation.name(), operation.subject());
+        // A fault that the machine does not see, and so has no event for.
+        let told = |fault: Fault| {
+            let result = EventResult::Failed(fault.word());
+            parts.tell(&Event { at: parts.clock.now(), operation: name, result, subject: subject.clone() });
+            fault
+        };
+        let seed = entropy::seed(&*parts.entropy).map_err(told)?;
         let mut machine = Machine::new(operation, Arc::clone(&parts.environment), seed);
         loop {
             let (ticket, reply) = match machine.poll(parts.clock.now()) {
@@ -199,7 +206,7 @@ impl Engine {
                     return outcome;
                 }
             };
-            machine.reply(ticket, reply)?;
+            machine.reply(ticket, reply).map_err(|misuse| told(misuse.into()))?;
         }
     }
 }
@@ -218,7 +225,10 @@ impl Parts {
     fn tell(&self, event: &Event) {
         if let Some(events) = &self.events {
             // The outcome stands whether or not the host's sink can take the event.
-            let _ = catch_unwind(AssertUnwindSafe(|| events(event)));
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| events(event))) {
+                // Dropping it runs the host's code again, which could panic again.
+                std::mem::forget(payload);
+            }
         }
     }
 }
@@ -227,8 +237,10 @@ fn contain<T>(
     call: impl FnOnce() -> Result<T, StoreError>,
     panicked: StoreErrorKind,
 ) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|_| Err(StoreError::new(panicked, "the store panicked: this is a bug in the store")))
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
+        std::mem::forget(payload);
+        Err(StoreError::new(panicked, "the store panicked: this is a bug in the store"))
+    })
 }
 
 impl fmt::Debug for Engine {

@@ -1,7 +1,8 @@
 //! Several threads, several handles, one store.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::thread;
 
 use doorward_core::record::{Kind, Row};
 use doorward_core::store::{Cursor, Expect, Guarantees, Range};
@@ -31,9 +32,11 @@ pub(crate) fn guarantees_stand(fixture: &dyn Fixture) -> Checked {
     Ok(())
 }
 
-/// A writer counts up and says so only after `Applied`; whoever heard a number must read at least that.
+/// Two threads by turns, then a writer that counts up and says so only after `Applied`: whoever heard a number must
+/// read at least that.
 pub(crate) fn reads_see_what_was_applied(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
+    by_turns(&store)?;
     let key = account(1);
     let seen = Mutex::new(store.create_as(&key, row_saying(Kind::Account, 0))?);
     let said = AtomicU64::new(0);
@@ -53,6 +56,40 @@ pub(crate) fn reads_see_what_was_applied(fixture: &dyn Fixture) -> Checked {
         Ok(())
     };
     while_working(2, work, watch)
+}
+
+/// A thread that looks, waits while another writes, and looks again.
+fn by_turns(store: &Subject) -> Checked {
+    let key = account(2);
+    let mut row = store.create(&key)?;
+    let (ask, asked) = mpsc::channel();
+    let (answer, answered) = mpsc::channel();
+    thread::scope(|scope| {
+        let key = &key;
+        scope.spawn(move || {
+            for () in asked {
+                if answer.send(store.row(key)).is_err() {
+                    return;
+                }
+            }
+        });
+        let other = || -> Checked<Option<Row>> {
+            let gone = |_| Finding::Broken("a read panicked".to_owned());
+            ask.send(()).map_err(|_| Finding::Broken("a read panicked".to_owned()))?;
+            answered.recv().map_err(gone)?
+        };
+        for _ in 0..20 {
+            other()?;
+            row = store.replace(key, &row)?;
+            let found = other()?;
+            ensure!(
+                found.as_ref() == Some(&row),
+                "a batch was applied, and another thread read {found:?} after it"
+            );
+        }
+        drop(ask);
+        Ok(())
+    })
 }
 
 fn said_by(row: &Row) -> Checked<u64> {
