@@ -28,7 +28,7 @@ pub(super) enum Meets {
     Busy = 4,
     /// The writer panics inside the group.
     Panic = 5,
-    /// The writer hangs inside the group for half a second.
+    /// The writer hangs inside the group for a second and a half.
     Hang = 6,
     /// The file may not grow by a page: a full disk, until there is room again.
     FullDisk = 7,
@@ -41,7 +41,7 @@ impl Fault {
         self.next.store(meets as u8, Ordering::SeqCst);
     }
 
-    /// `PRAGMA synchronous` as the last commit had it: 1 does not sync the log, 2 does.
+    /// `PRAGMA synchronous` as the last commit had it: 2 syncs the log.
     pub(super) fn level(&self) -> u8 {
         self.level.load(Ordering::SeqCst)
     }
@@ -70,7 +70,7 @@ impl Fault {
     pub(super) fn in_group(&self) {
         match self.meet(&[Meets::Panic, Meets::Hang]) {
             Some(Meets::Panic) => panic!("a test asked the writer to panic"),
-            Some(Meets::Hang) => std::thread::sleep(std::time::Duration::from_millis(500)),
+            Some(Meets::Hang) => std::thread::sleep(std::time::Duration::from_millis(1500)),
             _ => {}
         }
     }

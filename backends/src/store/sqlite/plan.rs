@@ -3,7 +3,7 @@
 use doorward_core::error::StoreError;
 use doorward_core::id::{AccountId, Stamp};
 use doorward_core::record::{Key, Kind, Row};
-use doorward_core::store::{Batch, Durability, Ending, Expect, Revocation, Write};
+use doorward_core::store::{Batch, Ending, Expect, Revocation, Write};
 use doorward_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -16,7 +16,6 @@ pub(super) struct Plan {
     expectations: Vec<(Key, Expect)>,
     steps: Vec<Step>,
     journal: Vec<Ending>,
-    durable: bool,
 }
 
 enum Step {
@@ -43,29 +42,22 @@ impl Plan {
             expectations: batch.expectations().map(|(key, expect)| (key.clone(), expect)).collect(),
             steps: batch.writes.iter().map(Step::of).collect::<Result<_, _>>()?,
             journal: batch.journal.clone(),
-            // An ending is never a touch, whatever the batch calls itself.
-            durable: batch.durability == Durability::Durable || !batch.journal.is_empty(),
         })
-    }
-
-    pub(super) fn is_durable(&self) -> bool {
-        self.durable
     }
 
     /// Carries it out inside the open transaction: all comparisons, then all writes, then the journal. A
     /// conflict has therefore changed nothing; after an error the transaction must be rolled back.
-    /// Counts the rows it changes in `changed`.
-    pub(super) fn apply(&self, connection: &Connection, changed: &mut usize) -> Result<Done, StoreError> {
+    pub(super) fn apply(&self, connection: &Connection) -> Result<Done, StoreError> {
         for (key, expect) in &self.expectations {
             if !expect.met_by(rows::stamp(connection, key)?) {
                 return Ok(Done::Conflict);
             }
         }
         for step in &self.steps {
-            *changed += step.carry_out(connection, self.stamp)?;
+            step.carry_out(connection, self.stamp)?;
         }
         for ending in &self.journal {
-            *changed += append(connection, ending)?;
+            append(connection, ending)?;
         }
         Ok(Done::Applied)
     }
@@ -86,8 +78,7 @@ impl Step {
         })
     }
 
-    /// How many rows it changed.
-    fn carry_out(&self, connection: &Connection, stamp: Stamp) -> Result<usize, StoreError> {
+    fn carry_out(&self, connection: &Connection, stamp: Stamp) -> Result<(), StoreError> {
         let prepare = |sql| connection.prepare_cached(sql).map_err(failed);
         let done = match self {
             Self::Insert(key, columns) => columns.write(prepare(Statements::of(key.kind()).insert)?, key),
@@ -98,7 +89,7 @@ impl Step {
                 raise.execute(params![KeyColumn::of(key), stamp.as_bytes()])
             }
         };
-        done.map_err(failed)
+        done.map(drop).map_err(failed)
     }
 }
 
@@ -127,17 +118,20 @@ impl Columns {
 }
 
 /// Appends to the journal; an ended epoch is the row's as the batch leaves it.
-fn append(connection: &Connection, ending: &Ending) -> Result<usize, StoreError> {
+fn append(connection: &Connection, ending: &Ending) -> Result<(), StoreError> {
     let (revocation, until) = match ending {
         Ending::Session { session, until } => (Some(Revocation::Session(*session)), until),
         Ending::Epoch { key, until } => (Revocation::of_epoch(key, rows::epoch(connection, key)?), until),
     };
     let Some(revocation) = revocation else {
-        return Ok(0);
+        return Ok(());
     };
     let entry = Entry::of(&revocation);
     let mut statement = connection.prepare_cached(APPEND).map_err(failed)?;
-    statement.execute(params![entry.kind, entry.subject, entry.floor, until.as_millis()]).map_err(failed)
+    statement
+        .execute(params![entry.kind, entry.subject, entry.floor, until.as_millis()])
+        .map(drop)
+        .map_err(failed)
 }
 
 /// Removes expired rows of every kind, then past journal entries, `limit` of them all together.

@@ -7,7 +7,7 @@
 //! | any | a panic of the writer | stopped, for good | fail as `Fatal` |
 //!
 //! SQLite can report an I/O error when it syncs the log, and still have the transaction after a recovery.
-//! Neither a reopened file nor a second sync tells which; a later durable commit writes over those frames.
+//! Neither a reopened file nor a second sync tells which; see `writer::Work::settle`.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -24,12 +24,16 @@ struct Rig {
 }
 
 fn rig() -> Rig {
+    rig_with(Duration::from_secs(10))
+}
+
+fn rig_with(deadline: Duration) -> Rig {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("auth.db");
     let fault = Fault::default();
     let mut options = SqliteOptions::new()
-        .busy_timeout(Duration::from_millis(200))
-        .commit_deadline(Duration::from_millis(300))
+        .busy_timeout(Duration::from_secs(2))
+        .commit_deadline(deadline)
         .read_connections(2);
     options.fault = fault.clone();
     Rig { store: Arc::new(options.open(&path).unwrap()), fault, path, _folder: folder }
@@ -89,20 +93,21 @@ fn after_an_unknown_commit_nothing_is_read_before_a_barrier() {
     }
 }
 
-/// Linux reports a failed write once: relaxed frames before the failed sync may be lost though the barrier's
-/// own sync succeeds, and every later commit would stand behind a torn frame.
+/// Linux reports a failed write once: frames before the failed sync may be lost though the barrier's own sync
+/// succeeds, and every later commit would stand behind a hole.
 #[test]
-fn a_barrier_after_relaxed_commits_also_empties_the_log() {
+fn settling_also_empties_the_log() {
     let rig = rig();
-    let mut relaxed = creation(1);
-    relaxed.durability = Durability::Relaxed;
-    assert_eq!(rig.store.commit(&relaxed).unwrap(), Commit::Applied);
+    assert_eq!(rig.store.commit(&creation(1)).unwrap(), Commit::Applied);
     rig.fault.set(Meets::GoneThenError);
     assert_eq!(kind_of(rig.store.commit(&creation(2))), StoreErrorKind::Unknown);
 
     assert!(is_there(&rig.store, 1));
-    let log = rig.path.with_extension("db-wal");
-    assert_eq!(std::fs::metadata(log).unwrap().len(), 0);
+    assert_eq!(log_length(&rig), 0);
+}
+
+fn log_length(rig: &Rig) -> u64 {
+    std::fs::metadata(rig.path.with_extension("db-wal")).unwrap().len()
 }
 
 #[test]
@@ -122,7 +127,7 @@ fn a_panic_of_the_writer_is_contained_and_said() {
     let start = Instant::now();
     assert_eq!(kind_of(rig.store.commit(&creation(2))), StoreErrorKind::Fatal);
     assert_eq!(kind_of(rig.store.read(&[account(1)])), StoreErrorKind::Fatal);
-    assert!(start.elapsed() < Duration::from_millis(200), "nobody waits for a dead writer");
+    assert!(start.elapsed() < Duration::from_secs(2), "nobody waits for a dead writer");
 
     let again = SqliteStore::open(&rig.path).unwrap();
     assert!(!is_there(&again, 1) && !is_there(&again, 2));
@@ -131,7 +136,7 @@ fn a_panic_of_the_writer_is_contained_and_said() {
 /// Past its deadline a batch that was begun may yet be applied; one that was not is cancelled for good.
 #[test]
 fn a_hanging_writer_is_answered_for_at_the_deadline() {
-    let rig = rig();
+    let rig = rig_with(Duration::from_secs(1));
     let before = barriers(&rig);
     rig.fault.set(Meets::Hang);
     let (first, second) = std::thread::scope(|scope| {
@@ -142,7 +147,7 @@ fn a_hanging_writer_is_answered_for_at_the_deadline() {
     });
     assert_eq!(kind_of(first), StoreErrorKind::Unknown);
     assert_eq!(kind_of(second), StoreErrorKind::Retryable);
-    std::thread::sleep(Duration::from_millis(400));
+    std::thread::sleep(Duration::from_secs(1));
     assert!(is_there(&rig.store, 1), "the one that was begun was applied later");
     assert!(!is_there(&rig.store, 2), "the cancelled one never is");
     assert_eq!(barriers(&rig), before + 1, "an unknown commit unsettles, whatever its cause");
@@ -206,46 +211,19 @@ fn a_full_queue_refuses_at_once() {
     assert!(!is_there(&store, 3));
 }
 
-/// Durable means a sync of its own even where nothing changed: what was seen may have been relaxed.
+/// INV-26. WAL without a sync lost acknowledged commits in 722 of 1,000 power-cut images; and a frame that was
+/// written without one is a hole for every commit after it when the next sync fails. So every group is synced.
 #[test]
-fn an_empty_durable_batch_writes_the_barrier() {
-    let rig = rig();
-    let before = barriers(&rig);
-    let empty = |durability| Batch::new(Stamp::from_bytes([9; 16]), durability);
-    assert_eq!(rig.store.commit(&empty(Durability::Relaxed)).unwrap(), Commit::Applied);
-    assert_eq!(barriers(&rig), before);
-    assert_eq!(rig.store.commit(&empty(Durability::Durable)).unwrap(), Commit::Applied);
-    assert_eq!(barriers(&rig), before + 1);
-}
-
-/// INV-26. WAL without a sync lost acknowledged commits in 722 of 1,000 power-cut images. One durable batch
-/// is enough for its whole group to be synced.
-#[test]
-fn every_group_with_a_durable_batch_is_synced() {
+fn every_group_is_synced() {
     let rig = rig();
     let relaxed = |number| Batch { durability: Durability::Relaxed, ..creation(number) };
-    rig.store.commit(&creation(1)).unwrap();
-    assert_eq!(rig.fault.level(), 2);
-    rig.store.commit(&relaxed(2)).unwrap();
-    assert_eq!(rig.fault.level(), 1);
-    rig.store.purge(Timestamp::MAX, 1).unwrap();
-    assert_eq!(rig.fault.level(), 1);
-
     let mut ending = relaxed(3);
     ending.journal.push(Ending::Epoch { key: account(1), until: Timestamp::MAX });
-    rig.store.commit(&ending).unwrap();
-    assert_eq!(rig.fault.level(), 2, "an ending is durable whatever the batch calls itself");
-
-    // While the writer hangs, a relaxed batch and a durable one arrive, and share the next group.
-    rig.fault.set(Meets::Hang);
-    std::thread::scope(|scope| {
-        let store = &rig.store;
-        scope.spawn(move || store.commit(&relaxed(4)));
-        std::thread::sleep(Duration::from_millis(350));
-        scope.spawn(move || store.commit(&relaxed(5)).unwrap());
-        std::thread::sleep(Duration::from_millis(50));
-        store.commit(&creation(6)).unwrap();
-    });
+    for batch in [creation(1), relaxed(2), ending] {
+        rig.store.commit(&batch).unwrap();
+        assert_eq!(rig.fault.level(), 2);
+    }
+    rig.store.purge(Timestamp::MAX, 1).unwrap();
     assert_eq!(rig.fault.level(), 2);
 }
 
@@ -255,8 +233,11 @@ fn every_group_with_a_durable_batch_is_synced() {
 fn opening_makes_what_it_finds_durable() {
     let rig = rig();
     let before = barriers(&rig);
+    rig.store.commit(&creation(1)).unwrap();
+    assert_ne!(log_length(&rig), 0);
     drop(SqliteStore::open(&rig.path).unwrap());
     assert_eq!(barriers(&rig), before + 1);
+    assert_eq!(log_length(&rig), 0, "what a failed sync left in the log is behind nothing any more");
 }
 
 #[test]

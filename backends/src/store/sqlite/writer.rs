@@ -43,16 +43,14 @@ impl Writer {
     ) -> Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(queue));
         let standing = Arc::new(Standing::settled());
+        connection.execute_batch(FULL).map_err(refused)?;
         barrier(&connection)?;
         let work = Work {
             connection,
             standing: Arc::clone(&standing),
-            full: true,
-            unsynced: false,
             #[cfg(test)]
             fault,
         };
-        work.connection.execute_batch(FULL).map_err(refused)?;
         let waiting = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("doorward-sqlite".into())
@@ -100,10 +98,6 @@ impl Drop for Writer {
 struct Work {
     connection: Connection,
     standing: Arc<Standing>,
-    /// Whether commits sync at present.
-    full: bool,
-    /// Whether the log's end was written without a sync.
-    unsynced: bool,
     #[cfg(test)]
     fault: super::fault::Fault,
 }
@@ -164,16 +158,11 @@ impl Work {
 
     /// One transaction for these tickets; one for each of them when a task fails.
     fn transact(&mut self, tickets: &[&Ticket]) {
-        let durable = tickets.iter().any(|ticket| match &ticket.task {
-            Task::Apply(plan) => plan.is_durable(),
-            // A purge that a power cut undoes has only to be done again.
-            Task::Purge { .. } | Task::Settle => false,
-        });
-        if let Err(error) = self.begin(durable) {
+        if let Err(error) = self.begin() {
             return refuse(tickets, &error);
         }
         let begun: Vec<&Ticket> = tickets.iter().copied().filter(|ticket| ticket.begin()).collect();
-        let answers = match self.carry_out(&begun, durable) {
+        let answers = match self.carry_out(&begun) {
             Ok(answers) => answers,
             Err(error) => {
                 self.roll_back();
@@ -186,7 +175,7 @@ impl Work {
                 return;
             }
         };
-        match self.commit(durable) {
+        match self.commit() {
             Ok(()) => {
                 for (ticket, done) in begun.iter().zip(answers) {
                     ticket.answer(Ok(done));
@@ -196,56 +185,35 @@ impl Work {
         }
     }
 
-    fn begin(&mut self, durable: bool) -> Result<(), StoreError> {
-        if durable != self.full {
-            let level = if durable { FULL } else { NORMAL };
-            self.connection.execute_batch(level).map_err(failed)?;
-            self.full = durable;
-        }
+    fn begin(&self) -> Result<(), StoreError> {
         run(&self.connection, BEGIN).map(drop).map_err(failed)
     }
 
-    fn carry_out(&mut self, begun: &[&Ticket], durable: bool) -> Result<Vec<Done>, StoreError> {
+    fn carry_out(&mut self, begun: &[&Ticket]) -> Result<Vec<Done>, StoreError> {
         #[cfg(test)]
         self.fault.before_group(&self.connection);
-        let mut changed = 0;
         let mut answers = Vec::with_capacity(begun.len());
         for ticket in begun {
             answers.push(match &ticket.task {
-                Task::Apply(plan) => plan.apply(&self.connection, &mut changed)?,
-                Task::Purge { now, limit } => {
-                    let removed = plan::purge(&self.connection, *now, *limit)?;
-                    changed += removed;
-                    Done::Removed(removed)
-                }
+                Task::Apply(plan) => plan.apply(&self.connection)?,
+                Task::Purge { now, limit } => Done::Removed(plan::purge(&self.connection, *now, *limit)?),
                 Task::Settle => Done::Applied,
             });
         }
         #[cfg(test)]
         self.fault.in_group();
-        // A COMMIT that changes nothing syncs nothing, and what the group saw may be a relaxed write still.
-        if durable && changed == 0 && answers.contains(&Done::Applied) {
-            raise_barrier(&self.connection)?;
-        }
         Ok(answers)
     }
 
-    fn commit(&mut self, durable: bool) -> Result<(), StoreError> {
-        let done = self.end();
-        match done {
-            Ok(()) => {
-                self.unsynced = !durable;
-                Ok(())
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.end().map_err(|error| {
+            let error = failed_at_commit(error);
+            if error.kind() == StoreErrorKind::Unknown {
+                self.standing.unsettle();
             }
-            Err(error) => {
-                let error = failed_at_commit(error);
-                if error.kind() == StoreErrorKind::Unknown {
-                    self.standing.unsettle();
-                }
-                self.roll_back();
-                Err(error)
-            }
-        }
+            self.roll_back();
+            error
+        })
     }
 
     #[cfg(not(test))]
@@ -269,25 +237,20 @@ impl Work {
         }
     }
 
-    /// A durable commit after one whose fate is unknown: proof that nothing of that can change any more.
+    /// A durable commit after one whose fate is unknown, and an emptied log: proof that nothing of that can change
+    /// any more.
     ///
-    /// Where relaxed commits came before the failed sync, their frames may be lost to the medium though no
-    /// later sync says so (Linux reports a failed write once). The log is then emptied too, so that no later
-    /// commit stands behind such a frame.
+    /// The commit alone would do only if every frame before it were on the medium. Linux reports a failed write
+    /// once, and holds those pages for written from then on: a later sync succeeds and a power cut still finds a
+    /// hole, behind which no commit counts. Emptying the log writes its content to the database and syncs that.
     fn settle(&mut self) -> Result<(), StoreError> {
-        self.begin(true)?;
+        self.begin()?;
         if let Err(error) = raise_barrier(&self.connection) {
             self.roll_back();
             return Err(error);
         }
-        let unsynced = self.unsynced;
-        self.commit(true)?;
-        if unsynced {
-            // Until it is emptied, the next attempt has to do it again.
-            self.unsynced = true;
-            empty_log(&self.connection)?;
-            self.unsynced = false;
-        }
+        self.commit()?;
+        empty_log(&self.connection)?;
         self.standing.settle();
         Ok(())
     }
@@ -301,13 +264,19 @@ fn refuse(tickets: &[&Ticket], error: &StoreError) {
     }
 }
 
-/// Before the first read: frames that a killed process wrote and did not sync are found by recovery, and
-/// would be shown though a power cut could still take them.
+/// Before the first read: frames that a killed process wrote and did not sync, or could not, are found by
+/// recovery, and would be shown though a power cut could still take them. See [`Work::settle`].
 fn barrier(connection: &Connection) -> Result<(), OpenError> {
     run(connection, BEGIN).map_err(refused)?;
     let raised = run(connection, RAISE_BARRIER).map_err(refused)?;
     run(connection, COMMIT).map_err(refused)?;
-    if raised == 1 { Ok(()) } else { Err(OpenError::Damaged) }
+    if raised != 1 {
+        return Err(OpenError::Damaged);
+    }
+    match connection.query_row(EMPTY_LOG, [], |columns| columns.get::<_, i64>(0)).map_err(refused)? {
+        0 => Ok(()),
+        _ => Err(OpenError::Locked),
+    }
 }
 
 fn raise_barrier(connection: &Connection) -> Result<(), StoreError> {
@@ -318,9 +287,7 @@ fn raise_barrier(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn empty_log(connection: &Connection) -> Result<(), StoreError> {
-    let busy: i64 = connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |columns| columns.get(0))
-        .map_err(failed)?;
+    let busy: i64 = connection.query_row(EMPTY_LOG, [], |columns| columns.get(0)).map_err(failed)?;
     if busy == 0 { Ok(()) } else { Err(retryable("the log is being read: end long reads, try again")) }
 }
 
@@ -335,7 +302,7 @@ const UNSETTLED: &str =
     "an earlier commit is unsettled and no durable commit succeeds: check the disk, try again";
 
 const FULL: &str = "PRAGMA synchronous = FULL";
-const NORMAL: &str = "PRAGMA synchronous = NORMAL";
+const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const BEGIN: &str = "BEGIN IMMEDIATE";
 pub(super) const COMMIT: &str = "COMMIT";
 const RAISE_BARRIER: &str = "UPDATE meta SET value = (value + 1) & 0x7fffffff WHERE name = 'barrier'";
