@@ -52,7 +52,8 @@ impl KeyFile {
         }
     }
 
-    /// Makes a file with a new random key of this number, readable by its owner only, and returns the key.
+    /// Makes a file with a new random key of this number, readable by its owner only, and returns the key. It is
+    /// written under another name beside it first; a crash in between may leave that draft (`*.new`): remove it.
     ///
     /// # Errors
     /// [`KeyFileError::Exists`] when there is a file already: a key is never overwritten.
@@ -126,9 +127,9 @@ pub enum KeyFileError {
     /// There is one already.
     #[error("the key file exists: it is never overwritten; load it, or create another under another name")]
     Exists,
-    /// Others than its owner may read or write it.
+    /// It is another user's, or others may read or write it.
     #[error(
-        "the key file is open to others than its owner: make it private (chmod 600), and change the key if anybody may have read it"
+        "the key file is open to others than this process's user: make it that user's own and private (chown, chmod 600), and change the key if anybody may have read it"
     )]
     Permissions,
     /// It is not a key file, or only a part of one.
@@ -153,7 +154,10 @@ fn parse(text: &str) -> Result<MasterKey, KeyFileError> {
         return Err(KeyFileError::Malformed);
     };
     let malformed = |_| KeyFileError::Malformed;
-    let number = number.parse().map_err(|_| KeyFileError::Malformed)?;
+    let number = match number.parse::<u32>() {
+        Ok(value) if value.to_string() == number => value,
+        _ => return Err(KeyFileError::Malformed),
+    };
     let mut bytes = Zeroizing::new([0; 32]);
     let decoded = Base64UrlUnpadded::decode(key, bytes.as_mut()).map_err(malformed)?;
     if decoded.len() == 32 { Ok(MasterKey::new(number, *bytes)) } else { Err(KeyFileError::Malformed) }
@@ -184,9 +188,10 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 #[cfg(unix)]
 fn refuse_others(file: &File) -> Result<(), KeyFileError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = file.metadata().map_err(KeyFileError::Io)?.permissions().mode();
-    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyFileError::Permissions) }
+    use std::os::unix::fs::MetadataExt;
+    let metadata = file.metadata().map_err(KeyFileError::Io)?;
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if is_ours && metadata.mode() & 0o077 == 0 { Ok(()) } else { Err(KeyFileError::Permissions) }
 }
 
 #[cfg(not(unix))]
@@ -225,6 +230,7 @@ mod tests {
             &whole[..whole.len() - 5],
             &whole.replace(HEADER, "other"),
             &whole.replace(" 1 ", " -1 "),
+            &whole.replace(" 1 ", " +1 "),
             &format!("{HEADER} 1 {key}="),
             &format!("{HEADER} 1 {key} more"),
             &"x".repeat(100_000),
@@ -234,6 +240,21 @@ mod tests {
         }
         fs::write(&path, [0xff, 0xfe]).unwrap();
         assert!(matches!(KeyFile::load(&path), Err(KeyFileError::Malformed)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_file_of_another_user_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.key");
+        KeyFile::create(&path, 1).unwrap();
+        // Only root can give a file away; anybody else has a file of root's to try.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+            assert!(matches!(KeyFile::load(&path), Err(KeyFileError::Permissions)));
+        } else {
+            assert!(matches!(KeyFile::load("/etc/hostname"), Err(KeyFileError::Permissions)));
+        }
     }
 
     #[cfg(unix)]

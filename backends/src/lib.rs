@@ -33,8 +33,3 @@ pub use key_file::{KeyFile, KeyFileError};
 mod engine;
 mod key_file;
 pub mod store;
-
-/// The README's example is run as it stands there.
-#[cfg(all(doctest, feature = "sqlite-host"))]
-#[doc = include_str!("../../README.md")]
-struct Readme;

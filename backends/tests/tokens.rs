@@ -42,7 +42,12 @@ impl Stage {
         let outcome = self.engine.authenticate(text);
         assert!(matches!(outcome, Err(AuthenticateError::Token(error)) if error == expected), "{outcome:?}");
         let outcome = self.engine.logout(text);
-        assert!(matches!(outcome, Err(LogoutError::Token(error)) if error == expected), "{outcome:?}");
+        // A logout does not call done what another instance, with the key, may still accept.
+        match (outcome.unwrap_err(), expected) {
+            (LogoutError::UnknownKey, TokenError::Key) => {}
+            (LogoutError::Token(error), expected) => assert_eq!(error, expected),
+            (other, _) => panic!("{other:?}"),
+        }
         assert!(self.faulty.calls().is_empty(), "{:?}", self.faulty.calls());
         assert_eq!(dump(&*self.inner), before);
     }
@@ -126,7 +131,10 @@ fn inv_35_se_4_every_cut_and_every_changed_bit_is_refused() {
             let outcome = stage.engine.authenticate(&text);
             assert!(matches!(outcome, Err(AuthenticateError::Token(_))), "{at}.{bit}: {outcome:?}");
             let outcome = stage.engine.logout(&text);
-            assert!(matches!(outcome, Err(LogoutError::Token(_))), "{at}.{bit}: {outcome:?}");
+            assert!(
+                matches!(outcome, Err(LogoutError::Token(_) | LogoutError::UnknownKey)),
+                "{at}.{bit}: {outcome:?}"
+            );
             assert!(
                 at >= proof_from || stage.faulty.calls().is_empty(),
                 "{at}.{bit}: {:?}",

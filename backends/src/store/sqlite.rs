@@ -169,7 +169,7 @@ impl Store for SqliteStore {
     }
 
     /// See [`Store::purge`]. Removes in bites of a few hundred rows, between which commits go ahead. What was
-    /// removed before a failure stays removed. It is not synced: a purge that a power cut undoes has only
+    /// removed before a failure stays removed. A purge that a power cut undoes has only
     /// to be done again.
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         let mut removed = 0;
@@ -224,6 +224,9 @@ pub struct SqliteOptions {
     fault: fault::Fault,
 }
 
+/// Whoever waits longer waits for somebody, not for a lock.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
 impl SqliteOptions {
     /// The default options.
     pub fn new() -> Self {
@@ -238,16 +241,17 @@ impl SqliteOptions {
         }
     }
 
-    /// How long to wait for a lock that another program holds, and for a free read connection: 5 s by default.
+    /// How long to wait for a lock that another program holds, and for a free read connection: 5 s by default, an
+    /// hour at most.
     pub fn busy_timeout(mut self, patience: Duration) -> Self {
-        self.busy_timeout = patience;
+        self.busy_timeout = patience.min(LONGEST_WAIT);
         self
     }
 
     /// How long a commit may take before its caller is told `Unknown`, or `Retryable` where it was not begun:
-    /// 10 s by default. Keep it above the busy timeout.
+    /// 10 s by default, an hour at most. Keep it above the busy timeout.
     pub fn commit_deadline(mut self, deadline: Duration) -> Self {
-        self.commit_deadline = deadline;
+        self.commit_deadline = deadline.min(LONGEST_WAIT);
         self
     }
 

@@ -84,7 +84,7 @@ impl Login {
         }
     }
 
-    /// Where the request came from.
+    /// Where the request came from: for the audit trail. Guesses are not slowed by it.
     #[must_use]
     pub fn source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());

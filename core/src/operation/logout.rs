@@ -93,7 +93,7 @@ pub struct Receipt {
 pub enum Ended {
     /// The session was live when this logout looked, and is over now. Of two logouts at once, both may say so.
     Ended,
-    /// The session was over before.
+    /// The session was over before; or it is over by this very logout, whose first commit's answer was lost.
     AlreadyGone,
 }
 
@@ -109,6 +109,7 @@ pub enum Ended {
 ///     matches!(error, LogoutError::Token(_))
 /// }
 /// assert!(may_clear_cookie(&TokenError::Malformed.into()));
+/// assert!(!may_clear_cookie(&TokenError::Key.into())); // another instance may accept it
 /// let fault = LogoutError::from(Fault::Unresolved);
 /// assert!(!may_clear_cookie(&fault)); // say so, keep the cookie, and log out again: it is idempotent
 /// assert!(fault.to_string().starts_with("the logout is not done"));
@@ -116,13 +117,25 @@ pub enum Ended {
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum LogoutError {
-    /// It is no token of ours, or one under a master key that this engine does not have: it opens nothing here, and
-    /// the cookie may be cleared.
+    /// It is no token of ours: there is nothing to end, and the cookie may be cleared.
     #[error(transparent)]
-    Token(#[from] TokenError),
+    Token(TokenError),
+    /// It was made under a master key that this engine does not have. Another instance may have it, and accept the
+    /// token: keep the cookie, and give every instance every key that is in use.
+    #[error("the logout is not done: the token was made under a master key that this engine does not have")]
+    UnknownKey,
     /// It could not be done; the session may live on.
     #[error("the logout is not done: {0}")]
     Fault(#[from] Fault),
+}
+
+impl From<TokenError> for LogoutError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Key => Self::UnknownKey,
+            TokenError::Kind | TokenError::Malformed | TokenError::Forged => Self::Token(error),
+        }
+    }
 }
 
 impl Decide for Logout {
@@ -156,6 +169,7 @@ impl Decide for Logout {
                 (EventResult::Success, Subject { session: Some(receipt.session), ..Subject::default() })
             }
             Err(LogoutError::Token(_)) => (EventResult::Refused("token"), Subject::default()),
+            Err(LogoutError::UnknownKey) => (EventResult::Refused("unknown key"), Subject::default()),
             Err(LogoutError::Fault(fault)) => (EventResult::Failed(fault.word()), Subject::default()),
         }
     }
