@@ -10,9 +10,9 @@ mod support;
 
 use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::{Decision, Reply, Writes};
-use doorward_core::model::session::{Amr, SessionRecord};
+use doorward_core::model::session::{Amr, Gone, SessionRecord};
 use doorward_core::name::LoginName;
-use doorward_core::operation::authenticate::Authenticate;
+use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
 use doorward_core::operation::login::{Login, LoginError};
 use doorward_core::operation::logout::Logout;
 use doorward_core::policy::Policy;
@@ -274,4 +274,24 @@ fn another_accounts_session_is_told_before_any_password_is_looked_at() {
         steps
     };
     assert_eq!(calls(RIGHT), calls(WRONG));
+}
+
+/// INV 19: a request saw the session live, a millisecond before its idle end, and its touch was slow; the next one
+/// saw it over and was told so; then the touch landed, and the session was live again.
+#[test]
+fn inv_19_a_session_that_was_seen_over_stays_over() {
+    let mut world = World::new();
+    world.register("ada");
+    let logged_in = world.run(Login::new("ada", RIGHT)).unwrap().unwrap();
+    let token = logged_in.token.expose();
+    let end = logged_in.session.idle_ends;
+    world.now = end.saturating_sub(millis(1));
+    let mut slow = world.machine(Authenticate::new(token));
+    world.step(&mut slow);
+    ask_at(&mut slow, world.now).commit();
+    world.now = end;
+    let seen = world.run(Authenticate::new(token)).unwrap();
+    assert!(matches!(seen, Err(AuthenticateError::Gone(Gone::Idle))), "{seen:?}");
+    assert!(world.finish(slow).unwrap().is_ok(), "it was live when it was looked at");
+    assert!(world.run(Authenticate::new(token)).unwrap().is_err());
 }

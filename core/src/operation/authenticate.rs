@@ -15,6 +15,7 @@ use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::{Amr, Gone, SessionRecord};
 use crate::operation::standing::Standing;
 use crate::record::{ClientLabel, Key};
+use crate::store::Ending;
 use crate::time::Timestamp;
 use crate::token::opaque::{Claim, TokenError};
 
@@ -166,6 +167,12 @@ impl Decide for Authenticate {
             Standing::Unread(keys) => return Ok(Decision::Read(keys)),
             Standing::Absent => return refused(Gone::Ended.into()),
             Standing::Forged => return refused(TokenError::Forged.into()),
+            // Once seen over, for good: a touch that is still on its way must not find the row.
+            Standing::Proven { life: Err(gone @ (Gone::Idle | Gone::Expired)), record, .. } => {
+                let ending = Ending::Session { session: claim.session, until: record.absolute_end };
+                let writes = Writes::new().delete(Key::Session(claim.session)).journal(ending);
+                return Ok(Decision::Commit(writes, Err(gone.into())));
+            }
             Standing::Proven { life: Err(gone), .. } => return refused(gone.into()),
             Standing::Proven { row, record, life: Ok(()) } => (row, record),
         };
