@@ -10,6 +10,7 @@
 //! | [`logout::Logout`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
 
 pub mod authenticate;
+mod guess;
 pub mod login;
 pub mod logout;
 pub mod open;
