@@ -64,6 +64,15 @@ impl SessionRecord {
         self.last_seen.saturating_add(Duration::from_millis(self.idle_millis)).min(self.absolute_end)
     }
 
+    /// The same session under its next token, which is an activity too.
+    pub(crate) fn next_generation(&self, now: Timestamp) -> Self {
+        Self {
+            generation: self.generation.saturating_add(1),
+            last_seen: self.last_seen.max(now),
+            ..self.clone()
+        }
+    }
+
     /// Whether this session is live at `now`, given the rows it depends on, all from one snapshot.
     ///
     /// # Errors

@@ -16,4 +16,5 @@ pub mod logout;
 pub mod open;
 pub mod register;
 pub mod rehash;
+pub mod rotate_session;
 mod standing;

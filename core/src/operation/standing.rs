@@ -5,10 +5,14 @@ use alloc::vec::Vec;
 
 use crate::error::Fault;
 use crate::facts::Facts;
+use crate::id::{AccountId, SessionId};
+use crate::machine::{Context, Writes};
 use crate::model::session::{Gone, SessionRecord};
+use crate::operation::authenticate::{AuthenticateError, Session};
+use crate::operation::rotate_session::Renewed;
 use crate::record::{Key, RecordError, Row};
 use crate::time::Timestamp;
-use crate::token::opaque::Claim;
+use crate::token::opaque::{self, Claim, TokenError};
 
 /// Where a claim stands.
 pub(super) enum Standing<'a> {
@@ -52,5 +56,48 @@ impl<'a> Standing<'a> {
             _ => Err(Gone::Ended),
         });
         Ok(Self::Proven { row, record, life })
+    }
+}
+
+/// A live session, or what to do or say instead: the beginning of every operation that is given a token.
+pub(super) enum Entrance<'a> {
+    Read(Vec<Key>),
+    Refused(AuthenticateError),
+    Live(Live<'a>),
+}
+
+/// A session whose token was proven and which is live now.
+pub(super) struct Live<'a> {
+    pub(super) id: SessionId,
+    pub(super) account: AccountId,
+    pub(super) record: &'a SessionRecord,
+}
+
+impl<'a> Entrance<'a> {
+    pub(super) fn of(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<Self, Fault> {
+        let claim = match Claim::parse(token, cx.keys) {
+            Ok(claim) => claim,
+            Err(error) => return Ok(Self::Refused(error.into())),
+        };
+        Ok(match (Standing::of(&claim, facts, cx.now)?, claim.account) {
+            (Standing::Unread(keys), _) => Self::Read(keys),
+            (Standing::Forged, _) => Self::Refused(TokenError::Forged.into()),
+            (Standing::Proven { life: Err(gone), .. }, _) => Self::Refused(gone.into()),
+            (Standing::Proven { record, life: Ok(()), .. }, Some(account)) => {
+                Self::Live(Live { id: claim.session, account, record })
+            }
+            (Standing::Absent | Standing::Proven { .. }, _) => Self::Refused(Gone::Ended.into()),
+        })
+    }
+}
+
+impl Live<'_> {
+    /// The session goes on as `record`, under a token of its generation.
+    pub(super) fn renew(&self, record: SessionRecord, writes: Writes, cx: &Context<'_>) -> (Writes, Renewed) {
+        let owner = Some(self.account);
+        let token = opaque::mint(cx.keys, owner, self.id, record.generation, &record.salt);
+        let session = Session::of(self.id, self.account, &record, cx.now);
+        let writes = writes.put(Key::Session(self.id), owner, Some(record.idle_end()), record);
+        (writes, Renewed { token, session })
     }
 }
