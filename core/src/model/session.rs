@@ -73,6 +73,13 @@ impl SessionRecord {
         }
     }
 
+    /// The same session after its person has proven again who they are: both ends begin anew.
+    pub(crate) fn reauthenticated(&self, now: Timestamp) -> Self {
+        let absolute = self.absolute_end.since(self.auth_time);
+        let absolute_end = self.absolute_end.max(now.saturating_add(absolute));
+        Self { auth_time: self.auth_time.max(now), absolute_end, ..self.next_generation(now) }
+    }
+
     /// Whether this session is live at `now`, given the rows it depends on, all from one snapshot.
     ///
     /// # Errors

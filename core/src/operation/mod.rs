@@ -7,14 +7,28 @@
 //! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, previous session | session; or throttle and attempts | [`login::LoggedIn`] |
 //! | [`rehash::Rehash`] | credential | credential, when it is still the one that the login saw | [`rehash::Rehashed`] |
 //! | [`authenticate::Authenticate`] | session, account, keyring | a touch, now and then | [`authenticate::Session`] |
+//! | [`reauthenticate::Reauthenticate`] | session, account, keyring; throttle, credential, attempts | session; or throttle and attempts | [`rotate_session::Renewed`] |
+//! | [`rotate_session::RotateSession`] | session, account, keyring | session | [`rotate_session::Renewed`] |
+//! | [`sessions::Sessions`] | account, keyring; scans the account's sessions | – | a list |
+//! | [`end_session::EndSession`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
+//! | [`logout_everywhere::LogoutEverywhere`] | account; the session to keep | raises the account, tells the journal; session | [`logout_everywhere::EndedEverywhere`] |
+//! | [`access::Disable`] | account | deletes active, raises the account, tells the journal | – |
+//! | [`access::Enable`] | account, active | active | – |
+//! | [`after_restore::AfterRestore`] | keyring | raises the keyring, tells the journal | – |
 //! | [`logout::Logout`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
 
+pub mod access;
+pub mod after_restore;
 pub mod authenticate;
+pub mod end_session;
 mod guess;
 pub mod login;
 pub mod logout;
+pub mod logout_everywhere;
 pub mod open;
+pub mod reauthenticate;
 pub mod register;
 pub mod rehash;
 pub mod rotate_session;
+pub mod sessions;
 mod standing;

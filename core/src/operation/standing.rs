@@ -9,10 +9,22 @@ use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Writes};
 use crate::model::session::{Gone, SessionRecord};
 use crate::operation::authenticate::{AuthenticateError, Session};
+use crate::operation::guess::Guess;
 use crate::operation::rotate_session::Renewed;
 use crate::record::{Key, RecordError, Row};
 use crate::time::Timestamp;
 use crate::token::opaque::{self, Claim, TokenError};
+
+/// The rows that a session's life depends on.
+pub(super) fn keys_of(session: SessionId, account: AccountId) -> [Key; 3] {
+    [Key::Session(session), Key::Account(account), Key::Keyring]
+}
+
+/// A guess at an account's password by somebody who is inside one of its sessions.
+pub(super) fn account_guess(account: AccountId, facts: &Facts) -> Result<Guess, Fault> {
+    let keyring = facts.rows([&Key::Keyring]).and_then(|[row]| row).ok_or(RecordError::NoKeyring)?;
+    Ok(Guess::new(Key::Throttle(keyring.keyring()?.account_hash(account)), account, Some(account)))
+}
 
 /// Where a claim stands.
 pub(super) enum Standing<'a> {
