@@ -52,7 +52,7 @@ pub enum AccountError {
 }
 
 impl AccountError {
-    fn result(outcome: &Result<(), Self>) -> EventResult {
+    pub(super) fn result(outcome: &Result<(), Self>) -> EventResult {
         match outcome {
             Ok(()) => EventResult::Success,
             Err(Self::NotFound) => EventResult::Refused("not found"),

@@ -12,6 +12,9 @@
 //! | [`sessions::Sessions`] | account, keyring; scans the account's sessions | – | a list |
 //! | [`end_session::EndSession`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
 //! | [`logout_everywhere::LogoutEverywhere`] | account; the session to keep | raises the account, tells the journal; session | [`logout_everywhere::EndedEverywhere`] |
+//! | [`change_password::ChangePassword`] | as reauthenticate; scans the account's names | credential, session, raises the account, tells the journal; or throttle and attempts | [`rotate_session::Renewed`] |
+//! | [`set_password::SetPassword`] | account, credential, keyring; scans the account's names | credential, raises the account, deletes counters, tells the journal | – |
+//! | [`unlock::Unlock`] | account, keyring; scans the account's names | deletes counters | – |
 //! | [`access::Disable`] | account | deletes active, raises the account, tells the journal | – |
 //! | [`access::Enable`] | account, active | active | – |
 //! | [`after_restore::AfterRestore`] | keyring | raises the keyring, tells the journal | – |
@@ -20,15 +23,19 @@
 pub mod access;
 pub mod after_restore;
 pub mod authenticate;
+pub mod change_password;
 pub mod end_session;
 mod guess;
 pub mod login;
 pub mod logout;
 pub mod logout_everywhere;
+mod names;
 pub mod open;
 pub mod reauthenticate;
 pub mod register;
 pub mod rehash;
 pub mod rotate_session;
 pub mod sessions;
+pub mod set_password;
 mod standing;
+pub mod unlock;

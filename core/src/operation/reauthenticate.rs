@@ -63,6 +63,29 @@ pub enum ReauthenticateError {
     Fault(#[from] Fault),
 }
 
+impl ReauthenticateError {
+    pub(super) fn result(&self) -> EventResult {
+        EventResult::Refused(match self {
+            Self::Token(_) => "token",
+            Self::Gone(_) => "gone",
+            Self::Denied => "denied",
+            Self::Throttled { .. } => "throttled",
+            Self::Password(_) => "password",
+            Self::Fault(fault) => return EventResult::Failed(fault.word()),
+        })
+    }
+}
+
+impl From<AuthenticateError> for ReauthenticateError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Token(error) => error.into(),
+            AuthenticateError::Gone(gone) => gone.into(),
+            AuthenticateError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 impl Decide for Reauthenticate {
     type Outcome = Result<Renewed, ReauthenticateError>;
 
@@ -78,13 +101,7 @@ impl Decide for Reauthenticate {
         };
         let live = match Entrance::of(&self.token, facts, cx)? {
             Entrance::Read(keys) => return Ok(Decision::Read(keys)),
-            Entrance::Refused(error) => {
-                return refused(match error {
-                    AuthenticateError::Token(error) => error.into(),
-                    AuthenticateError::Gone(gone) => gone.into(),
-                    AuthenticateError::Fault(fault) => fault.into(),
-                });
-            }
+            Entrance::Refused(error) => return refused(error.into()),
             Entrance::Live(live) => live,
         };
         let guess: Guess = account_guess(live.account, facts)?;
@@ -100,15 +117,9 @@ impl Decide for Reauthenticate {
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
-        let refused = |word| (EventResult::Refused(word), Subject::default());
         match outcome {
             Ok(renewed) => (EventResult::Success, renewed.session.subject()),
-            Err(ReauthenticateError::Token(_)) => refused("token"),
-            Err(ReauthenticateError::Gone(_)) => refused("gone"),
-            Err(ReauthenticateError::Denied) => refused("denied"),
-            Err(ReauthenticateError::Throttled { .. }) => refused("throttled"),
-            Err(ReauthenticateError::Password(_)) => refused("password"),
-            Err(ReauthenticateError::Fault(fault)) => (EventResult::Failed(fault.word()), Subject::default()),
+            Err(error) => (error.result(), Subject::default()),
         }
     }
 }
