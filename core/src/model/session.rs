@@ -80,6 +80,12 @@ impl SessionRecord {
         Self { auth_time: self.auth_time.max(now), absolute_end, ..self.next_generation(now) }
     }
 
+    /// No life of it that began by `now` ends later. An ending compares nothing: since it looked, the session may have
+    /// been proven anew, and the journal must outlast that life too.
+    pub(crate) fn latest_end(&self, now: Timestamp) -> Timestamp {
+        self.reauthenticated(now).absolute_end
+    }
+
     /// Whether this session is live at `now`, given the rows it depends on, all from one snapshot.
     ///
     /// # Errors

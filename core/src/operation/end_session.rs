@@ -58,7 +58,7 @@ impl Decide for EndSession {
         let record = row.session()?;
         let is_live = record.present(account, keyring, cx.now).is_ok();
         let ended = if is_live { Ended::Ended } else { Ended::AlreadyGone };
-        let ending = Ending::Session { session: self.session, until: record.absolute_end };
+        let ending = Ending::Session { session: self.session, until: record.latest_end(cx.now) };
         let writes = Writes::new().delete(session).journal(ending);
         Ok(Decision::Commit(writes, Ok(Receipt { ended, session: self.session, access_dies_at: None })))
     }
