@@ -58,7 +58,7 @@ impl From<IpAddr> for Source {
 pub struct Event {
     /// The engine's time when it ended.
     pub at: Timestamp,
-    /// Which operation: `open`, `register`, `login`, `rehash`, `authenticate`, `logout`.
+    /// Which operation: the name of its module under [`operation`](crate::operation), or `disable` or `enable`.
     pub operation: &'static str,
     /// How it ended.
     pub result: EventResult,

@@ -184,6 +184,8 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// The master keys.
     pub keys: &'a MasterKeys,
+    /// Whether a conflict now would be the last: an operation that can do with fewer preconditions does so.
+    pub is_last_attempt: bool,
     seed: &'a Seed,
 }
 
@@ -481,7 +483,13 @@ impl<O: Decide> Machine<O> {
 
     fn decide(&mut self) -> State<O::Outcome> {
         let Environment { policy, keys } = &*self.environment;
-        let cx = Context { now: self.now, policy, keys, seed: &self.seed };
+        let cx = Context {
+            now: self.now,
+            policy,
+            keys,
+            is_last_attempt: self.attempt + 1 == ATTEMPTS,
+            seed: &self.seed,
+        };
         match self.operation.decide(&self.facts, &cx) {
             Err(fault) => State::Released(Err(fault)),
             Ok(Decision::Read(_) | Decision::Work(_)) if self.rounds == ROUNDS => {

@@ -82,6 +82,15 @@ impl Policy {
         }
     }
 
+    /// How long the longest session may live: for as long, an ending is remembered in the journal.
+    pub fn longest_session(&self) -> Duration {
+        [self.web, self.remembered, self.device]
+            .iter()
+            .map(|span| span.absolute)
+            .max()
+            .unwrap_or(Duration::ZERO)
+    }
+
     /// How often activity is written down, at most.
     pub fn touch_every(&self) -> Duration {
         self.touch_every

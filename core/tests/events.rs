@@ -13,12 +13,23 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use doorward_core::error::StoreErrorKind;
 use doorward_core::event::{Event, EventResult, Subject};
+use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::Decide;
+use doorward_core::operation::access::{Disable, Enable};
+use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::Authenticate;
+use doorward_core::operation::change_password::ChangePassword;
+use doorward_core::operation::end_session::EndSession;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
+use doorward_core::operation::logout_everywhere::LogoutEverywhere;
 use doorward_core::operation::open::Open;
+use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::register::Register;
+use doorward_core::operation::rotate_session::RotateSession;
+use doorward_core::operation::sessions::Sessions;
+use doorward_core::operation::set_password::SetPassword;
+use doorward_core::operation::unlock::Unlock;
 use support::{Ask, RIGHT, START, WRONG, World, answer, ask_at, failed, millis};
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -85,6 +96,77 @@ fn gu_5_a_refusal_names_the_name_given_and_no_account() {
     assert_eq!(event(&mut world, Register::new("ada", RIGHT)).result, refused("taken"));
     assert_eq!(event(&mut world, Register::new("cleo", "short")).result, refused("password"));
     assert_eq!(event(&mut world, Login::new("", RIGHT)).result, refused("name"));
+}
+
+/// RV-8: each success names its account, and the session where one is meant.
+#[test]
+fn rv_8_every_operation_of_a_sessions_life_tells_of_its_success() {
+    let mut world = World::new();
+    let ada = world.register("ada");
+    let token = |world: &mut World| {
+        let login = world.run(Login::new("ada", RIGHT)).unwrap().unwrap();
+        (login.token.expose().to_owned(), login.session.id)
+    };
+    let (one, id) = token(&mut world);
+    let rotated = event(&mut world, RotateSession::new(&one));
+    let (two, other) = token(&mut world);
+    let proven = event(&mut world, Reauthenticate::new(&two, RIGHT));
+    let (three, third) = token(&mut world);
+    let changed = event(&mut world, ChangePassword::new(&three, RIGHT, "an entirely different sentence"));
+    let of_account = [
+        event(&mut world, Sessions::new(ada)),
+        event(&mut world, LogoutEverywhere::new(ada)),
+        event(&mut world, SetPassword::new(ada, RIGHT)),
+        event(&mut world, Unlock::new(ada)),
+        event(&mut world, Disable::new(ada)),
+        event(&mut world, Enable::new(ada)),
+    ];
+    let ended = event(&mut world, EndSession::new(ada, other));
+    let restored = event(&mut world, AfterRestore::new());
+    let told = |event: &Event| {
+        assert_eq!(event.result, EventResult::Success, "{event:?}");
+        (event.operation, event.subject.account, event.subject.session)
+    };
+    assert_eq!(told(&rotated), ("rotate_session", Some(ada), Some(id)));
+    assert_eq!(told(&proven), ("reauthenticate", Some(ada), Some(other)));
+    assert_eq!(told(&changed), ("change_password", Some(ada), Some(third)));
+    assert_eq!(told(&ended), ("end_session", Some(ada), Some(other)));
+    assert_eq!(told(&restored), ("after_restore", None, None));
+    let names = ["sessions", "logout_everywhere", "set_password", "unlock", "disable", "enable"];
+    for (event, name) in of_account.iter().zip(names) {
+        assert_eq!(told(event), (name, Some(ada), None));
+    }
+}
+
+#[test]
+fn rv_8_every_operation_of_a_sessions_life_tells_of_its_refusal() {
+    let mut world = World::new();
+    let ada = world.register("ada");
+    world.register("bob");
+    let nobody = AccountId::from_bytes([9; 16]);
+    let login = |world: &mut World, name| {
+        world.run(Login::new(name, RIGHT)).unwrap().unwrap().token.expose().to_owned()
+    };
+    let (mine, others) = (login(&mut world, "ada"), login(&mut world, "bob"));
+    let results = [
+        (event(&mut world, RotateSession::new("x")), "token"),
+        (event(&mut world, Reauthenticate::new("x", RIGHT)), "token"),
+        (event(&mut world, Reauthenticate::new(&mine, WRONG)), "denied"),
+        (event(&mut world, ChangePassword::new(&mine, WRONG, "an entirely different sentence")), "denied"),
+        (event(&mut world, ChangePassword::new(&mine, RIGHT, "short")), "new password"),
+        (event(&mut world, EndSession::new(nobody, SessionId::from_bytes([9; 16]))), "not found"),
+        (event(&mut world, LogoutEverywhere::new(nobody)), "no account"),
+        (event(&mut world, LogoutEverywhere::new(ada).keep(&others)), "other account"),
+        (event(&mut world, LogoutEverywhere::new(ada).keep("x")), "token"),
+        (event(&mut world, SetPassword::new(nobody, RIGHT)), "not found"),
+        (event(&mut world, SetPassword::new(ada, "short")), "password"),
+        (event(&mut world, Unlock::new(nobody)), "not found"),
+        (event(&mut world, Disable::new(nobody)), "not found"),
+        (event(&mut world, Enable::new(nobody)), "not found"),
+    ];
+    for (event, word) in results {
+        assert_eq!(event.result, refused(word), "{event:?}");
+    }
 }
 
 #[test]

@@ -10,11 +10,18 @@ mod support;
 
 use std::fmt::Debug;
 
+use doorward_core::id::AccountId;
 use doorward_core::machine::Machine;
 use doorward_core::operation::authenticate::Authenticate;
+use doorward_core::operation::change_password::ChangePassword;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
+use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::register::Register;
+use doorward_core::operation::rotate_session::RotateSession;
+use doorward_core::operation::sessions::Sessions;
+use doorward_core::operation::set_password::SetPassword;
 use doorward_core::record::{Key, Record};
 use doorward_core::secret::Seed;
 use doorward_core::token::opaque::SessionToken;
@@ -51,11 +58,17 @@ fn shown(value: &impl Debug) -> String {
 #[test]
 fn inv_30_no_input_prints_its_secret() {
     let token = "dws_QWxhZGRpbjpvcGVuIHNlc2FtZQAAAAAAAAAAAAAA";
+    let nobody = AccountId::from_bytes([9; 16]);
     let inputs = [
         shown(&Login::new("ada", RIGHT).previous(token)),
         shown(&Register::new("ada", RIGHT)),
         shown(&Authenticate::new(token)),
         shown(&Logout::new(token)),
+        shown(&RotateSession::new(token)),
+        shown(&Reauthenticate::new(token, RIGHT)),
+        shown(&ChangePassword::new(token, RIGHT, RIGHT)),
+        shown(&SetPassword::new(nobody, RIGHT)),
+        shown(&LogoutEverywhere::new(nobody).keep(token)),
     ];
     for shown in inputs {
         assert_hides(&shown, RIGHT);
@@ -87,6 +100,37 @@ fn inv_30_no_need_outcome_event_or_row_prints_a_secret() {
     for secret in [&salt[..], &throttle_key, &[0x5a; 32]] {
         assert_hides_bytes(&all, secret);
     }
+}
+
+/// RV-9: the same of every operation after the login, refused and done.
+#[test]
+fn rv_9_inv_30_nothing_in_a_sessions_life_prints_a_secret() {
+    const NEW: &str = "an entirely different sentence";
+    let mut world = World::new();
+    let ada = world.register("ada");
+    let first = world.run(Login::new("ada", RIGHT)).unwrap().unwrap().token;
+    let rotated = world.run(RotateSession::new(first.expose())).unwrap().unwrap();
+    world.run(RotateSession::new(first.expose())).unwrap().unwrap_err();
+    world.run(Reauthenticate::new(rotated.token.expose(), WRONG)).unwrap().unwrap_err();
+    let proven = world.run(Reauthenticate::new(rotated.token.expose(), RIGHT)).unwrap().unwrap();
+    world.run(LogoutEverywhere::new(ada).keep(first.expose())).unwrap().unwrap_err();
+    let everywhere = LogoutEverywhere::new(ada).keep(proven.token.expose());
+    let kept = world.run(everywhere).unwrap().unwrap().kept.unwrap();
+    world.run(ChangePassword::new(kept.token.expose(), WRONG, NEW)).unwrap().unwrap_err();
+    let changed = world.run(ChangePassword::new(kept.token.expose(), RIGHT, NEW)).unwrap().unwrap();
+    world.run(Sessions::new(ada)).unwrap();
+    let salt = world.map.rows[&Key::Session(changed.session.id)].session().unwrap().salt;
+    world.run(SetPassword::new(ada, RIGHT)).unwrap().unwrap();
+
+    let all = world.transcript.join("\n") + &shown(&world.map) + &shown(&changed);
+    let operations = ["Renewed", "EndedEverywhere", "Denied", "Scan", "Gone(Replaced)"];
+    assert!(operations.iter().all(|word| all.contains(word)), "else this search proves nothing");
+    let tokens = [&first, &rotated.token, &proven.token, &kept.token, &changed.token];
+    for secret in tokens.map(secret_part).into_iter().chain([RIGHT, WRONG, NEW]) {
+        assert_hides(&all, secret);
+    }
+    assert!(!all.contains("$argon2id$"), "a hash is worth attacking");
+    assert_hides_bytes(&all, &salt);
 }
 
 #[test]

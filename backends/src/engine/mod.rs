@@ -6,12 +6,22 @@ use std::sync::Arc;
 
 use doorward_core::error::{Fault, StoreError, StoreErrorKind};
 use doorward_core::event::{Event, EventResult};
-use doorward_core::id::AccountId;
+use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::{Decide, Environment, Machine, Need, Reply};
+use doorward_core::operation::access::{AccountError, Disable, Enable};
+use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session};
+use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
+use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
 use doorward_core::operation::logout::{Logout, LogoutError, Receipt};
+use doorward_core::operation::logout_everywhere::{EndedEverywhere, LogoutEverywhere, LogoutEverywhereError};
+use doorward_core::operation::reauthenticate::{Reauthenticate, ReauthenticateError};
 use doorward_core::operation::register::{Register, RegisterError};
+use doorward_core::operation::rotate_session::{Renewed, RotateSession};
+use doorward_core::operation::sessions::Sessions;
+use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
+use doorward_core::operation::unlock::Unlock;
 use doorward_core::policy::Policy;
 use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
@@ -46,6 +56,32 @@ mod hashing;
 /// assert_eq!(engine.authenticate(token)?.account, ada);
 /// engine.logout(token)?;
 /// assert!(engine.authenticate(token).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Example: a copy of the token may be in other hands
+/// ```
+/// # use doorward::{Engine, Login, LogoutEverywhere, MasterKey, Register};
+/// # use doorward::store::MemoryStore;
+/// # let key = MasterKey::new(1, [0x42; 32]);
+/// # let engine = Engine::builder(MemoryStore::new()).ephemeral().master_key(key).open()?;
+/// # let ada = engine.register(Register::new("ada", "correct horse battery staple"))?;
+/// # let phone = engine.login(Login::new("ada", "correct horse battery staple"))?;
+/// # let login = engine.login(Login::new("ada", "correct horse battery staple"))?;
+/// # let token = login.token.expose();
+/// assert_eq!(engine.sessions(ada)?.len(), 2);
+/// let renewed = engine.rotate_session(token)?; // every answer with a token replaces the client's cookie
+/// assert!(engine.authenticate(token).is_err());
+///
+/// let ended = engine.logout_everywhere(LogoutEverywhere::new(ada).keep(renewed.token.expose()))?;
+/// let token = ended.kept.ok_or("log in again")?.token;
+/// assert_eq!(engine.sessions(ada)?.len(), 1);
+///
+/// // What is sensitive asks for the password again; a new password ends all other sessions.
+/// let new = "an entirely different sentence";
+/// let renewed = engine.change_password(token.expose(), "correct horse battery staple", new)?;
+/// assert!(renewed.session.is_fresh(std::time::Duration::from_secs(60)));
+/// # assert!(engine.authenticate(phone.token.expose()).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -122,6 +158,84 @@ impl Engine {
     /// call again.
     pub fn logout(&self, token: &str) -> Result<Receipt, LogoutError> {
         self.run(Logout::new(token))?
+    }
+
+    /// Replaces the token of a live session: the old one is dead at once. After an error the client keeps the old
+    /// token, except after [`Fault::Unresolved`], where either may be the live one: it must log in again if refused.
+    pub fn rotate_session(&self, token: &str) -> Result<Renewed, AuthenticateError> {
+        self.run(RotateSession::new(token))?
+    }
+
+    /// Asks for the password again inside a session: a fresh `auth_time`, under a new token.
+    /// [`ReauthenticateError::Denied`] was counted; every error means that nothing was proven.
+    pub fn reauthenticate(
+        &self,
+        token: &str,
+        password: impl Into<String>,
+    ) -> Result<Renewed, ReauthenticateError> {
+        self.run(Reauthenticate::new(token, password))?
+    }
+
+    /// The live sessions of an account, in the order of their ids; none for an account that is not there.
+    pub fn sessions(&self, account: AccountId) -> Result<Vec<Session>, Fault> {
+        self.run(Sessions::new(account))
+    }
+
+    /// Ends one session of this account. [`EndSessionError::NotFound`] for every other session, another
+    /// account's too; [`EndSessionError::Fault`] means that it is not done.
+    pub fn end_session(&self, account: AccountId, session: SessionId) -> Result<Receipt, EndSessionError> {
+        self.run(EndSession::new(account, session))?
+    }
+
+    /// Ends every session of an account, but for one that may be kept under a new token. Nothing was ended when the
+    /// one to keep is refused; [`LogoutEverywhereError::Fault`] means that it is not known to be done.
+    pub fn logout_everywhere(
+        &self,
+        operation: LogoutEverywhere,
+    ) -> Result<EndedEverywhere, LogoutEverywhereError> {
+        self.run(operation)?
+    }
+
+    /// Changes the password of a live session's account, given the present one; the session goes on under a new
+    /// token, every other is over. After an error other than [`Fault::Unresolved`] all is as it was, but that
+    /// [`ReauthenticateError::Denied`] was counted.
+    pub fn change_password(
+        &self,
+        token: &str,
+        current: impl Into<String>,
+        new: impl Into<String>,
+    ) -> Result<Renewed, ChangePasswordError> {
+        self.run(ChangePassword::new(token, current, new))?
+    }
+
+    /// Sets an account's password without the present one (recovery, administrators): ends all its sessions and
+    /// lifts a lock. Refused where there is no such account, and for a password that breaks the rules.
+    pub fn set_password(&self, account: AccountId, new: impl Into<String>) -> Result<(), SetPasswordError> {
+        self.run(SetPassword::new(account, new))?
+    }
+
+    /// Lifts what guesses have brought on an account: its count, and the waits on its names.
+    /// [`AccountError::NotFound`] where there is no such account.
+    pub fn unlock(&self, account: AccountId) -> Result<(), AccountError> {
+        self.run(Unlock::new(account))?
+    }
+
+    /// Shuts an account: all its sessions are over, and nobody logs in to it. [`AccountError::Fault`] means that it
+    /// is not known to be done.
+    pub fn disable(&self, account: AccountId) -> Result<(), AccountError> {
+        self.run(Disable::new(account))?
+    }
+
+    /// Opens a disabled account for logins again; what was ended stays ended. [`AccountError::NotFound`] where there
+    /// is no such account.
+    pub fn enable(&self, account: AccountId) -> Result<(), AccountError> {
+        self.run(Enable::new(account))?
+    }
+
+    /// Ends every session of every account: run it once after restoring a backup, before the doors open. After an
+    /// error, run it again.
+    pub fn after_restore(&self) -> Result<(), Fault> {
+        self.run(AfterRestore::new())
     }
 
     /// Removes what has expired by more than the policy's `max_skew`: rows and journal entries, `limit` at most of

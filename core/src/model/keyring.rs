@@ -96,16 +96,21 @@ impl KeyringRecord {
 
     /// What the throttle row of this name is filed under.
     pub(crate) fn name_hash(&self, name: &LoginName) -> NameHash {
-        NameHash::from_bytes(self.hash("name", name))
+        NameHash::from_bytes(self.hash("name", name.as_str().as_bytes()))
+    }
+
+    /// What the throttle row of guesses from inside this account's sessions is filed under.
+    pub(crate) fn account_hash(&self, account: AccountId) -> NameHash {
+        NameHash::from_bytes(self.hash("account", account.as_bytes()))
     }
 
     /// The account that a name without one is taken for: always the same, and nobody's.
     pub(crate) fn decoy(&self, name: &LoginName) -> AccountId {
-        AccountId::from_bytes(self.hash("decoy", name))
+        AccountId::from_bytes(self.hash("decoy", name.as_str().as_bytes()))
     }
 
-    fn hash(&self, label: &str, name: &LoginName) -> [u8; 16] {
-        truncated(&keyed(&self.throttle_key), &[label.as_bytes(), &[0], name.as_str().as_bytes()])
+    fn hash(&self, label: &str, bytes: &[u8]) -> [u8; 16] {
+        truncated(&keyed(&self.throttle_key), &[label.as_bytes(), &[0], bytes])
     }
 }
 

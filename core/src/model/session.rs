@@ -86,6 +86,28 @@ impl SessionRecord {
         self.last_seen.saturating_add(Duration::from_millis(self.idle_millis)).min(self.absolute_end)
     }
 
+    /// The same session under its next token, which is an activity too.
+    pub(crate) fn next_generation(&self, now: Timestamp) -> Self {
+        Self {
+            generation: self.generation.saturating_add(1),
+            last_seen: self.last_seen.max(now),
+            ..self.clone()
+        }
+    }
+
+    /// The same session after its person has proven again who they are: both ends begin anew.
+    pub(crate) fn reauthenticated(&self, now: Timestamp) -> Self {
+        let absolute = self.absolute_end.since(self.auth_time);
+        let absolute_end = self.absolute_end.max(now.saturating_add(absolute));
+        Self { auth_time: self.auth_time.max(now), absolute_end, ..self.next_generation(now) }
+    }
+
+    /// No life of it that began by `now` ends later. An ending compares nothing: since it looked, the session may have
+    /// been proven anew, and the journal must outlast that life too.
+    pub(crate) fn latest_end(&self, now: Timestamp) -> Timestamp {
+        self.reauthenticated(now).absolute_end
+    }
+
     /// Whether this session is live at `now`, given the rows it depends on, all from one snapshot.
     ///
     /// # Errors

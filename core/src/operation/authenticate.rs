@@ -13,11 +13,10 @@ use crate::facts::Facts;
 use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::{Amr, Gone, SessionRecord};
-use crate::operation::standing::Standing;
+use crate::operation::standing::Entrance;
 use crate::record::{ClientLabel, Key};
-use crate::store::Ending;
 use crate::time::Timestamp;
-use crate::token::opaque::{Claim, TokenError};
+use crate::token::opaque::TokenError;
 
 /// Authenticates a session token: one read of three rows, and now and then a note of the activity that no
 /// outcome depends on.
@@ -112,6 +111,10 @@ impl Session {
         }
     }
 
+    pub(super) fn subject(&self) -> Subject {
+        Subject { account: Some(self.account), session: Some(self.id), ..Subject::default() }
+    }
+
     /// Whether the person proved who they are within this time before the call (ASVS 5.0, 7.5.1): ask before
     /// a sensitive operation.
     pub fn is_fresh(&self, within: Duration) -> bool {
@@ -150,6 +153,16 @@ pub enum AuthenticateError {
     Fault(#[from] Fault),
 }
 
+impl AuthenticateError {
+    pub(super) fn result(&self) -> EventResult {
+        match self {
+            Self::Token(_) => EventResult::Refused("token"),
+            Self::Gone(_) => EventResult::Refused("gone"),
+            Self::Fault(fault) => EventResult::Failed(fault.word()),
+        }
+    }
+}
+
 impl Decide for Authenticate {
     type Outcome = Result<Session, AuthenticateError>;
 
@@ -158,47 +171,27 @@ impl Decide for Authenticate {
     }
 
     fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
-        let refused = |error: AuthenticateError| Ok(Decision::Done(Err(error)));
-        let claim = match Claim::parse(&self.token, cx.keys) {
-            Ok(claim) => claim,
-            Err(error) => return refused(error.into()),
+        let live = match Entrance::of(&self.token, facts, cx)? {
+            Entrance::Read(keys) => return Ok(Decision::Read(keys)),
+            Entrance::Refused(refusal) => return Ok(refusal.decision()),
+            Entrance::Live(live) => live,
         };
-        let (row, record) = match Standing::of(&claim, facts, cx.now)? {
-            Standing::Unread(keys) => return Ok(Decision::Read(keys)),
-            Standing::Absent => return refused(Gone::Ended.into()),
-            Standing::Forged => return refused(TokenError::Forged.into()),
-            // Once seen over, for good: a touch that is still on its way must not find the row.
-            Standing::Proven { life: Err(gone @ (Gone::Idle | Gone::Expired)), record, .. } => {
-                let ending = Ending::Session { session: claim.session, until: record.absolute_end };
-                let writes = Writes::new().delete(Key::Session(claim.session)).journal(ending);
-                return Ok(Decision::Commit(writes, Err(gone.into())));
-            }
-            Standing::Proven { life: Err(gone), .. } => return refused(gone.into()),
-            Standing::Proven { row, record, life: Ok(()) } => (row, record),
-        };
-        let Some(account) = row.owner else {
-            return refused(Gone::Ended.into());
-        };
-        let session = Session::of(claim.session, account, record, cx.now);
+        let record = live.record;
+        let session = Session::of(live.id, live.account, record, cx.now);
         // A touch moves forwards only, also where another instance's clock is ahead of this one's.
         if cx.now <= record.last_seen || cx.now.since(record.last_seen) < cx.policy.touch_every() {
             return Ok(Decision::Done(Ok(session)));
         }
         let touched = SessionRecord { last_seen: cx.now, ..record.clone() };
         let expires = Some(touched.idle_end());
-        let writes = Writes::new().put(Key::Session(claim.session), row.owner, expires, touched);
+        let writes = Writes::new().put(Key::Session(live.id), Some(live.account), expires, touched);
         Ok(Decision::Offer(writes, Ok(session)))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         match outcome {
-            Ok(session) => {
-                let (account, session) = (Some(session.account), Some(session.id));
-                (EventResult::Success, Subject { account, session, ..Subject::default() })
-            }
-            Err(AuthenticateError::Token(_)) => (EventResult::Refused("token"), Subject::default()),
-            Err(AuthenticateError::Gone(_)) => (EventResult::Refused("gone"), Subject::default()),
-            Err(AuthenticateError::Fault(fault)) => (EventResult::Failed(fault.word()), Subject::default()),
+            Ok(session) => (EventResult::Success, session.subject()),
+            Err(error) => (error.result(), Subject::default()),
         }
     }
 }

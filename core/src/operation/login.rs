@@ -24,19 +24,17 @@ use crate::event::{EventResult, Source, Subject};
 use crate::facts::Facts;
 use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision, Writes};
-use crate::model::keyring::KeyringRecord;
 use crate::model::session::{Amr, Lifetime, SessionRecord};
-use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
 use crate::name::{LoginName, NameError};
 use crate::operation::authenticate::Session;
+use crate::operation::guess::{Guess, Judged};
 use crate::operation::rehash::Rehash;
 use crate::operation::standing::Standing;
-use crate::password::{Normalization, Password, PasswordError, PasswordHash, Verdict};
-use crate::record::{ClientLabel, Key, RecordError, Row};
+use crate::password::{Password, PasswordError};
+use crate::record::{ClientLabel, Key, RecordError};
 use crate::store::Ending;
 use crate::time::Timestamp;
 use crate::token::opaque::{self, Claim, SessionToken};
-use crate::work::{Work, Worked};
 
 /// Logs in with a name and a password.
 ///
@@ -220,23 +218,24 @@ impl Decide for Login {
         let keyring_row = keyring.ok_or(RecordError::NoKeyring)?;
         let keyring = keyring_row.keyring()?;
         let owner = login.map(|row| row.login().map(|record| record.account)).transpose()?;
-        let keys = Keys::new(name, owner, keyring);
+        let account = owner.unwrap_or_else(|| keyring.decoy(name));
+        let (account_key, active_key) = (Key::Account(account), Key::Active(account));
+        let guess = Guess::new(Key::Throttle(keyring.name_hash(name)), account, owner);
 
         // What is known of it? Everything in one read, the previous session too.
         let previous = self.previous.as_ref().and_then(|token| Claim::parse(&token.0, cx.keys).ok());
         let previous_standing =
             previous.as_ref().map(|claim| Standing::of(claim, facts, cx.now)).transpose()?;
-        let all = [&keys.throttle, &keys.account, &keys.active, &keys.credential, &keys.attempts];
-        let (Some([throttle, account, active, credential, attempts]), false) =
-            (facts.rows(all), matches!(previous_standing, Some(Standing::Unread(_))))
+        let (Some([account, active]), false) =
+            (facts.rows([&account_key, &active_key]), matches!(previous_standing, Some(Standing::Unread(_))))
         else {
-            let mut reads = all.map(Key::clone).to_vec();
+            let mut reads = vec![account_key, active_key];
+            reads.extend(guess.keys());
             if let Some(Standing::Unread(more)) = previous_standing {
                 reads.extend(more);
             }
             return Ok(Decision::Read(reads));
         };
-        let seen = Seen::new(throttle, attempts, cx)?;
 
         // Before any password is looked at, and alike for names that do not exist: it says nothing about them.
         if let Some(Standing::Proven { row, life: Ok(()), .. }) = &previous_standing
@@ -244,32 +243,22 @@ impl Decide for Login {
         {
             return refused(LoginError::OtherAccount);
         }
-        if seen.throttle.until > cx.now {
-            return refused(LoginError::Throttled { until: seen.throttle.until });
-        }
-
-        // Exactly one run of Argon2id, whatever is there.
-        let credential = credential.map(Row::credential).transpose()?;
-        let (hash, normalization) = match credential {
-            Some(record) => (record.hash.clone(), record.normalization),
-            None => decoy(cx),
+        let may = owner.is_some() && account.is_some() && active.is_some();
+        let (credential, writes) = match guess.judge(password, may, facts, cx)? {
+            Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
+            Judged::Wait(until) => return refused(LoginError::Throttled { until }),
+            Judged::Work(work) => return Ok(Decision::Work(work)),
+            Judged::Wrong(writes) => return Ok(Decision::Commit(writes, Err(LoginError::Denied))),
+            Judged::Right(credential, writes) => (credential, writes),
         };
-        let work = Work::Verify { password: password.clone(), normalization, hash };
-        let Some(Worked::Verified(verdict)) = facts.worked(&work) else {
-            return Ok(Decision::Work(work));
+        let (Some(id), Some(account)) = (owner, account) else {
+            return refused(LoginError::Denied);
         };
-        let is_off = seen.attempts.failures >= cx.policy.throttle().off_at;
-        match (owner, account, active, credential) {
-            (Some(id), Some(account), Some(_), Some(credential)) if *verdict == Verdict::Match && !is_off => {
-                let counters = (throttle.is_some(), attempts.is_some());
-                let previous = previous.as_ref().map(|claim| claim.session).zip(previous_standing);
-                let door = Door { id, account, keyring: keyring_row, counters, previous, keys };
-                let rehash = credential.hash.needs_rehash(cx.policy.argon2());
-                let rehash = rehash.then(|| Rehash::new(id, password.clone(), credential.hash.clone()));
-                Ok(self.admit(door, rehash, cx))
-            }
-            _ => Ok(Decision::Commit(keys.failure(&seen, owner, cx), Err(LoginError::Denied))),
-        }
+        let previous = previous.as_ref().map(|claim| claim.session).zip(previous_standing);
+        let rehash = credential.hash.needs_rehash(cx.policy.argon2());
+        let rehash = rehash.then(|| Rehash::new(id, password.clone(), credential.hash.clone()));
+        let epochs = (account.epoch, keyring_row.epoch);
+        Ok(self.admit(id, epochs, previous, writes, rehash, cx))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
@@ -293,49 +282,33 @@ impl Decide for Login {
     }
 }
 
-/// What stands around a person who has shown the right password.
-struct Door<'a> {
-    id: AccountId,
-    account: &'a Row,
-    keyring: &'a Row,
-    /// Whether there is a throttle row, and an attempts row, to remove.
-    counters: (bool, bool),
-    previous: Option<(SessionId, Standing<'a>)>,
-    keys: Keys,
-}
-
 impl Login {
     /// Lets the person in: all that a success changes, in one commit.
     fn admit(
         &self,
-        door: Door<'_>,
+        account: AccountId,
+        epochs: (u64, u64),
+        previous: Option<(SessionId, Standing<'_>)>,
+        mut writes: Writes,
         rehash: Option<Rehash>,
         cx: &Context<'_>,
     ) -> Decision<Result<LoggedIn, LoginError>> {
-        let owner = Some(door.id);
-        let mut writes = Writes::new();
-        if let Some((session, Standing::Proven { row, record, .. })) = door.previous
+        let owner = Some(account);
+        if let Some((session, Standing::Proven { row, record, .. })) = previous
             && row.owner == owner
         {
             let ending = Ending::Session { session, until: record.absolute_end };
             writes = writes.delete(Key::Session(session)).journal(ending);
         }
-        if door.counters.0 {
-            writes = writes.delete(door.keys.throttle);
-        }
-        if door.counters.1 {
-            writes = writes.delete(door.keys.attempts);
-        }
-
         let id = SessionId::from_bytes(cx.bytes("session"));
-        let record = self.session(door.account.epoch, door.keyring.epoch, cx);
+        let record = self.session(epochs, cx);
         let token = opaque::mint(cx.keys, owner, id, record.generation, &record.salt);
-        let session = Session::of(id, door.id, &record, cx.now);
+        let session = Session::of(id, account, &record, cx.now);
         let writes = writes.put(Key::Session(id), owner, Some(record.idle_end()), record);
         Decision::Commit(writes, Ok(LoggedIn { token, session, rehash }))
     }
 
-    fn session(&self, account_epoch: u64, global_epoch: u64, cx: &Context<'_>) -> SessionRecord {
+    fn session(&self, (account_epoch, global_epoch): (u64, u64), cx: &Context<'_>) -> SessionRecord {
         let span = cx.policy.span(self.lifetime);
         SessionRecord {
             salt: cx.bytes("session salt"),
@@ -351,64 +324,6 @@ impl Login {
             label: self.label.clone(),
         }
     }
-}
-
-/// The keys of a login, once it is known whose name it is.
-struct Keys {
-    throttle: Key,
-    account: Key,
-    active: Key,
-    credential: Key,
-    attempts: Key,
-}
-
-impl Keys {
-    fn new(name: &LoginName, owner: Option<AccountId>, keyring: &KeyringRecord) -> Self {
-        let account = owner.unwrap_or_else(|| keyring.decoy(name));
-        Self {
-            throttle: Key::Throttle(keyring.name_hash(name)),
-            account: Key::Account(account),
-            active: Key::Active(account),
-            credential: Key::Credential(account),
-            attempts: Key::Attempts(account),
-        }
-    }
-
-    /// One more failure. A decoy's counter expires with its name's; an account's lasts.
-    fn failure(self, seen: &Seen, owner: Option<AccountId>, cx: &Context<'_>) -> Writes {
-        let policy = cx.policy.throttle();
-        let throttle = seen.throttle.failed(policy, cx.now);
-        let expires = throttle.expires(policy, cx.now);
-        let attempts = AttemptsRecord { failures: seen.attempts.failures.saturating_add(1) };
-        Writes::new().put(self.throttle, None, Some(expires), throttle).put(
-            self.attempts,
-            owner,
-            owner.is_none().then_some(expires),
-            attempts,
-        )
-    }
-}
-
-/// The counters as they count now: an expired row counts nothing.
-struct Seen {
-    throttle: ThrottleRecord,
-    attempts: AttemptsRecord,
-}
-
-impl Seen {
-    fn new(throttle: Option<&Row>, attempts: Option<&Row>, cx: &Context<'_>) -> Result<Self, Fault> {
-        let live = |row: &&Row| row.expires.is_none_or(|expires| cx.now < expires);
-        Ok(Self {
-            throttle: throttle.filter(live).map(Row::throttle).transpose()?.cloned().unwrap_or_default(),
-            attempts: attempts.filter(live).map(Row::attempts).transpose()?.cloned().unwrap_or_default(),
-        })
-    }
-}
-
-/// What a missing credential is taken for: as hard as the policy's, and matched by nothing.
-fn decoy(cx: &Context<'_>) -> (PasswordHash, Normalization) {
-    let hash = PasswordHash::decoy(cx.policy.argon2(), cx.bytes("decoy salt"), cx.bytes("decoy tag"));
-    (hash, cx.policy.password().normalization)
 }
 
 /// A token that came with the request.

@@ -158,7 +158,7 @@ impl Decide for Logout {
             Standing::Proven { record, life: Ok(()) | Err(Gone::Replaced), .. } => (record, Ended::Ended),
             Standing::Proven { record, life: Err(_), .. } => (record, Ended::AlreadyGone),
         };
-        let ending = Ending::Session { session: claim.session, until: record.absolute_end };
+        let ending = Ending::Session { session: claim.session, until: record.latest_end(cx.now) };
         let writes = Writes::new().delete(Key::Session(claim.session)).journal(ending);
         Ok(Decision::Commit(writes, receipt(ended)))
     }

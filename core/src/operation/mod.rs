@@ -7,15 +7,38 @@
 //! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, previous session | session, while throttle, attempts and previous session go; or throttle and attempts | [`login::LoggedIn`] |
 //! | [`rehash::Rehash`] | credential | credential, when it is still the one that the login saw | [`rehash::Rehashed`] |
 //! | [`authenticate::Authenticate`] | session, account, keyring | a touch, now and then | [`authenticate::Session`] |
+//! | [`reauthenticate::Reauthenticate`] | session, account, keyring; throttle, credential, attempts | session; or throttle and attempts | [`rotate_session::Renewed`] |
+//! | [`rotate_session::RotateSession`] | session, account, keyring | session | [`rotate_session::Renewed`] |
+//! | [`sessions::Sessions`] | account, keyring; scans the account's sessions | – | a list |
+//! | [`end_session::EndSession`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
+//! | [`logout_everywhere::LogoutEverywhere`] | account; the session to keep | raises the account, tells the journal; session | [`logout_everywhere::EndedEverywhere`] |
+//! | [`change_password::ChangePassword`] | as reauthenticate; scans the account's names | credential, session, raises the account, tells the journal; or throttle and attempts | [`rotate_session::Renewed`] |
+//! | [`set_password::SetPassword`] | account, credential, keyring; scans the account's names | credential, raises the account, deletes counters, tells the journal | – |
+//! | [`unlock::Unlock`] | account, keyring; scans the account's names | deletes counters | – |
+//! | [`access::Disable`] | account | deletes active, raises the account, tells the journal | – |
+//! | [`access::Enable`] | account, active | active | – |
+//! | [`after_restore::AfterRestore`] | keyring | raises the keyring, tells the journal | – |
 //! | [`logout::Logout`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
 //!
 //! In the examples `engine.run(…)` is `doorward::Engine::run`: it drives an operation on a store. Its own failure, a
 //! [`Fault`](crate::error::Fault), is outside; what the operation decided is inside.
 
+pub mod access;
+pub mod after_restore;
 pub mod authenticate;
+pub mod change_password;
+pub mod end_session;
+mod guess;
 pub mod login;
 pub mod logout;
+pub mod logout_everywhere;
+mod names;
 pub mod open;
+pub mod reauthenticate;
 pub mod register;
 pub mod rehash;
+pub mod rotate_session;
+pub mod sessions;
+pub mod set_password;
 mod standing;
+pub mod unlock;

@@ -1,0 +1,122 @@
+//! Shutting an account and opening it again.
+
+use alloc::vec;
+
+use thiserror::Error;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::id::AccountId;
+use crate::machine::{Context, Decide, Decision, Writes};
+use crate::record::{ActiveRecord, Key};
+use crate::store::Ending;
+
+/// Disables an account: nobody logs in to it, and all its sessions are over. One blind write that nobody can starve;
+/// a login in flight falls before it, and is over, or after it, and is denied. Idempotent.
+#[derive(Debug, Clone, Copy)]
+pub struct Disable {
+    account: AccountId,
+}
+
+/// Enables an account again. What was ended stays ended. Idempotent.
+#[derive(Debug, Clone, Copy)]
+pub struct Enable {
+    account: AccountId,
+}
+
+impl Disable {
+    /// This account.
+    pub fn new(account: AccountId) -> Self {
+        Self { account }
+    }
+}
+
+impl Enable {
+    /// This account.
+    pub fn new(account: AccountId) -> Self {
+        Self { account }
+    }
+}
+
+/// Why an account is as it was.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// There is no such account.
+    #[error("there is no such account")]
+    NotFound,
+    /// It is not done.
+    #[error("it is not done: {0}")]
+    Fault(#[from] Fault),
+}
+
+impl AccountError {
+    pub(super) fn result(outcome: &Result<(), Self>) -> EventResult {
+        match outcome {
+            Ok(()) => EventResult::Success,
+            Err(Self::NotFound) => EventResult::Refused("not found"),
+            Err(Self::Fault(fault)) => EventResult::Failed(fault.word()),
+        }
+    }
+}
+
+impl Decide for Disable {
+    type Outcome = Result<(), AccountError>;
+
+    fn name(&self) -> &'static str {
+        "disable"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let account = Key::Account(self.account);
+        let Some([row]) = facts.rows([&account]) else {
+            return Ok(Decision::Read(vec![account]));
+        };
+        if row.is_none() {
+            return Ok(Decision::Done(Err(AccountError::NotFound)));
+        }
+        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let writes = Writes::new().delete(Key::Active(self.account)).raise(account.clone());
+        Ok(Decision::Commit(writes.journal(Ending::Epoch { key: account, until }), Ok(())))
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        (AccountError::result(outcome), self.subject())
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { account: Some(self.account), ..Subject::default() }
+    }
+}
+
+impl Decide for Enable {
+    type Outcome = Result<(), AccountError>;
+
+    fn name(&self) -> &'static str {
+        "enable"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let (account, active) = (Key::Account(self.account), Key::Active(self.account));
+        let Some([row, is_active]) = facts.rows([&account, &active]) else {
+            return Ok(Decision::Read(vec![account, active]));
+        };
+        Ok(match (row, is_active) {
+            (None, _) => Decision::Done(Err(AccountError::NotFound)),
+            (Some(_), Some(_)) => Decision::Done(Ok(())),
+            (Some(_), None) => {
+                let since = ActiveRecord { since: cx.now };
+                Decision::Commit(Writes::new().put(active, Some(self.account), None, since), Ok(()))
+            }
+        })
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        (AccountError::result(outcome), self.subject())
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { account: Some(self.account), ..Subject::default() }
+    }
+}

@@ -1,0 +1,45 @@
+//! After a restored backup: nothing that was granted before lives on.
+
+use alloc::vec;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::machine::{Context, Decide, Decision, Writes};
+use crate::record::{Key, RecordError};
+use crate::store::Ending;
+
+/// Raises the global epoch: every session of the store is over, of every account. A backup holds sessions that were
+/// ended since it was made; run this once after restoring it, before the doors open.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct AfterRestore {}
+
+impl AfterRestore {
+    /// The operation.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl Decide for AfterRestore {
+    type Outcome = ();
+
+    fn name(&self) -> &'static str {
+        "after_restore"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<()>, Fault> {
+        let Some([keyring]) = facts.rows([&Key::Keyring]) else {
+            return Ok(Decision::Read(vec![Key::Keyring]));
+        };
+        keyring.ok_or(RecordError::NoKeyring)?;
+        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let writes = Writes::new().raise(Key::Keyring).journal(Ending::Epoch { key: Key::Keyring, until });
+        Ok(Decision::Commit(writes, ()))
+    }
+
+    fn audit(&self, (): &()) -> (EventResult, Subject) {
+        (EventResult::Success, Subject::default())
+    }
+}

@@ -1,0 +1,146 @@
+//! Changing one's own password, inside a session, with the present one (ASVS 5.0, 6.2.3).
+
+use alloc::string::String;
+use core::fmt;
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::machine::{Context, Decide, Decision};
+use crate::model::session::SessionRecord;
+use crate::operation::authenticate::AuthenticateError;
+use crate::operation::guess::Judged;
+use crate::operation::names::{check_new, names_of};
+use crate::operation::reauthenticate::ReauthenticateError;
+use crate::operation::rotate_session::Renewed;
+use crate::operation::standing::{Entrance, account_guess};
+use crate::password::{Password, PasswordError};
+use crate::record::{CredentialRecord, Key};
+use crate::store::Ending;
+use crate::work::{Work, Worked};
+
+/// Changes the password of a live session's account. That session goes on under a new token, as after a
+/// reauthentication; every other session of the account is over.
+///
+/// The new password is hashed before the present one is looked at: a right guess that is not decided must not differ
+/// in work from a wrong one. Wrong guesses count as in [`Reauthenticate`](super::reauthenticate::Reauthenticate).
+pub struct ChangePassword {
+    token: Zeroizing<String>,
+    current: Result<Password, PasswordError>,
+    new: Result<Password, PasswordError>,
+}
+
+impl ChangePassword {
+    /// In the session of this token, from this password to that.
+    pub fn new(token: &str, current: impl Into<String>, new: impl Into<String>) -> Self {
+        let (current, new) = (Password::new(current), Password::new(new));
+        Self { token: Zeroizing::new(token.into()), current, new }
+    }
+}
+
+/// Why the password is as it was.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum ChangePasswordError {
+    /// The present password was not shown.
+    #[error(transparent)]
+    Current(#[from] ReauthenticateError),
+    /// The new password cannot be one.
+    #[error("the new password cannot be used: {0}")]
+    New(PasswordError),
+    /// It is not done.
+    #[error("the password is not changed: {0}")]
+    Fault(#[from] Fault),
+}
+
+impl From<AuthenticateError> for ChangePasswordError {
+    fn from(error: AuthenticateError) -> Self {
+        Self::Current(error.into())
+    }
+}
+
+impl Decide for ChangePassword {
+    type Outcome = Result<Renewed, ChangePasswordError>;
+
+    fn name(&self) -> &'static str {
+        "change_password"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let denied = |error: ReauthenticateError| Ok(Decision::Done(Err(error.into())));
+        let unfit = |error| Ok(Decision::Done(Err(ChangePasswordError::New(error))));
+        let current = match &self.current {
+            Ok(password) => password,
+            Err(error) => return denied((*error).into()),
+        };
+        let new = match &self.new {
+            Ok(password) => password,
+            Err(error) => return unfit(*error),
+        };
+        let live = match Entrance::of(&self.token, facts, cx)? {
+            Entrance::Read(keys) => return Ok(Decision::Read(keys)),
+            Entrance::Refused(refusal) => return Ok(refusal.decision()),
+            Entrance::Live(live) => live,
+        };
+        let guess = account_guess(live.account, facts)?;
+        let account = Key::Account(live.account);
+        let (Some([_]), Some([Some(account_row)])) =
+            (facts.rows([&Key::Attempts(live.account)]), facts.rows([&account]))
+        else {
+            return Ok(Decision::Read(guess.keys().to_vec()));
+        };
+        let names = match names_of(live.account, facts) {
+            Ok(names) => names,
+            Err(range) => return Ok(Decision::Scan(range)),
+        };
+        if let Err(error) = check_new(new, &names, cx) {
+            return unfit(error);
+        }
+        if let Some(until) = guess.wait(facts, cx)? {
+            return denied(ReauthenticateError::Throttled { until });
+        }
+        let (normalization, params) = (cx.policy.password().normalization, *cx.policy.argon2());
+        let work =
+            Work::Hash { password: new.clone(), normalization, salt: cx.bytes("password salt"), params };
+        let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
+            return Ok(Decision::Work(work));
+        };
+        let writes = match guess.judge(current, true, facts, cx)? {
+            Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
+            Judged::Wait(until) => return denied(ReauthenticateError::Throttled { until }),
+            Judged::Work(work) => return Ok(Decision::Work(work)),
+            Judged::Wrong(writes) => {
+                return Ok(Decision::Commit(writes, Err(ReauthenticateError::Denied.into())));
+            }
+            Judged::Right(_, writes) => writes,
+        };
+        let record = CredentialRecord { hash: hash.clone(), normalization, set: cx.now };
+        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let account_epoch = account_row.epoch.saturating_add(1);
+        let writes = writes
+            .put(Key::Credential(live.account), Some(live.account), None, record)
+            .raise(account.clone())
+            .journal(Ending::Epoch { key: account, until });
+        let next = SessionRecord { account_epoch, ..live.record.reauthenticated(cx.now) };
+        let (writes, renewed) = live.renew(next, writes, cx);
+        Ok(Decision::Commit(writes, Ok(renewed)))
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        match outcome {
+            Ok(renewed) => (EventResult::Success, renewed.session.subject()),
+            Err(ChangePasswordError::Current(error)) => (error.result(), Subject::default()),
+            Err(ChangePasswordError::New(_)) => (EventResult::Refused("new password"), Subject::default()),
+            Err(ChangePasswordError::Fault(fault)) => (EventResult::Failed(fault.word()), Subject::default()),
+        }
+    }
+}
+
+impl fmt::Debug for ChangePassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChangePassword(..)")
+    }
+}

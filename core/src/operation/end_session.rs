@@ -1,0 +1,78 @@
+//! Ending one session of an account by its id: "log out that other device".
+
+use thiserror::Error;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::id::{AccountId, SessionId};
+use crate::machine::{Context, Decide, Decision, Writes};
+use crate::operation::logout::{Ended, Receipt};
+use crate::operation::standing::keys_of;
+use crate::record::RecordError;
+use crate::store::Ending;
+
+/// Ends a session of this account. The host says whose sessions the caller may end: the account of the session
+/// that asks. Another account's session is not found (ASVS 5.0, 7.5.2). Idempotent, and never starved.
+#[derive(Debug, Clone, Copy)]
+pub struct EndSession {
+    account: AccountId,
+    session: SessionId,
+}
+
+impl EndSession {
+    /// Of this account, this session.
+    pub fn new(account: AccountId, session: SessionId) -> Self {
+        Self { account, session }
+    }
+}
+
+/// Why no session was ended. Nothing was changed.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum EndSessionError {
+    /// The account has no such session: it ended before, or is another's.
+    #[error("the account has no such session")]
+    NotFound,
+    /// It is not done; the session may live on.
+    #[error("the session is not ended: {0}")]
+    Fault(#[from] Fault),
+}
+
+impl Decide for EndSession {
+    type Outcome = Result<Receipt, EndSessionError>;
+
+    fn name(&self) -> &'static str {
+        "end_session"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let [session, account, keyring] = keys_of(self.session, self.account);
+        let Some([row, account, keyring]) = facts.rows([&session, &account, &keyring]) else {
+            return Ok(Decision::Read(keys_of(self.session, self.account).to_vec()));
+        };
+        let keyring = keyring.ok_or(RecordError::NoKeyring)?;
+        let Some(row) = row.filter(|row| row.owner == Some(self.account)) else {
+            return Ok(Decision::Done(Err(EndSessionError::NotFound)));
+        };
+        let record = row.session()?;
+        let is_live = record.present(account, keyring, cx.now).is_ok();
+        let ended = if is_live { Ended::Ended } else { Ended::AlreadyGone };
+        let ending = Ending::Session { session: self.session, until: record.latest_end(cx.now) };
+        let writes = Writes::new().delete(session).journal(ending);
+        Ok(Decision::Commit(writes, Ok(Receipt { ended, session: self.session, access_dies_at: None })))
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        let result = match outcome {
+            Ok(_) => EventResult::Success,
+            Err(EndSessionError::NotFound) => EventResult::Refused("not found"),
+            Err(EndSessionError::Fault(fault)) => EventResult::Failed(fault.word()),
+        };
+        (result, self.subject())
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { account: Some(self.account), session: Some(self.session), ..Subject::default() }
+    }
+}

@@ -1,0 +1,131 @@
+//! Proving again who one is, inside a session: before something sensitive (step-up; ASVS 5.0, 7.5.1 and 7.5.3).
+
+use alloc::string::String;
+use core::fmt;
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::machine::{Context, Decide, Decision};
+use crate::model::session::Gone;
+use crate::operation::authenticate::AuthenticateError;
+use crate::operation::guess::{Guess, Judged};
+use crate::operation::rotate_session::Renewed;
+use crate::operation::standing::{Entrance, account_guess};
+use crate::password::{Password, PasswordError};
+use crate::time::Timestamp;
+use crate::token::opaque::TokenError;
+
+/// Shows the password of a live session's account again: a fresh `auth_time`, a new token, both ends moved. The old
+/// token is dead at once.
+///
+/// Wrong guesses are counted for the account, as at a login, and slowed by a throttle of their own: who has a copy of
+/// the token cannot guess faster, and who has only the name cannot lock the person inside out.
+pub struct Reauthenticate {
+    token: Zeroizing<String>,
+    password: Result<Password, PasswordError>,
+}
+
+impl Reauthenticate {
+    /// In the session of this token, with this password.
+    pub fn new(token: &str, password: impl Into<String>) -> Self {
+        Self { token: Zeroizing::new(token.into()), password: Password::new(password) }
+    }
+}
+
+/// Why nothing was proven. The session is as it was.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum ReauthenticateError {
+    /// It is no token of this engine.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// It was one; its session is over.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// It is not the password, or the account's password is off.
+    #[error("the password is wrong")]
+    Denied,
+    /// Too many failures: nothing is decided before `until`.
+    #[error("too many attempts: wait before the next")]
+    Throttled {
+        /// When the next attempt is decided.
+        until: Timestamp,
+    },
+    /// The password is too long to be anybody's.
+    #[error("the password cannot be one: {0}")]
+    Password(#[from] PasswordError),
+    /// It could not be decided, which means no.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl ReauthenticateError {
+    pub(super) fn result(&self) -> EventResult {
+        EventResult::Refused(match self {
+            Self::Token(_) => "token",
+            Self::Gone(_) => "gone",
+            Self::Denied => "denied",
+            Self::Throttled { .. } => "throttled",
+            Self::Password(_) => "password",
+            Self::Fault(fault) => return EventResult::Failed(fault.word()),
+        })
+    }
+}
+
+impl From<AuthenticateError> for ReauthenticateError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Token(error) => error.into(),
+            AuthenticateError::Gone(gone) => gone.into(),
+            AuthenticateError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl Decide for Reauthenticate {
+    type Outcome = Result<Renewed, ReauthenticateError>;
+
+    fn name(&self) -> &'static str {
+        "reauthenticate"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let refused = |error: ReauthenticateError| Ok(Decision::Done(Err(error)));
+        let password = match &self.password {
+            Ok(password) => password,
+            Err(error) => return refused((*error).into()),
+        };
+        let live = match Entrance::of(&self.token, facts, cx)? {
+            Entrance::Read(keys) => return Ok(Decision::Read(keys)),
+            Entrance::Refused(refusal) => return Ok(refusal.decision()),
+            Entrance::Live(live) => live,
+        };
+        let guess: Guess = account_guess(live.account, facts)?;
+        let writes = match guess.judge(password, true, facts, cx)? {
+            Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
+            Judged::Wait(until) => return refused(ReauthenticateError::Throttled { until }),
+            Judged::Work(work) => return Ok(Decision::Work(work)),
+            Judged::Wrong(writes) => return Ok(Decision::Commit(writes, Err(ReauthenticateError::Denied))),
+            Judged::Right(_, writes) => writes,
+        };
+        let (writes, renewed) = live.renew(live.record.reauthenticated(cx.now), writes, cx);
+        Ok(Decision::Commit(writes, Ok(renewed)))
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        match outcome {
+            Ok(renewed) => (EventResult::Success, renewed.session.subject()),
+            Err(error) => (error.result(), Subject::default()),
+        }
+    }
+}
+
+impl fmt::Debug for Reauthenticate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reauthenticate(..)")
+    }
+}

@@ -1,0 +1,68 @@
+//! Replacing a session's token: the session goes on under a new generation, and the old token is dead at once.
+
+use alloc::string::String;
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::machine::{Context, Decide, Decision, Writes};
+use crate::operation::authenticate::{AuthenticateError, Session};
+use crate::operation::standing::Entrance;
+use crate::token::opaque::SessionToken;
+
+/// Rotates the token of a live session: after a change of privilege, or whenever a copy of the old one might exist
+/// (ASVS 5.0, 7.2.4).
+pub struct RotateSession {
+    token: Zeroizing<String>,
+}
+
+impl RotateSession {
+    /// For the session of this token.
+    pub fn new(token: &str) -> Self {
+        Self { token: Zeroizing::new(token.into()) }
+    }
+}
+
+/// A session under its new token. The token is shown here and never again.
+#[derive(Debug, Clone)]
+pub struct Renewed {
+    /// What the client must send from now on.
+    pub token: SessionToken,
+    /// The session, otherwise as it was.
+    pub session: Session,
+}
+
+impl Decide for RotateSession {
+    type Outcome = Result<Renewed, AuthenticateError>;
+
+    fn name(&self) -> &'static str {
+        "rotate_session"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        Ok(match Entrance::of(&self.token, facts, cx)? {
+            Entrance::Read(keys) => Decision::Read(keys),
+            Entrance::Refused(refusal) => refusal.decision(),
+            Entrance::Live(live) => {
+                let (writes, renewed) = live.renew(live.record.next_generation(cx.now), Writes::new(), cx);
+                Decision::Commit(writes, Ok(renewed))
+            }
+        })
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        match outcome {
+            Ok(renewed) => (EventResult::Success, renewed.session.subject()),
+            Err(error) => (error.result(), Subject::default()),
+        }
+    }
+}
+
+impl fmt::Debug for RotateSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RotateSession(..)")
+    }
+}

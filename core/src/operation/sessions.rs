@@ -1,0 +1,68 @@
+//! Listing the live sessions of an account.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::id::AccountId;
+use crate::machine::{Context, Decide, Decision};
+use crate::operation::authenticate::Session;
+use crate::record::{Key, Kind, RecordError};
+use crate::store::Range;
+
+/// Lists the live sessions of this account, in the order of their ids. A session that begins or ends meanwhile may
+/// be in the list or not.
+#[derive(Debug, Clone, Copy)]
+pub struct Sessions {
+    account: AccountId,
+}
+
+impl Sessions {
+    /// Of this account.
+    pub fn new(account: AccountId) -> Self {
+        Self { account }
+    }
+}
+
+impl Decide for Sessions {
+    type Outcome = Vec<Session>;
+
+    fn name(&self) -> &'static str {
+        "sessions"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Vec<Session>>, Fault> {
+        let account = Key::Account(self.account);
+        let Some([account, keyring]) = facts.rows([&account, &Key::Keyring]) else {
+            return Ok(Decision::Read(vec![account, Key::Keyring]));
+        };
+        let keyring = keyring.ok_or(RecordError::NoKeyring)?;
+        let mut range = Range { kind: Kind::Session, owner: Some(self.account), after: None };
+        let mut sessions = Vec::new();
+        loop {
+            let Some(page) = facts.page(&range) else {
+                return Ok(Decision::Scan(range));
+            };
+            let Some((last, _)) = page.last() else {
+                return Ok(Decision::Done(sessions));
+            };
+            range.after = Some(last.clone());
+            for (key, row) in page {
+                let record = row.session()?;
+                if let (Key::Session(id), Ok(())) = (key, record.present(account, keyring, cx.now)) {
+                    sessions.push(Session::of(*id, self.account, record, cx.now));
+                }
+            }
+        }
+    }
+
+    fn audit(&self, _: &Vec<Session>) -> (EventResult, Subject) {
+        (EventResult::Success, self.subject())
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { account: Some(self.account), ..Subject::default() }
+    }
+}

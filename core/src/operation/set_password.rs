@@ -1,0 +1,108 @@
+//! Setting an account's password without the old one: recovery, and administrators.
+
+use alloc::string::String;
+use alloc::vec;
+
+use thiserror::Error;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::id::AccountId;
+use crate::machine::{Context, Decide, Decision, Writes};
+use crate::operation::names::{check_new, keyring_of, names_of, throttles_of};
+use crate::password::{Password, PasswordError};
+use crate::record::{CredentialRecord, Key};
+use crate::store::Ending;
+use crate::work::{Work, Worked};
+
+/// Sets the password, ends every session of the account, and lifts what guesses have brought on it. The host has
+/// already made sure that it may. A disabled account stays disabled.
+///
+/// The counters are deleted without being looked at, so nobody can starve a recovery by guessing on.
+#[derive(Debug)]
+pub struct SetPassword {
+    account: AccountId,
+    password: Result<Password, PasswordError>,
+}
+
+impl SetPassword {
+    /// Of this account, to this password.
+    pub fn new(account: AccountId, password: impl Into<String>) -> Self {
+        Self { account, password: Password::new(password) }
+    }
+}
+
+/// Why the password is as it was.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum SetPasswordError {
+    /// There is no such account.
+    #[error("there is no such account")]
+    NotFound,
+    /// The new password cannot be one.
+    #[error("the new password cannot be used: {0}")]
+    Password(#[from] PasswordError),
+    /// It is not done.
+    #[error("the password is not set: {0}")]
+    Fault(#[from] Fault),
+}
+
+impl Decide for SetPassword {
+    type Outcome = Result<(), SetPasswordError>;
+
+    fn name(&self) -> &'static str {
+        "set_password"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let refused = |error: SetPasswordError| Ok(Decision::Done(Err(error)));
+        let password = match &self.password {
+            Ok(password) => password,
+            Err(error) => return refused((*error).into()),
+        };
+        let (account, credential) = (Key::Account(self.account), Key::Credential(self.account));
+        let Some([row, _, keyring]) = facts.rows([&account, &credential, &Key::Keyring]) else {
+            return Ok(Decision::Read(vec![account, credential, Key::Keyring]));
+        };
+        if row.is_none() {
+            return refused(SetPasswordError::NotFound);
+        }
+        let names = match names_of(self.account, facts) {
+            Ok(names) => names,
+            Err(range) => return Ok(Decision::Scan(range)),
+        };
+        if let Err(error) = check_new(password, &names, cx) {
+            return refused(error.into());
+        }
+        let (normalization, params) = (cx.policy.password().normalization, *cx.policy.argon2());
+        let work =
+            Work::Hash { password: password.clone(), normalization, salt: cx.bytes("password salt"), params };
+        let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
+            return Ok(Decision::Work(work));
+        };
+        let record = CredentialRecord { hash: hash.clone(), normalization, set: cx.now };
+        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let writes = Writes::new()
+            .put(credential, Some(self.account), None, record)
+            .raise(account.clone())
+            .journal(Ending::Epoch { key: account, until })
+            .delete(Key::Attempts(self.account));
+        let throttles = throttles_of(self.account, &names, keyring_of(keyring)?);
+        Ok(Decision::Commit(throttles.fold(writes, Writes::delete), Ok(())))
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        let result = match outcome {
+            Ok(()) => EventResult::Success,
+            Err(SetPasswordError::NotFound) => EventResult::Refused("not found"),
+            Err(SetPasswordError::Password(_)) => EventResult::Refused("password"),
+            Err(SetPasswordError::Fault(fault)) => EventResult::Failed(fault.word()),
+        };
+        (result, self.subject())
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { account: Some(self.account), ..Subject::default() }
+    }
+}
