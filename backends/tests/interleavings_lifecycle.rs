@@ -15,6 +15,7 @@ use doorward::core::operation::access::Disable;
 use doorward::core::operation::authenticate::Authenticate;
 use doorward::core::operation::change_password::ChangePassword;
 use doorward::core::operation::end_session::EndSession;
+use doorward::core::operation::reauthenticate::Reauthenticate;
 use doorward::core::operation::set_password::SetPassword;
 use doorward::core::record::{Key, Kind};
 use doorward::core::store::{Cursor, Range, Revocation};
@@ -231,6 +232,36 @@ fn against_touch<O: Decide + 'static>(
     .schedules
 }
 
+/// INV 15: the session's renewal falls before the ending, and dies with the session, or after it, and is refused.
+fn against_renewal<O: Decide + 'static>(leaves: Leaves, start: impl Fn(&Stage) -> O) -> u64 {
+    explore(|choices| {
+        let mut stage = Stage::new();
+        let ending = start(&stage);
+        let mut ending = stage.world.start(ending);
+        let mut renewal = stage.world.start(Reauthenticate::new(&stage.token, PASSWORD));
+        let (mut is_done, mut token) = (false, None);
+        race(&mut stage, [&mut ending, &mut renewal], choices, &mut |stage, at, step| {
+            if at == 0 {
+                is_done = outcome_of::<O>(step).is_ok();
+                check_ending::<O>(stage, outcome_of::<O>(step), leaves, |_| None);
+                return;
+            }
+            match outcome_of::<Reauthenticate>(step) {
+                Ok(Ok(renewed)) => token = Some(renewed.token.expose().to_owned()),
+                Ok(Err(error)) => assert!(stage.ended.is_some(), "token and password are right: {error}"),
+                Err(Fault::Store(_) | Fault::Unresolved) => {}
+                Err(other) => panic!("two operations cannot contend eight times: {other}"),
+            }
+        });
+        let has_ended = stage.ended.is_some();
+        assert!(has_ended || !is_done);
+        assert!(token.is_none_or(|token| stage.accepts(&token) != has_ended));
+        let old = stage.token.clone();
+        assert!(!has_ended || !stage.accepts(&old));
+    })
+    .schedules
+}
+
 const BLIND: Leaves = Leaves { is_blind: true, others: false, password: true };
 
 fn both<O: Decide + 'static>(
@@ -300,4 +331,16 @@ fn inv_14_inv_15_disable_beside_a_login_and_a_touch() {
         None
     });
     assert_eq!(counted, (1_314, 160));
+}
+
+#[test]
+fn inv_15_each_ending_beside_a_reauthentication() {
+    let putting = Leaves { is_blind: false, ..BLIND };
+    let counted = [
+        against_renewal(BLIND, |stage| EndSession::new(stage.account, stage.session)),
+        against_renewal(BLIND, |stage| LogoutEverywhere::new(stage.account)),
+        against_renewal(BLIND, |stage| Disable::new(stage.account)),
+        against_renewal(putting, |stage| SetPassword::new(stage.account, NEW)),
+    ];
+    assert_eq!(counted, [1_123, 1_123, 1_123, 3_865]);
 }

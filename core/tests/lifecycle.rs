@@ -8,12 +8,15 @@
 
 mod support;
 
+use std::fmt::Debug;
+
 use doorward_core::id::{AccountId, SessionId};
+use doorward_core::machine::Decide;
 use doorward_core::model::session::Gone;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::login::Login;
-use doorward_core::operation::logout::Ended;
+use doorward_core::operation::logout::{Ended, Logout};
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
 use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::rotate_session::{Renewed, RotateSession};
@@ -162,21 +165,22 @@ fn se_8_se_10_one_session_is_ended_by_its_owner_only() {
 
 /// An ending compares nothing, so the session may have been proven anew since it looked, and live for longer than
 /// it saw: the journal must outlast that life too.
-#[test]
-fn inv_11_the_journal_outlasts_a_session_that_was_reauthenticated_meanwhile() {
+fn journal_outlasts<O: Decide<Outcome: Debug>>(ending: impl Fn(AccountId, SessionId, &str) -> O) {
     let (mut world, [ada_id, _], [ada, _]) = home();
     let session = session_of(&mut world, &ada);
-    let mut token = ada;
-    for minutes in [50, 100, 150] {
-        world.now = at(minutes * MINUTE);
-        token = token_of(&world.run(RotateSession::new(&token)).unwrap().unwrap());
-    }
-    let mut machine = world.machine(EndSession::new(ada_id, session));
+    world.wait(millis(50 * MINUTE));
+    let mut machine = world.machine(ending(ada_id, session, &ada));
     world.step_to_commit(&mut machine);
-    let proven = world.run(Reauthenticate::new(&token, RIGHT)).unwrap().unwrap().session;
-    world.finish(machine).unwrap().unwrap();
+    let proven = world.run(Reauthenticate::new(&ada, RIGHT)).unwrap().unwrap().session;
+    world.finish(machine).unwrap();
     let [Ending::Session { until, .. }] = world.map.journal.as_slice() else { panic!("one") };
     assert!(*until >= proven.absolute_ends, "{until:?} {:?}", proven.absolute_ends);
+}
+
+#[test]
+fn inv_11_the_journal_outlasts_a_session_that_was_reauthenticated_meanwhile() {
+    journal_outlasts(|account, session, _| EndSession::new(account, session));
+    journal_outlasts(|_, _, token| Logout::new(token));
 }
 
 #[test]

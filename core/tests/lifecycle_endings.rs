@@ -280,3 +280,19 @@ fn inv_17_an_ending_whose_store_failed_is_not_done_and_one_whose_answer_was_lost
     world.finish(machine).unwrap().unwrap();
     assert!(!is_live(&mut world, &ada));
 }
+
+/// INV-29: whatever is done to one account, the other's rows are byte for byte what they were.
+#[test]
+fn inv_29_no_ending_touches_another_account() {
+    let (mut world, [ada_id, bob_id], [ada, _]) = home();
+    let session = session_of(&mut world, &ada);
+    let before = rows_of(&world, bob_id);
+    assert!(before.len() >= 3, "{before:?}");
+    let kept = world.run(LogoutEverywhere::new(ada_id).keep(&ada)).unwrap().unwrap().kept.unwrap();
+    world.run(ChangePassword::new(&token_of(&kept), RIGHT, NEW)).unwrap().unwrap();
+    world.run(EndSession::new(ada_id, session)).unwrap().unwrap();
+    world.run(SetPassword::new(ada_id, RIGHT)).unwrap().unwrap();
+    world.run(Disable::new(ada_id)).unwrap().unwrap();
+    world.run(Enable::new(ada_id)).unwrap().unwrap();
+    assert_eq!(rows_of(&world, bob_id), before);
+}

@@ -155,6 +155,19 @@ fn gu_3_guesses_at_the_door_do_not_slow_who_is_inside() {
     assert!(login(&mut world, RIGHT).is_ok());
 }
 
+/// INV-29: guesses inside one account's session slow nobody else.
+#[test]
+fn inv_29_guesses_inside_one_account_do_not_slow_another() {
+    let (mut world, _, token) = home();
+    world.register("bob");
+    let bob = world.run(Login::new("bob", RIGHT)).unwrap().unwrap();
+    for _ in 0..5 {
+        prove(&mut world, &token, WRONG).unwrap_err();
+    }
+    assert!(prove(&mut world, bob.token.expose(), RIGHT).is_ok());
+    assert!(matches!(prove(&mut world, &token, RIGHT), Err(ReauthenticateError::Throttled { .. })));
+}
+
 #[test]
 fn pw_9_gu_1_the_hundredth_wrong_guess_turns_the_password_off_inside_too() {
     let (mut world, account, token) = home();

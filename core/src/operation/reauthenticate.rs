@@ -23,7 +23,8 @@ use crate::token::opaque::TokenError;
 /// token is dead at once.
 ///
 /// Wrong guesses are counted for the account, as at a login, and slowed by a throttle of their own: who has a copy of
-/// the token cannot guess faster, and who has only the name cannot lock the person inside out.
+/// the token cannot guess faster, and who has only the name cannot make the person inside wait. At the hundredth
+/// failure in a row, wherever it was made, the password is off here too (NIST SP 800-63B-4, section 3.2.2).
 pub struct Reauthenticate {
     token: Zeroizing<String>,
     password: Result<Password, PasswordError>,
