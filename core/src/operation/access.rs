@@ -14,12 +14,47 @@ use crate::store::Ending;
 
 /// Disables an account: nobody logs in to it, and all its sessions are over. One blind write that nobody can starve;
 /// a login in flight falls before it, and is over, or after it, and is denied. Idempotent.
+///
+/// # Example: nobody gets in, and nobody stays in
+/// ```
+/// use doorward_core::operation::access::Disable;
+/// use doorward_core::operation::authenticate::Authenticate;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// engine.run(Disable::new(ada))??;
+/// assert!(engine.run(Authenticate::new(token))?.is_err());
+/// assert!(engine.run(Login::new("ada", "plum kettle orbit"))?.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Disable {
     account: AccountId,
 }
 
 /// Enables an account again. What was ended stays ended. Idempotent.
+///
+/// # Example: open again, but only for new logins
+/// ```
+/// use doorward_core::operation::access::{Disable, Enable};
+/// use doorward_core::operation::authenticate::Authenticate;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// engine.run(Disable::new(ada))??;
+/// engine.run(Enable::new(ada))??;
+/// assert!(engine.run(Authenticate::new(token))?.is_err()); // ended for good
+/// assert!(engine.run(Login::new("ada", "plum kettle orbit"))?.is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Enable {
     account: AccountId,
@@ -40,6 +75,22 @@ impl Enable {
 }
 
 /// Why an account is as it was.
+///
+/// # Example: nobody of that id
+/// ```
+/// use doorward_core::id::AccountId;
+/// use doorward_core::operation::access::{AccountError, Disable};
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let nobody = engine.run(Disable::new(AccountId::from_bytes([7; 16])))?;
+/// assert!(matches!(nobody, Err(AccountError::NotFound)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum AccountError {

@@ -11,6 +11,22 @@ use crate::store::Ending;
 
 /// Raises the global epoch: every session of the store is over, of every account. A backup holds sessions that were
 /// ended since it was made; run this once after restoring it, before the doors open.
+///
+/// # Example: no session of the backup opens anything
+/// ```
+/// use doorward_core::operation::after_restore::AfterRestore;
+/// use doorward_core::operation::authenticate::Authenticate;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// engine.run(AfterRestore::new())?;
+/// assert!(engine.run(Authenticate::new(token))?.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct AfterRestore {}

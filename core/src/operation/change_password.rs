@@ -27,6 +27,25 @@ use crate::work::{Work, Worked};
 ///
 /// The new password is hashed before the present one is looked at: a right guess that is not decided must not differ
 /// in work from a wrong one. Wrong guesses count as in [`Reauthenticate`](super::reauthenticate::Reauthenticate).
+///
+/// # Example: the other browser is logged out, this one goes on
+/// ```
+/// use doorward_core::operation::authenticate::Authenticate;
+/// use doorward_core::operation::change_password::ChangePassword;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let other = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// let renewed = engine.run(ChangePassword::new(token, "plum kettle orbit", "slate lantern ferry"))??;
+/// assert!(engine.run(Authenticate::new(renewed.token.expose()))?.is_ok());
+/// assert!(engine.run(Authenticate::new(token))?.is_err()); // the old token of this session
+/// assert!(engine.run(Authenticate::new(other.token.expose()))?.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ChangePassword {
     token: Zeroizing<String>,
     current: Result<Password, PasswordError>,
@@ -42,6 +61,24 @@ impl ChangePassword {
 }
 
 /// Why the password is as it was.
+///
+/// # Example: which of the two passwords to ask for again
+/// ```
+/// use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
+/// use doorward_core::operation::reauthenticate::ReauthenticateError;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let short = engine.run(ChangePassword::new(token, "plum kettle orbit", "short"))?;
+/// assert!(matches!(short, Err(ChangePasswordError::New(_))));
+/// let wrong = engine.run(ChangePassword::new(token, "not the password", "slate lantern ferry"))?;
+/// assert!(matches!(wrong, Err(ChangePasswordError::Current(ReauthenticateError::Denied)))); // and counted
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum ChangePasswordError {

@@ -14,6 +14,22 @@ use crate::store::Ending;
 
 /// Ends a session of this account. The host says whose sessions the caller may end: the account of the session
 /// that asks. Another account's session is not found (ASVS 5.0, 7.5.2). Idempotent, and never starved.
+///
+/// # Example: log out that other device
+/// ```
+/// use doorward_core::operation::authenticate::Authenticate;
+/// use doorward_core::operation::end_session::EndSession;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// engine.run(EndSession::new(ada, login.session.id))??;
+/// assert!(engine.run(Authenticate::new(token))?.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct EndSession {
     account: AccountId,
@@ -28,6 +44,23 @@ impl EndSession {
 }
 
 /// Why no session was ended. Nothing was changed.
+///
+/// # Example: another's session is not found
+/// ```
+/// use doorward_core::id::AccountId;
+/// use doorward_core::operation::end_session::{EndSession, EndSessionError};
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let other = AccountId::from_bytes([7; 16]);
+/// let outcome = engine.run(EndSession::new(other, login.session.id))?;
+/// assert!(matches!(outcome, Err(EndSessionError::NotFound)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum EndSessionError {

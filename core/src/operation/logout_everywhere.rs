@@ -23,6 +23,26 @@ use crate::store::Ending;
 ///
 /// One session may be kept: it goes on under a new token, for a thief may hold a copy of the old one. Keeping it
 /// compares rows, so when they change at every attempt, the last one ends everything, the kept session too.
+///
+/// # Example: all other sessions end, this one goes on under a new token
+/// ```
+/// use doorward_core::operation::authenticate::Authenticate;
+/// use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let other = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// let ended = engine.run(LogoutEverywhere::new(ada).keep(token))??;
+/// let kept = ended.kept.ok_or("nobody interfered")?;
+/// assert!(engine.run(Authenticate::new(kept.token.expose()))?.is_ok());
+/// assert!(engine.run(Authenticate::new(token))?.is_err());
+/// assert!(engine.run(Authenticate::new(other.token.expose()))?.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct LogoutEverywhere {
     account: AccountId,
     keep: Option<Zeroizing<String>>,
@@ -43,6 +63,20 @@ impl LogoutEverywhere {
 }
 
 /// What is true after it. Having one means that it is durable.
+///
+/// # Example: none was to be kept
+/// ```
+/// use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// assert!(engine.run(LogoutEverywhere::new(ada))??.kept.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct EndedEverywhere {
     /// The session that goes on, under its new token; `None` when none was to be kept, or it could not be.
@@ -50,6 +84,23 @@ pub struct EndedEverywhere {
 }
 
 /// Why nothing was ended.
+///
+/// # Example: a dead session cannot be kept, and nothing was ended
+/// ```
+/// use doorward_core::operation::logout::Logout;
+/// use doorward_core::operation::logout_everywhere::{LogoutEverywhere, LogoutEverywhereError};
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// engine.run(Logout::new(token))??;
+/// let outcome = engine.run(LogoutEverywhere::new(ada).keep(token))?;
+/// assert!(matches!(outcome, Err(LogoutEverywhereError::Keep(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum LogoutEverywhereError {

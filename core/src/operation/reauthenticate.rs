@@ -25,6 +25,23 @@ use crate::token::opaque::TokenError;
 /// Wrong guesses are counted for the account, as at a login, and slowed by a throttle of their own: who has a copy of
 /// the token cannot guess faster, and who has only the name cannot make the person inside wait. At the hundredth
 /// failure in a row, wherever it was made, the password is off here too (NIST SP 800-63B-4, section 3.2.2).
+///
+/// # Example: before something sensitive
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::operation::reauthenticate::Reauthenticate;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let renewed = engine.run(Reauthenticate::new(token, "plum kettle orbit"))??;
+/// assert!(renewed.session.is_fresh(Duration::from_mins(5)));
+/// assert_ne!(renewed.token.expose(), token); // put the new one into the cookie
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Reauthenticate {
     token: Zeroizing<String>,
     password: Result<Password, PasswordError>,
@@ -38,6 +55,21 @@ impl Reauthenticate {
 }
 
 /// Why nothing was proven. The session is as it was.
+///
+/// # Example: wrong, and counted
+/// ```
+/// use doorward_core::operation::reauthenticate::{Reauthenticate, ReauthenticateError};
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let outcome = engine.run(Reauthenticate::new(token, "not the password"))?;
+/// assert!(matches!(outcome, Err(ReauthenticateError::Denied)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum ReauthenticateError {

@@ -15,6 +15,24 @@ use crate::token::opaque::SessionToken;
 
 /// Rotates the token of a live session: after a change of privilege, or whenever a copy of the old one might exist
 /// (ASVS 5.0, 7.2.4).
+///
+/// # Example: a new token, the same session
+/// ```
+/// use doorward_core::operation::authenticate::Authenticate;
+/// use doorward_core::operation::rotate_session::RotateSession;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let renewed = engine.run(RotateSession::new(token))??;
+/// assert_eq!(renewed.session.id, login.session.id);
+/// assert!(engine.run(Authenticate::new(renewed.token.expose()))?.is_ok());
+/// assert!(engine.run(Authenticate::new(token))?.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RotateSession {
     token: Zeroizing<String>,
 }
@@ -27,6 +45,22 @@ impl RotateSession {
 }
 
 /// A session under its new token. The token is shown here and never again.
+///
+/// # Example: what goes where
+/// ```
+/// use doorward_core::operation::rotate_session::{Renewed, RotateSession};
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let Renewed { token, session } = engine.run(RotateSession::new(token))??;
+/// assert!(token.expose().starts_with("dws_")); // into the cookie, in place of the old one
+/// assert_eq!(session.account, ada);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Renewed {
     /// What the client must send from now on.

@@ -14,6 +14,23 @@ use crate::store::Range;
 
 /// Lists the live sessions of this account, in the order of their ids. A session that begins or ends meanwhile may
 /// be in the list or not.
+///
+/// # Example: "my devices"
+/// ```
+/// use doorward_core::operation::sessions::Sessions;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// engine.run(Login::new("ada", "plum kettle orbit").label("Firefox"))??;
+/// let sessions = engine.run(Sessions::new(ada))?;
+/// assert_eq!(sessions.len(), 2);
+/// assert!(sessions.iter().any(|session| session.label.as_ref().is_some_and(|label| label.as_str() == "Firefox")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Sessions {
     account: AccountId,

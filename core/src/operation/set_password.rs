@@ -20,6 +20,23 @@ use crate::work::{Work, Worked};
 /// already made sure that it may. A disabled account stays disabled.
 ///
 /// The counters are deleted without being looked at, so nobody can starve a recovery by guessing on.
+///
+/// # Example: after a recovery by mail
+/// ```
+/// use doorward_core::operation::authenticate::Authenticate;
+/// use doorward_core::operation::set_password::SetPassword;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// engine.run(SetPassword::new(ada, "slate lantern ferry"))??;
+/// assert!(engine.run(Authenticate::new(token))?.is_err());
+/// assert!(engine.run(Login::new("ada", "slate lantern ferry"))?.is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SetPassword {
     account: AccountId,
@@ -34,6 +51,21 @@ impl SetPassword {
 }
 
 /// Why the password is as it was.
+///
+/// # Example: the rules hold for administrators too
+/// ```
+/// use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// let outcome = engine.run(SetPassword::new(ada, "short"))?;
+/// assert!(matches!(outcome, Err(SetPasswordError::Password(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum SetPasswordError {

@@ -13,6 +13,27 @@ use crate::record::Key;
 
 /// Removes the counters of an account without looking at them, so that nobody can starve it by guessing on. The
 /// password stays; a disabled account stays disabled.
+///
+/// # Example: the owner need not wait
+/// ```
+/// use doorward_core::operation::login::LoginError;
+/// use doorward_core::operation::unlock::Unlock;
+/// # use doorward_core::operation::{login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let token = login.token.expose();
+/// for _ in 0..5 {
+///     engine.run(Login::new("ada", "not the password"))?.unwrap_err();
+/// }
+/// let outcome = engine.run(Login::new("ada", "plum kettle orbit"))?;
+/// assert!(matches!(outcome, Err(LoginError::Throttled { .. })));
+/// engine.run(Unlock::new(ada))??;
+/// assert!(engine.run(Login::new("ada", "plum kettle orbit"))?.is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Unlock {
     account: AccountId,
