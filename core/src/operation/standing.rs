@@ -97,7 +97,7 @@ impl<'a> Entrance<'a> {
             (Standing::Forged, _) => Self::refused(TokenError::Forged),
             // Once seen over, for good: a touch that is still on its way must not find the row.
             (Standing::Proven { life: Err(gone @ (Gone::Idle | Gone::Expired)), record, .. }, _) => {
-                let ending = Ending::Session { session: claim.session, until: record.absolute_end };
+                let ending = Ending::Session { session: claim.session, until: record.latest_end(cx.now) };
                 let writes = Writes::new().delete(Key::Session(claim.session)).journal(ending);
                 Self::Refused(Refusal { error: gone.into(), writes: Some(writes) })
             }
