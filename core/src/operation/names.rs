@@ -47,8 +47,10 @@ pub(super) fn check_new(
     let context =
         |login_name| PasswordContext { login_name, service: &service, ..PasswordContext::default() };
     let rules = cx.policy.password();
-    names.iter().try_for_each(|name| rules.check(password, &context(Some(name))))?;
-    rules.check(password, &context(None))
+    match names {
+        [] => rules.check(password, &context(None)),
+        names => names.iter().try_for_each(|name| rules.check(password, &context(Some(name)))),
+    }
 }
 
 /// What the keyring row says.

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec;
-use alloc::vec::Vec;
+use core::slice;
 
 use thiserror::Error;
 
@@ -12,7 +12,8 @@ use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::name::{LoginName, NameError};
-use crate::password::{Password, PasswordContext, PasswordError};
+use crate::operation::names::check_new;
+use crate::password::{Password, PasswordError};
 use crate::record::{AccountRecord, ActiveRecord, CredentialRecord, Key, LoginRecord};
 use crate::work::{Work, Worked};
 
@@ -105,10 +106,7 @@ impl Decide for Register {
             Ok(password) => password,
             Err(error) => return refused((*error).into()),
         };
-        let service: Vec<&str> = cx.policy.service_names().collect();
-        let context =
-            PasswordContext { login_name: Some(name), service: &service, ..PasswordContext::default() };
-        if let Err(error) = cx.policy.password().check(password, &context) {
+        if let Err(error) = check_new(password, slice::from_ref(name), cx) {
             return refused(error.into());
         }
 
