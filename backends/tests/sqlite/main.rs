@@ -12,5 +12,7 @@ mod crash;
 mod damage;
 mod fixture;
 mod opening;
+#[cfg(target_os = "linux")]
+mod power;
 mod views;
 mod walks;
