@@ -11,7 +11,6 @@
 //! | session | session | one life: salt, generation, epochs, times | every request |
 //! | keyring | (one row) | key checks, the throttle key; its row's epoch is the global epoch | every request |
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -25,8 +24,10 @@ use crate::password::{Normalization, PasswordHash};
 use crate::time::Timestamp;
 
 pub use encoding::RecordError;
+pub use label::ClientLabel;
 
 mod encoding;
+mod label;
 
 /// What a row is filed under. Keys sort by kind, then by their bytes: the order of every scan.
 ///
@@ -403,62 +404,6 @@ impl fmt::Debug for CredentialRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CredentialRecord").field("set", &self.set).finish_non_exhaustive()
     }
-}
-
-/// How a person calls the device or client of a session: shown in lists, at most
-/// [`ClientLabel::MAX_BYTES`] bytes, control characters replaced.
-///
-/// # Example: a hostile label is made harmless
-/// ```
-/// use doorward_core::record::ClientLabel;
-///
-/// assert_eq!(ClientLabel::new("Firefox\r\non Linux").as_str(), "Firefox\u{fffd}\u{fffd}on Linux");
-/// assert!(ClientLabel::new(&"x".repeat(10_000)).as_str().len() <= ClientLabel::MAX_BYTES);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientLabel(String);
-
-impl<C> minicbor::Encode<C> for ClientLabel {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        encoder: &mut minicbor::Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        encoder.str(&self.0)?.ok()
-    }
-}
-
-impl<'b, C> minicbor::Decode<'b, C> for ClientLabel {
-    fn decode(decoder: &mut minicbor::Decoder<'b>, cx: &mut C) -> Result<Self, minicbor::decode::Error> {
-        encoding::client_label::decode(decoder, cx)
-    }
-}
-
-impl ClientLabel {
-    /// The longest label kept; the rest is cut at a character boundary.
-    pub const MAX_BYTES: usize = 128;
-
-    /// A label of this text, made safe to show: control and bidirectional-override characters become U+FFFD.
-    pub fn new(text: &str) -> Self {
-        let mut label = String::new();
-        for c in text.chars().map(|c| if is_unsafe_to_show(c) { '\u{fffd}' } else { c }) {
-            if label.len() + c.len_utf8() > Self::MAX_BYTES {
-                break;
-            }
-            label.push(c);
-        }
-        Self(label)
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-fn is_unsafe_to_show(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
 /// Encodes and decodes rows: used by stores that keep bytes.

@@ -15,51 +15,19 @@ use doorward_core::machine::Decide;
 use doorward_core::model::session::Gone;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
-use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::{Ended, Logout};
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
 use doorward_core::operation::reauthenticate::Reauthenticate;
-use doorward_core::operation::rotate_session::{Renewed, RotateSession};
+use doorward_core::operation::rotate_session::RotateSession;
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::Ending;
 use doorward_core::time::Timestamp;
-use support::{RIGHT, START, Step, World, millis};
+use support::home::{gone, home, is_live, login, session_of, token_of};
+use support::{RIGHT, START, Step, millis};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
-
-/// Ada and Bob, each with one session from `START`.
-fn home() -> (World, [AccountId; 2], [String; 2]) {
-    let mut world = World::new();
-    let accounts = ["ada", "bob"].map(|name| world.register(name));
-    let tokens = ["ada", "bob"].map(|name| login(&mut world, name));
-    (world, accounts, tokens)
-}
-
-fn login(world: &mut World, name: &str) -> String {
-    world.run(Login::new(name, RIGHT)).unwrap().unwrap().token.expose().to_owned()
-}
-
-fn token_of(renewed: &Renewed) -> String {
-    renewed.token.expose().to_owned()
-}
-
-fn gone(world: &mut World, token: &str) -> Option<Gone> {
-    match world.run(Authenticate::new(token)).unwrap() {
-        Ok(_) => None,
-        Err(AuthenticateError::Gone(gone)) => Some(gone),
-        other => panic!("neither live nor gone: {other:?}"),
-    }
-}
-
-fn is_live(world: &mut World, token: &str) -> bool {
-    gone(world, token).is_none()
-}
-
-fn session_of(world: &mut World, token: &str) -> SessionId {
-    world.run(Authenticate::new(token)).unwrap().unwrap().id
-}
 
 fn at(millis_after_start: u64) -> Timestamp {
     START.saturating_add(millis(millis_after_start))

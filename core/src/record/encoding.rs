@@ -131,23 +131,6 @@ fn checksum(key: &Key, owner: Option<AccountId>, expires: Option<Timestamp>, cov
     hasher.finalize()
 }
 
-/// A label is read back only if it is one: what is safe to show stays so.
-pub(super) mod client_label {
-    use minicbor::Decoder;
-    use minicbor::decode::Error as DecodeError;
-
-    use crate::record::ClientLabel;
-
-    pub(in crate::record) fn decode<C>(
-        decoder: &mut Decoder<'_>,
-        _: &mut C,
-    ) -> Result<ClientLabel, DecodeError> {
-        let text = decoder.str()?;
-        let label = ClientLabel::new(text);
-        if label.as_str() == text { Ok(label) } else { Err(DecodeError::message("not a client label")) }
-    }
-}
-
 /// A password hash is written as its PHC string, and bounded again when it is read.
 pub(super) mod password_hash {
     use minicbor::decode::Error as DecodeError;
