@@ -76,6 +76,19 @@ id! {
 }
 
 id! {
+    /// A known device. Public: without its salt and the master key it is worth nothing.
+    ///
+    /// # Example: text and back
+    /// ```
+    /// use doorward_core::id::DeviceId;
+    ///
+    /// let id = DeviceId::from_bytes([3; 16]);
+    /// assert_eq!(id.to_string().parse(), Ok(id));
+    /// ```
+    DeviceId
+}
+
+id! {
     /// A login name under the keyring's own key: what throttle rows are filed under.
     ///
     /// # Example: the raw bytes

@@ -10,184 +10,33 @@
 //! | throttle | keyed hash of a name | failures and the present wait, expiring | login |
 //! | session | session | one life: salt, generation, epochs, times | every request |
 //! | keyring | (one row) | key checks, the throttle key; its row's epoch is the global epoch | every request |
+//! | data | session | what the host keeps with a session | when the host asks |
+//! | devices | account | the devices known from earlier logins | login |
+//! | deletion | account | that an account's remains are being removed | maintenance |
+//! | clock | (one row) | the latest time that was seen | opening, maintenance |
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::Fault;
-use crate::id::{AccountId, NameHash, SessionId, Stamp};
+use crate::id::{AccountId, Stamp};
+use crate::model::clock::ClockRecord;
+use crate::model::data::DataRecord;
+use crate::model::deletion::DeletionRecord;
+use crate::model::device::DevicesRecord;
 use crate::model::keyring::KeyringRecord;
 use crate::model::session::SessionRecord;
 use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
-use crate::name::LoginName;
 use crate::password::{Normalization, PasswordHash};
 use crate::time::Timestamp;
 
 pub use encoding::RecordError;
+pub use key::{Key, Kind};
 pub use label::ClientLabel;
 
 mod encoding;
+mod key;
 mod label;
-
-/// What a row is filed under. Keys sort by kind, then by their bytes: the order of every scan.
-///
-/// # Example: a key's parts, for a store that files by kind and bytes
-/// ```
-/// use doorward_core::id::SessionId;
-/// use doorward_core::record::{Key, Kind};
-///
-/// let key = Key::Session(SessionId::from_bytes([9; 16]));
-/// assert_eq!((key.kind(), key.id_bytes()), (Kind::Session, &[9; 16][..]));
-/// assert_eq!(Key::from_parts(Kind::Session, &[9; 16]), Some(key));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// Whose login name this is.
-    Login(LoginName),
-    /// An account.
-    Account(AccountId),
-    /// That an account may log in.
-    Active(AccountId),
-    /// An account's password.
-    Credential(AccountId),
-    /// An account's failures in a row.
-    Attempts(AccountId),
-    /// A name's failures and wait.
-    Throttle(NameHash),
-    /// A session.
-    Session(SessionId),
-    /// The one keyring.
-    Keyring,
-}
-
-/// The kind of a [`Key`], with the number and name that stores may write down: they are never reused.
-///
-/// # Example: a table for each kind
-/// ```
-/// use doorward_core::record::{Key, Kind};
-///
-/// let tables: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
-/// assert_eq!(tables.len(), 8);
-/// assert_eq!((Kind::Session.name(), Kind::Session.number()), ("session", 7)); // both for ever
-/// assert_eq!(Kind::from_number(7), Some(Kind::Session));
-/// assert!(Key::Keyring >= Kind::Keyring.least_key()); // where a scan of this kind begins
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Kind {
-    /// [`Key::Login`].
-    Login = 1,
-    /// [`Key::Account`].
-    Account = 2,
-    /// [`Key::Active`].
-    Active = 3,
-    /// [`Key::Credential`].
-    Credential = 4,
-    /// [`Key::Attempts`].
-    Attempts = 5,
-    /// [`Key::Throttle`].
-    Throttle = 6,
-    /// [`Key::Session`].
-    Session = 7,
-    /// [`Key::Keyring`].
-    Keyring = 8,
-}
-
-impl Kind {
-    /// Every kind, in key order.
-    pub const ALL: [Self; 8] = [
-        Self::Login,
-        Self::Account,
-        Self::Active,
-        Self::Credential,
-        Self::Attempts,
-        Self::Throttle,
-        Self::Session,
-        Self::Keyring,
-    ];
-
-    /// Its lasting number.
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The kind with this number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.number() == number)
-    }
-
-    /// A key that no key of this kind sorts before: where a range begins. It may not be one that can be stored.
-    pub fn least_key(self) -> Key {
-        let account = AccountId::from_bytes([0; 16]);
-        match self {
-            Self::Login => Key::Login(LoginName::before_all()),
-            Self::Account => Key::Account(account),
-            Self::Active => Key::Active(account),
-            Self::Credential => Key::Credential(account),
-            Self::Attempts => Key::Attempts(account),
-            Self::Throttle => Key::Throttle(NameHash::from_bytes([0; 16])),
-            Self::Session => Key::Session(SessionId::from_bytes([0; 16])),
-            Self::Keyring => Key::Keyring,
-        }
-    }
-
-    /// Its lasting name, singular and lower case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::Account => "account",
-            Self::Active => "active",
-            Self::Credential => "credential",
-            Self::Attempts => "attempts",
-            Self::Throttle => "throttle",
-            Self::Session => "session",
-            Self::Keyring => "keyring",
-        }
-    }
-}
-
-impl Key {
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Login(_) => Kind::Login,
-            Self::Account(_) => Kind::Account,
-            Self::Active(_) => Kind::Active,
-            Self::Credential(_) => Kind::Credential,
-            Self::Attempts(_) => Kind::Attempts,
-            Self::Throttle(_) => Kind::Throttle,
-            Self::Session(_) => Kind::Session,
-            Self::Keyring => Kind::Keyring,
-        }
-    }
-
-    /// What tells it from others of its kind: sixteen bytes, a name's UTF-8, or nothing (keyring).
-    pub fn id_bytes(&self) -> &[u8] {
-        match self {
-            Self::Login(name) => name.as_str().as_bytes(),
-            Self::Account(id) | Self::Active(id) | Self::Credential(id) | Self::Attempts(id) => id.as_bytes(),
-            Self::Throttle(hash) => hash.as_bytes(),
-            Self::Session(id) => id.as_bytes(),
-            Self::Keyring => &[],
-        }
-    }
-
-    /// The key with these parts; `None` when no key has them.
-    pub fn from_parts(kind: Kind, id: &[u8]) -> Option<Self> {
-        let bytes = || <[u8; 16]>::try_from(id).ok();
-        let account = || bytes().map(AccountId::from_bytes);
-        Some(match kind {
-            Kind::Login => Self::Login(LoginName::from_stored(core::str::from_utf8(id).ok()?).ok()?),
-            Kind::Account => Self::Account(account()?),
-            Kind::Active => Self::Active(account()?),
-            Kind::Credential => Self::Credential(account()?),
-            Kind::Attempts => Self::Attempts(account()?),
-            Kind::Throttle => Self::Throttle(NameHash::from_bytes(bytes()?)),
-            Kind::Session => Self::Session(SessionId::from_bytes(bytes()?)),
-            Kind::Keyring => id.is_empty().then_some(Self::Keyring)?,
-        })
-    }
-}
 
 /// A row as a store keeps it.
 ///
@@ -253,6 +102,14 @@ pub enum Record {
     Session(SessionRecord),
     /// Under [`Key::Keyring`].
     Keyring(KeyringRecord),
+    /// Under [`Key::Data`].
+    Data(DataRecord),
+    /// Under [`Key::Devices`].
+    Devices(DevicesRecord),
+    /// Under [`Key::Deletion`].
+    Deletion(DeletionRecord),
+    /// Under [`Key::Clock`].
+    Clock(ClockRecord),
 }
 
 impl Record {
@@ -267,6 +124,10 @@ impl Record {
             Self::Throttle(_) => Kind::Throttle,
             Self::Session(_) => Kind::Session,
             Self::Keyring(_) => Kind::Keyring,
+            Self::Data(_) => Kind::Data,
+            Self::Devices(_) => Kind::Devices,
+            Self::Deletion(_) => Kind::Deletion,
+            Self::Clock(_) => Kind::Clock,
         }
     }
 }
@@ -306,6 +167,10 @@ record_access! {
     throttle: Throttle => ThrottleRecord,
     session: Session => SessionRecord,
     keyring: Keyring => KeyringRecord,
+    data: Data => DataRecord,
+    devices: Devices => DevicesRecord,
+    deletion: Deletion => DeletionRecord,
+    clock: Clock => ClockRecord,
 }
 
 /// Whose login name it is.
@@ -398,6 +263,16 @@ pub struct CredentialRecord {
     /// When it was last set. A rehash of the same password does not move it.
     #[n(2)]
     pub set: Timestamp,
+    /// Since when it is known to be in other hands: it opens nothing until another one is set.
+    #[n(3)]
+    pub compromised: Option<Timestamp>,
+}
+
+impl CredentialRecord {
+    /// Of a password that was set just now.
+    pub fn new(hash: PasswordHash, normalization: Normalization, set: Timestamp) -> Self {
+        Self { hash, normalization, set, compromised: None }
+    }
 }
 
 impl fmt::Debug for CredentialRecord {

@@ -8,7 +8,11 @@
 
 mod support;
 
-use doorward_core::id::{AccountId, NameHash, SessionId};
+use doorward_core::id::{AccountId, DeviceId, NameHash, SessionId};
+use doorward_core::model::clock::ClockRecord;
+use doorward_core::model::data::DataRecord;
+use doorward_core::model::deletion::DeletionRecord;
+use doorward_core::model::device::{DevicesRecord, KnownDevice};
 use doorward_core::model::keyring::{KeyCheck, KeyringRecord};
 use doorward_core::model::session::{Amr, SessionRecord};
 use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
@@ -43,11 +47,21 @@ fn session() -> SessionRecord {
 /// One row of each kind.
 fn samples() -> Vec<(Key, Row)> {
     let login = Key::Login(LoginName::parse("ada").unwrap());
-    let credential = CredentialRecord { hash: hash(1, 19456), normalization: Normalization::Nfc, set: START };
+    let compromised = Some(START);
+    let credential =
+        CredentialRecord { compromised, ..CredentialRecord::new(hash(1, 19456), Normalization::Nfc, START) };
+    let device = KnownDevice {
+        id: DeviceId::from_bytes([0xd; 16]),
+        salt: [0xe; 16],
+        account_epoch: 1,
+        global_epoch: 2,
+        expires: START,
+        failures: 3,
+    };
     let check = KeyCheck { number: 1, value: [9; 16] };
     let keyring = KeyringRecord { checks: vec![check], throttle_key: [0x77; 32] };
     let throttle = ThrottleRecord { failures: 4, until: START };
-    let rows: [(Key, Option<AccountId>, Option<Timestamp>, Record); 8] = [
+    let rows: [(Key, Option<AccountId>, Option<Timestamp>, Record); 12] = [
         (login, Some(ID), None, LoginRecord { account: ID }.into()),
         (Key::Account(ID), Some(ID), None, AccountRecord { created: START }.into()),
         (Key::Active(ID), Some(ID), None, ActiveRecord { since: START }.into()),
@@ -56,6 +70,15 @@ fn samples() -> Vec<(Key, Row)> {
         (Key::Throttle(NameHash::from_bytes([3; 16])), None, Some(START), throttle.into()),
         (Key::Session(SessionId::from_bytes([4; 16])), Some(ID), Some(START), session().into()),
         (Key::Keyring, None, None, keyring.into()),
+        (
+            Key::Data(SessionId::from_bytes([4; 16])),
+            Some(ID),
+            Some(START),
+            DataRecord { bytes: vec![1; 40] }.into(),
+        ),
+        (Key::Devices(ID), Some(ID), Some(START), DevicesRecord { devices: vec![device] }.into()),
+        (Key::Deletion(ID), Some(ID), None, DeletionRecord { started: START }.into()),
+        (Key::Clock, None, None, ClockRecord { highest: START }.into()),
     ];
     let row =
         |(key, owner, expires, record)| (key, Row { stamp: stamp(1), epoch: 5, owner, expires, record });
@@ -104,6 +127,13 @@ fn the_written_form_is_stable() {
         (Kind::Attempts, "01811863".to_owned()),
         (Kind::Throttle, format!("018204{time}")),
         (Kind::Session, format!("018b{salt}030102{time}{time}1a0036ee801b7fffffffffffffff{time}01{label}")),
+        (Kind::Data, format!("01815828{}", "01".repeat(40))),
+        (
+            Kind::Devices,
+            format!("01818186 50{} 50{} 0102{time}03", "0d".repeat(16), "0e".repeat(16)).replace(' ', ""),
+        ),
+        (Kind::Deletion, format!("0181{time}")),
+        (Kind::Clock, format!("0181{time}")),
         (Kind::Keyring, format!("0182818201 50{} 5820{}", "09".repeat(16), "77".repeat(32)).replace(' ', "")),
     ];
     for (key, row) in samples() {
@@ -231,6 +261,10 @@ fn a_record_of_another_kind_has_no_typed_way_in() {
             row.throttle().is_ok(),
             row.session().is_ok(),
             row.keyring().is_ok(),
+            row.data().is_ok(),
+            row.devices().is_ok(),
+            row.deletion().is_ok(),
+            row.clock().is_ok(),
         ];
         let open: Vec<Kind> = Kind::ALL.into_iter().zip(ways).filter(|(_, ok)| *ok).map(|(k, _)| k).collect();
         assert_eq!(open, [key.kind()]);
@@ -269,6 +303,14 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
     let throttle = (any::<[u8; 16]>(), any::<u32>(), moment()).prop_map(|(name, failures, until)| {
         (Key::Throttle(NameHash::from_bytes(name)), ThrottleRecord { failures, until }.into())
     });
+    let compromised = proptest::option::of(moment());
+    let device = (any::<[[u8; 16]; 2]>(), any::<[u64; 2]>(), moment(), any::<u32>()).prop_map(
+        |([id, salt], [account_epoch, global_epoch], expires, failures)| {
+            let id = DeviceId::from_bytes(id);
+            KnownDevice { id, salt, account_epoch, global_epoch, expires, failures }
+        },
+    );
+    let devices = proptest::collection::vec(device, 0..12).prop_map(|devices| DevicesRecord { devices });
     let login = ("[a-z]{1,60}", id()).prop_map(|(name, account)| {
         (Key::Login(LoginName::parse(&name).unwrap()), LoginRecord { account }.into())
     });
@@ -277,14 +319,22 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
             .prop_map(|(id, record)| (Key::Session(SessionId::from_bytes(id)), record.into())),
         keyring,
         throttle,
+        (any::<[u8; 16]>(), proptest::collection::vec(any::<u8>(), 0..3000))
+            .prop_map(|(id, bytes)| (Key::Data(SessionId::from_bytes(id)), DataRecord { bytes }.into())),
+        (id(), devices).prop_map(|(id, record)| (Key::Devices(id), record.into())),
+        (id(), moment()).prop_map(|(id, started)| (Key::Deletion(id), DeletionRecord { started }.into())),
+        moment().prop_map(|highest| (Key::Clock, ClockRecord { highest }.into())),
         login,
         (id(), moment()).prop_map(|(id, created)| (Key::Account(id), AccountRecord { created }.into())),
         (id(), moment()).prop_map(|(id, since)| (Key::Active(id), ActiveRecord { since }.into())),
         (id(), any::<u32>())
             .prop_map(|(id, failures)| (Key::Attempts(id), AttemptsRecord { failures }.into())),
-        (id(), 0..100_000u32, moment()).prop_map(|(id, number, set)| {
+        (id(), 0..100_000u32, moment(), compromised).prop_map(|(id, number, set, compromised)| {
             let (hash, normalization) = (hash(number, 19456), Normalization::Nfc);
-            (Key::Credential(id), CredentialRecord { hash, normalization, set }.into())
+            (
+                Key::Credential(id),
+                CredentialRecord { compromised, ..CredentialRecord::new(hash, normalization, set) }.into(),
+            )
         }),
     ]
 }

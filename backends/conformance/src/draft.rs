@@ -3,7 +3,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use doorward_core::id::{AccountId, NameHash, SessionId, Stamp};
+use doorward_core::id::{AccountId, DeviceId, NameHash, SessionId, Stamp};
+use doorward_core::model::clock::ClockRecord;
+use doorward_core::model::data::DataRecord;
+use doorward_core::model::deletion::DeletionRecord;
+use doorward_core::model::device::{DevicesRecord, KnownDevice};
 use doorward_core::model::keyring::KeyringRecord;
 use doorward_core::model::session::{Amr, SessionRecord};
 use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
@@ -48,7 +52,7 @@ pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-/// A key of the kind; the keyring has only one.
+/// A key of the kind; keyring and clock have only one.
 pub(crate) fn key(kind: Kind, number: u64) -> Key {
     match kind {
         Kind::Login => Key::Login(login_name(&format!("user{number}"))),
@@ -59,6 +63,10 @@ pub(crate) fn key(kind: Kind, number: u64) -> Key {
         Kind::Throttle => Key::Throttle(NameHash::from_bytes(bytes(number))),
         Kind::Session => session(number),
         Kind::Keyring => Key::Keyring,
+        Kind::Data => Key::Data(session_id(number)),
+        Kind::Devices => Key::Devices(account_id(number)),
+        Kind::Deletion => Key::Deletion(account_id(number)),
+        Kind::Clock => Key::Clock,
     }
 }
 
@@ -79,9 +87,7 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
         Kind::Login => LoginRecord { account: account_id(number) }.into(),
         Kind::Account => AccountRecord { created: millis }.into(),
         Kind::Active => ActiveRecord { since: millis }.into(),
-        Kind::Credential => {
-            CredentialRecord { hash: password_hash(), normalization: Normalization::Nfc, set: millis }.into()
-        }
+        Kind::Credential => CredentialRecord::new(password_hash(), Normalization::Nfc, millis).into(),
         Kind::Attempts => AttemptsRecord { failures: small }.into(),
         Kind::Throttle => ThrottleRecord { failures: small, until: millis }.into(),
         Kind::Session => session_record(number).into(),
@@ -91,6 +97,21 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
             throttle_key.iter_mut().zip(half.iter().chain(&other)).for_each(|(to, from)| *to = *from);
             KeyringRecord { checks: Vec::new(), throttle_key }.into()
         }
+        Kind::Data => DataRecord { bytes: number.to_be_bytes().to_vec() }.into(),
+        Kind::Devices => DevicesRecord { devices: vec![known_device(number, millis)] }.into(),
+        Kind::Deletion => DeletionRecord { started: millis }.into(),
+        Kind::Clock => ClockRecord { highest: millis }.into(),
+    }
+}
+
+pub(crate) fn known_device(number: u64, expires: Timestamp) -> KnownDevice {
+    KnownDevice {
+        id: DeviceId::from_bytes(bytes(number)),
+        salt: bytes(!number),
+        account_epoch: number,
+        global_epoch: 0,
+        expires,
+        failures: 0,
     }
 }
 

@@ -67,7 +67,7 @@ impl MemoryStore {
 
     fn shard_of(&self, key: &Key) -> usize {
         let number = match key {
-            Key::Keyring => 0,
+            Key::Keyring | Key::Clock => 0,
             // Names are chosen by strangers: without a secret hash they could pile up in one shard.
             Key::Login(name) => self.hasher.hash_one(name.as_str()),
             Key::Account(_)
@@ -75,7 +75,10 @@ impl MemoryStore {
             | Key::Credential(_)
             | Key::Attempts(_)
             | Key::Throttle(_)
-            | Key::Session(_) => key.id_bytes().first().copied().map_or(0, u64::from),
+            | Key::Session(_)
+            | Key::Data(_)
+            | Key::Devices(_)
+            | Key::Deletion(_) => key.id_bytes().first().copied().map_or(0, u64::from),
         };
         usize::try_from(number % SHARDS as u64).unwrap_or(0)
     }

@@ -87,7 +87,12 @@ pub(crate) fn row(key: &Key, stamp: Stamp) -> Row {
             amr: Amr::PASSWORD,
             label: Some(ClientLabel::new("Firefox on Linux")),
         }),
-        Key::Credential(_) | Key::Keyring => unreachable!("no test puts such a row"),
+        Key::Credential(_)
+        | Key::Keyring
+        | Key::Data(_)
+        | Key::Devices(_)
+        | Key::Deletion(_)
+        | Key::Clock => unreachable!("no test puts such a row"),
     };
     Row { stamp, epoch: 0, owner: Some(account(1)), expires: Some(at(1000)), record }
 }

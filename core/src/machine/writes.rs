@@ -45,6 +45,7 @@ use crate::time::Timestamp;
 pub struct Writes {
     writes: BTreeMap<Key, Intent>,
     journal: Vec<Ending>,
+    guarded: bool,
 }
 
 #[derive(Debug)]
@@ -94,6 +95,14 @@ impl Writes {
         self
     }
 
+    /// Make every row consulted a precondition, as a `put` does, although these writes only take away: for a refusal
+    /// that tells something, and may do so only if nothing has changed.
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        self.guarded = true;
+        self
+    }
+
     /// Whether each record stands under a key of its own kind.
     pub(super) fn fit_their_keys(&self) -> bool {
         self.writes.iter().all(|(key, intent)| match intent {
@@ -103,7 +112,7 @@ impl Writes {
     }
 
     pub(super) fn into_batch(self, facts: &Facts, stamp: Stamp, durability: Durability) -> Batch {
-        let grants = self.writes.values().any(|intent| matches!(intent, Intent::Put { .. }));
+        let grants = self.guarded || self.writes.values().any(|intent| matches!(intent, Intent::Put { .. }));
         let expect = |row: Option<&Row>| row.map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
         let is_put = |key: &Key| matches!(self.writes.get(key), Some(Intent::Put { .. }));
         let checks = facts

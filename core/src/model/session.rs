@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 /// # Example: live, idle, revoked
 /// ```
 /// use core::time::Duration;
-/// use doorward_core::model::session::Gone;
+/// use doorward_core::model::session::{Gone, Holder};
 /// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
 /// # use hidden::Engine;
 /// # use doorward_core::{operation::{login::Login, register::Register}, record::Key, store::Store};
@@ -38,9 +38,10 @@ use crate::time::Timestamp;
 /// let record = session.session()?;
 /// let idle = record.idle_end();
 /// assert_eq!(idle.since(record.last_seen), Duration::from_hours(1));
-/// assert_eq!(record.present(Some(account), keyring, record.created), Ok(()));
-/// assert_eq!(record.present(Some(account), keyring, idle), Err(Gone::Idle));
-/// assert_eq!(record.present(None, keyring, record.created), Err(Gone::Revoked)); // no account
+/// assert_eq!(record.present(Holder::Account(Some(account)), keyring, record.created), Ok(()));
+/// assert_eq!(record.present(Holder::Account(Some(account)), keyring, idle), Err(Gone::Idle));
+/// let no_account = Holder::Account(None);
+/// assert_eq!(record.present(no_account, keyring, record.created), Err(Gone::Revoked));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, minicbor::Encode, minicbor::Decode)]
@@ -112,19 +113,51 @@ impl SessionRecord {
     ///
     /// # Errors
     /// Why it is over. A session is over *at* its end, not a millisecond later.
-    pub fn present(&self, account: Option<&Row>, keyring: &Row, now: Timestamp) -> Result<(), Gone> {
+    pub fn present(&self, holder: Holder<'_>, keyring: &Row, now: Timestamp) -> Result<(), Gone> {
         if now >= self.absolute_end {
             return Err(Gone::Expired);
         }
         if now >= self.idle_end() {
             return Err(Gone::Idle);
         }
-        let account_epoch = account.map(|row| row.epoch);
-        if account_epoch != Some(self.account_epoch) || keyring.epoch != self.global_epoch {
+        let is_held = match holder {
+            Holder::Nobody => true,
+            Holder::Account(row) => row.is_some_and(|row| row.epoch == self.account_epoch),
+        };
+        if !is_held || keyring.epoch != self.global_epoch {
             return Err(Gone::Revoked);
         }
         Ok(())
     }
+}
+
+/// On whom a session's life depends.
+///
+/// # Example: an anonymous session outlives every account
+/// ```
+/// use doorward_core::id::Stamp;
+/// use doorward_core::model::session::{Amr, Gone, Holder, SessionRecord};
+/// # use doorward_core::{model::keyring::KeyringRecord, record::Row, time::Timestamp};
+/// # let now = Timestamp::from_millis(0);
+/// # let keyring = Row { stamp: Stamp::from_bytes([1; 16]), epoch: 0, owner: None, expires: None,
+/// #     record: KeyringRecord { checks: vec![], throttle_key: [0; 32] }.into() };
+/// let record = SessionRecord {
+///     idle_millis: 3_600_000,
+///     absolute_end: Timestamp::from_millis(86_400_000),
+///     amr: Amr::default(), // nobody has proven anything
+///     // …
+/// #     salt: [7; 16], generation: 1, account_epoch: 0, global_epoch: 0, created: now, last_seen: now, auth_time: now,
+/// #     label: None,
+/// };
+/// assert_eq!(record.present(Holder::Nobody, &keyring, now), Ok(()));
+/// assert_eq!(record.present(Holder::Account(None), &keyring, now), Err(Gone::Revoked));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub enum Holder<'a> {
+    /// An anonymous session: on nobody.
+    Nobody,
+    /// The row of its account, `None` when it is gone.
+    Account(Option<&'a Row>),
 }
 
 impl fmt::Debug for SessionRecord {

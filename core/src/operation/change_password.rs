@@ -154,7 +154,7 @@ impl Decide for ChangePassword {
             }
             Judged::Right(_, writes) => writes,
         };
-        let record = CredentialRecord { hash: hash.clone(), normalization, set: cx.now };
+        let record = CredentialRecord::new(hash.clone(), normalization, cx.now);
         let until = cx.now.saturating_add(cx.policy.longest_session());
         let account_epoch = account_row.epoch.saturating_add(1);
         let writes = writes

@@ -7,6 +7,7 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision, Writes};
+use crate::model::session::Holder;
 use crate::operation::logout::{Ended, Receipt};
 use crate::operation::standing::keys_of;
 use crate::record::RecordError;
@@ -89,7 +90,7 @@ impl Decide for EndSession {
             return Ok(Decision::Done(Err(EndSessionError::NotFound)));
         };
         let record = row.session()?;
-        let is_live = record.present(account, keyring, cx.now).is_ok();
+        let is_live = record.present(Holder::Account(account), keyring, cx.now).is_ok();
         let ended = if is_live { Ended::Ended } else { Ended::AlreadyGone };
         let ending = Ending::Session { session: self.session, until: record.latest_end(cx.now) };
         let writes = Writes::new().delete(session).journal(ending);

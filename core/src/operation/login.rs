@@ -34,7 +34,7 @@ use crate::password::{Password, PasswordError};
 use crate::record::{ClientLabel, Key, RecordError};
 use crate::store::Ending;
 use crate::time::Timestamp;
-use crate::token::opaque::{self, Claim, SessionToken};
+use crate::token::opaque::{self, Claim, Purpose, SessionToken};
 
 /// Logs in with a name and a password.
 ///
@@ -223,7 +223,8 @@ impl Decide for Login {
         let guess = Guess::new(Key::Throttle(keyring.name_hash(name)), account, owner);
 
         // What is known of it? Everything in one read, the previous session too.
-        let previous = self.previous.as_ref().and_then(|token| Claim::parse(&token.0, cx.keys).ok());
+        let previous = self.previous.as_ref();
+        let previous = previous.and_then(|token| Claim::parse(Purpose::Session, &token.0, cx.keys).ok());
         let previous_standing =
             previous.as_ref().map(|claim| Standing::of(claim, facts, cx.now)).transpose()?;
         let (Some([account, active]), false) =
@@ -254,7 +255,7 @@ impl Decide for Login {
         let (Some(id), Some(account)) = (owner, account) else {
             return refused(LoginError::Denied);
         };
-        let previous = previous.as_ref().map(|claim| claim.session).zip(previous_standing);
+        let previous = previous.as_ref().map(Claim::session).zip(previous_standing);
         let rehash = credential.hash.needs_rehash(cx.policy.argon2());
         let rehash = rehash.then(|| Rehash::new(id, password.clone(), credential.hash.clone()));
         let epochs = (account.epoch, keyring_row.epoch);
@@ -302,7 +303,7 @@ impl Login {
         }
         let id = SessionId::from_bytes(cx.bytes("session"));
         let record = self.session(epochs, cx);
-        let token = opaque::mint(cx.keys, owner, id, record.generation, &record.salt);
+        let token = opaque::mint_session(cx.keys, owner, id, record.generation, &record.salt);
         let session = Session::of(id, account, &record, cx.now);
         let writes = writes.put(Key::Session(id), owner, Some(record.idle_end()), record);
         Decision::Commit(writes, Ok(LoggedIn { token, session, rehash }))

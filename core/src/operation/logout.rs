@@ -15,7 +15,7 @@ use crate::operation::standing::Standing;
 use crate::record::Key;
 use crate::store::Ending;
 use crate::time::Timestamp;
-use crate::token::opaque::{Claim, TokenError};
+use crate::token::opaque::{Claim, Purpose, TokenError};
 
 /// Ends the session of a token. Idempotent. Any token that was ever issued for the session will do, an older
 /// generation's too: taking away is always safe, and an old tab's logout button must work.
@@ -146,11 +146,11 @@ impl Decide for Logout {
     }
 
     fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
-        let claim = match Claim::parse(&self.token, cx.keys) {
+        let claim = match Claim::parse(Purpose::Session, &self.token, cx.keys) {
             Ok(claim) => claim,
             Err(error) => return Ok(Decision::Done(Err(error.into()))),
         };
-        let receipt = |ended| Ok(Receipt { ended, session: claim.session, access_dies_at: None });
+        let receipt = |ended| Ok(Receipt { ended, session: claim.session(), access_dies_at: None });
         let (record, ended) = match Standing::of(&claim, facts, cx.now)? {
             Standing::Unread(keys) => return Ok(Decision::Read(keys)),
             Standing::Absent => return Ok(Decision::Done(receipt(Ended::AlreadyGone))),
@@ -158,8 +158,8 @@ impl Decide for Logout {
             Standing::Proven { record, life: Ok(()) | Err(Gone::Replaced), .. } => (record, Ended::Ended),
             Standing::Proven { record, life: Err(_), .. } => (record, Ended::AlreadyGone),
         };
-        let ending = Ending::Session { session: claim.session, until: record.latest_end(cx.now) };
-        let writes = Writes::new().delete(Key::Session(claim.session)).journal(ending);
+        let ending = Ending::Session { session: claim.session(), until: record.latest_end(cx.now) };
+        let writes = Writes::new().delete(Key::Session(claim.session())).journal(ending);
         Ok(Decision::Commit(writes, receipt(ended)))
     }
 

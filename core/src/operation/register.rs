@@ -130,7 +130,7 @@ impl Decide for Register {
         let account = AccountId::from_bytes(cx.bytes("account"));
         let owner = Some(account);
         let now = cx.now;
-        let credential = CredentialRecord { hash: hash.clone(), normalization, set: now };
+        let credential = CredentialRecord::new(hash.clone(), normalization, now);
         let writes = Writes::new()
             .put(login, owner, None, LoginRecord { account })
             .put(Key::Account(account), owner, None, AccountRecord { created: now })

@@ -8,6 +8,7 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision};
+use crate::model::session::Holder;
 use crate::operation::authenticate::Session;
 use crate::record::{Key, Kind, RecordError};
 use crate::store::Range;
@@ -68,7 +69,8 @@ impl Decide for Sessions {
             range.after = Some(last.clone());
             for (key, row) in page {
                 let record = row.session()?;
-                if let (Key::Session(id), Ok(())) = (key, record.present(account, keyring, cx.now)) {
+                let life = record.present(Holder::Account(account), keyring, cx.now);
+                if let (Key::Session(id), Ok(())) = (key, life) {
                     sessions.push(Session::of(*id, self.account, record, cx.now));
                 }
             }

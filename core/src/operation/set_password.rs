@@ -113,7 +113,7 @@ impl Decide for SetPassword {
         let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
             return Ok(Decision::Work(work));
         };
-        let record = CredentialRecord { hash: hash.clone(), normalization, set: cx.now };
+        let record = CredentialRecord::new(hash.clone(), normalization, cx.now);
         let until = cx.now.saturating_add(cx.policy.longest_session());
         let writes = Writes::new()
             .put(credential, Some(self.account), None, record)

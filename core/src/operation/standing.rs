@@ -7,14 +7,14 @@ use crate::error::Fault;
 use crate::facts::Facts;
 use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decision, Writes};
-use crate::model::session::{Gone, SessionRecord};
+use crate::model::session::{Gone, Holder, SessionRecord};
 use crate::operation::authenticate::{AuthenticateError, Session};
 use crate::operation::guess::Guess;
 use crate::operation::rotate_session::Renewed;
 use crate::record::{Key, RecordError, Row};
 use crate::store::Ending;
 use crate::time::Timestamp;
-use crate::token::opaque::{self, Claim, TokenError};
+use crate::token::opaque::{self, Claim, Purpose, TokenError};
 
 /// The rows that a session's life depends on.
 pub(super) fn keys_of(session: SessionId, account: AccountId) -> [Key; 3] {
@@ -49,7 +49,7 @@ impl<'a> Standing<'a> {
         let Some(account) = claim.account else {
             return Ok(Self::Absent);
         };
-        let (session, account_key) = (Key::Session(claim.session), Key::Account(account));
+        let (session, account_key) = (Key::Session(claim.session()), Key::Account(account));
         let Some([row, account_row, keyring]) = facts.rows([&session, &account_key, &Key::Keyring]) else {
             return Ok(Self::Unread(vec![session, account_key, Key::Keyring]));
         };
@@ -62,7 +62,7 @@ impl<'a> Standing<'a> {
         if !claim.proven_by(&record.salt) || row.owner != Some(account) {
             return Ok(Self::Forged);
         }
-        let life = record.present(account_row, keyring, now).and(match claim.generation {
+        let life = record.present(Holder::Account(account_row), keyring, now).and(match claim.generation {
             generation if generation == record.generation => Ok(()),
             generation if generation < record.generation => Err(Gone::Replaced),
             // Only a store that was set back knows less than a token that it issued.
@@ -88,7 +88,7 @@ pub(super) struct Live<'a> {
 
 impl<'a> Entrance<'a> {
     pub(super) fn of(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<Self, Fault> {
-        let claim = match Claim::parse(token, cx.keys) {
+        let claim = match Claim::parse(Purpose::Session, token, cx.keys) {
             Ok(claim) => claim,
             Err(error) => return Ok(Self::refused(error)),
         };
@@ -97,13 +97,13 @@ impl<'a> Entrance<'a> {
             (Standing::Forged, _) => Self::refused(TokenError::Forged),
             // Once seen over, for good: a touch that is still on its way must not find the row.
             (Standing::Proven { life: Err(gone @ (Gone::Idle | Gone::Expired)), record, .. }, _) => {
-                let ending = Ending::Session { session: claim.session, until: record.latest_end(cx.now) };
-                let writes = Writes::new().delete(Key::Session(claim.session)).journal(ending);
+                let ending = Ending::Session { session: claim.session(), until: record.latest_end(cx.now) };
+                let writes = Writes::new().delete(Key::Session(claim.session())).journal(ending);
                 Self::Refused(Refusal { error: gone.into(), writes: Some(writes) })
             }
             (Standing::Proven { life: Err(gone), .. }, _) => Self::refused(gone),
             (Standing::Proven { record, life: Ok(()), .. }, Some(account)) => {
-                Self::Live(Live { id: claim.session, account, record })
+                Self::Live(Live { id: claim.session(), account, record })
             }
             (Standing::Absent | Standing::Proven { .. }, _) => Self::refused(Gone::Ended),
         })
@@ -135,7 +135,7 @@ impl Live<'_> {
     /// The session goes on as `record`, under a token of its generation.
     pub(super) fn renew(&self, record: SessionRecord, writes: Writes, cx: &Context<'_>) -> (Writes, Renewed) {
         let owner = Some(self.account);
-        let token = opaque::mint(cx.keys, owner, self.id, record.generation, &record.salt);
+        let token = opaque::mint_session(cx.keys, owner, self.id, record.generation, &record.salt);
         let session = Session::of(self.id, self.account, &record, cx.now);
         let writes = writes.put(Key::Session(self.id), owner, Some(record.idle_end()), record);
         (writes, Renewed { token, session })

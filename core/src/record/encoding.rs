@@ -69,6 +69,10 @@ pub(super) fn encode(key: &Key, row: &Row) -> Vec<u8> {
         Record::Throttle(record) => cbor(&mut bytes, record),
         Record::Session(record) => cbor(&mut bytes, record),
         Record::Keyring(record) => cbor(&mut bytes, record),
+        Record::Data(record) => cbor(&mut bytes, record),
+        Record::Devices(record) => cbor(&mut bytes, record),
+        Record::Deletion(record) => cbor(&mut bytes, record),
+        Record::Clock(record) => cbor(&mut bytes, record),
     }
     let sum = checksum(key, row.owner, row.expires, &bytes);
     bytes.extend_from_slice(&sum.to_be_bytes());
@@ -101,6 +105,10 @@ pub(super) fn decode(
         Kind::Throttle => Record::Throttle(parse(body)?),
         Kind::Session => Record::Session(parse(body)?),
         Kind::Keyring => Record::Keyring(parse(body)?),
+        Kind::Data => Record::Data(parse(body)?),
+        Kind::Devices => Record::Devices(parse(body)?),
+        Kind::Deletion => Record::Deletion(parse(body)?),
+        Kind::Clock => Record::Clock(parse(body)?),
     })
 }
 

@@ -99,7 +99,11 @@ impl Revocation {
             | Key::Credential(_)
             | Key::Attempts(_)
             | Key::Throttle(_)
-            | Key::Session(_) => None,
+            | Key::Session(_)
+            | Key::Data(_)
+            | Key::Devices(_)
+            | Key::Deletion(_)
+            | Key::Clock => None,
         }
     }
 }

@@ -41,39 +41,62 @@ const PROOF: usize = 16;
 const BYTES: usize = FIELDS + TAG + PROOF;
 const CHARACTERS: usize = BYTES / 3 * 4;
 
-/// A session's token: the secret that a client keeps in its cookie. Redacted in `Debug`, wiped when dropped.
-///
-/// # Example: it only shows itself when asked
-/// ```
-/// use doorward_core::token::opaque::SessionToken;
-/// # use doorward_core::operation::{login::Login, register::Register};
-/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
-/// # use hidden::Engine;
-///
-/// fn cookie(token: &SessionToken) -> String {
-///     format!("__Host-session={}; Secure; HttpOnly; SameSite=Lax; Path=/", token.expose())
-/// }
-/// # let mut engine = Engine::opened();
-/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
-/// # let token = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
-/// assert_eq!(token.expose().len(), 96); // ASCII, safe in a cookie as it is
-/// assert_eq!(format!("{token:?}"), "SessionToken(..)");
-/// assert!(cookie(&token).starts_with("__Host-session=dws_"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct SessionToken(String);
+macro_rules! token {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Zeroize, ZeroizeOnDrop)]
+        pub struct $name(String);
 
-impl SessionToken {
-    /// The text to hand to the client, and to nobody else.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
+        impl $name {
+            /// The text to hand to the client, and to nobody else.
+            pub fn expose(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    };
 }
 
-impl fmt::Debug for SessionToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionToken(..)")
+token! {
+    /// A session's token: the secret that a client keeps in its cookie. Redacted in `Debug`, wiped when dropped.
+    ///
+    /// # Example: it only shows itself when asked
+    /// ```
+    /// use doorward_core::token::opaque::SessionToken;
+    /// # use doorward_core::operation::{login::Login, register::Register};
+    /// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+    /// # use hidden::Engine;
+    ///
+    /// fn cookie(token: &SessionToken) -> String {
+    ///     format!("__Host-session={}; Secure; HttpOnly; SameSite=Lax; Path=/", token.expose())
+    /// }
+    /// # let mut engine = Engine::opened();
+    /// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+    /// # let token = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
+    /// assert_eq!(token.expose().len(), 96); // ASCII, safe in a cookie as it is
+    /// assert_eq!(format!("{token:?}"), "SessionToken(..)");
+    /// assert!(cookie(&token).starts_with("__Host-session=dws_"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    SessionToken
+}
+
+/// What a token is for. Its prefix is under both MACs, so that none passes for one of another kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Session,
+}
+
+impl Purpose {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Session => SESSION_PREFIX,
+        }
     }
 }
 
@@ -110,25 +133,26 @@ pub enum TokenError {
     Forged,
 }
 
-/// What a session token says of itself: shown to be made under one of our keys, but not yet proven against
-/// its row.
+/// What a token says of itself: shown to be made under one of our keys, but not yet proven against its row.
 pub(crate) struct Claim<'a> {
     pub(crate) account: Option<AccountId>,
-    pub(crate) session: SessionId,
     pub(crate) generation: u64,
+    purpose: Purpose,
+    row: [u8; 16],
     fields: [u8; FIELDS],
     proof: [u8; PROOF],
     keys: &'a DerivedKeys,
 }
 
 impl<'a> Claim<'a> {
-    /// Reads a token. Refuses every text but the one canonical form of a token that this engine made.
-    pub(crate) fn parse(text: &str, keys: &'a MasterKeys) -> Result<Self, TokenError> {
-        let body = text.strip_prefix(SESSION_PREFIX).ok_or(TokenError::Kind)?;
+    /// Reads a token. Refuses every text but the one canonical form of a token that this engine made for this.
+    pub(crate) fn parse(purpose: Purpose, text: &str, keys: &'a MasterKeys) -> Result<Self, TokenError> {
+        let body = text.strip_prefix(purpose.prefix()).ok_or(TokenError::Kind)?;
         if body.len() != CHARACTERS {
             return Err(TokenError::Malformed);
         }
         let mut bytes = [0; BYTES];
+        // Decoding is strict: no padding, no other alphabet, no stray bits.
         Base64UrlUnpadded::decode(body, &mut bytes).map_err(|_| TokenError::Malformed)?;
         let malformed = TokenError::Malformed;
         let (fields, rest) = bytes.split_first_chunk::<FIELDS>().ok_or(malformed)?;
@@ -138,65 +162,82 @@ impl<'a> Claim<'a> {
         let (version, rest) = fields.split_first_chunk::<1>().ok_or(malformed)?;
         let (number, rest) = rest.split_first_chunk::<4>().ok_or(malformed)?;
         let (account, rest) = rest.split_first_chunk::<16>().ok_or(malformed)?;
-        let (session, rest) = rest.split_first_chunk::<16>().ok_or(malformed)?;
+        let (row, rest) = rest.split_first_chunk::<16>().ok_or(malformed)?;
         let generation = rest.first_chunk::<8>().ok_or(malformed)?;
         if *version != [VERSION] {
             return Err(malformed);
         }
         let keys = keys.numbered(u32::from_be_bytes(*number)).ok_or(TokenError::Key)?;
-        if !same(tag, &keys.tag(&[SESSION_PREFIX.as_bytes(), fields])) {
+        if !same(tag, &keys.tag(&[purpose.prefix().as_bytes(), fields])) {
             return Err(TokenError::Forged);
         }
         Ok(Self {
             account: (*account != [0; 16]).then(|| AccountId::from_bytes(*account)),
-            session: SessionId::from_bytes(*session),
             generation: u64::from_be_bytes(*generation),
+            purpose,
+            row: *row,
             fields: *fields,
             proof,
             keys,
         })
     }
 
+    /// The session that it names.
+    pub(crate) fn session(&self) -> SessionId {
+        SessionId::from_bytes(self.row)
+    }
+
     /// Whether it was made for the row with this salt.
     pub(crate) fn proven_by(&self, salt: &[u8; 16]) -> bool {
-        same(&self.proof, &proof(self.keys, &self.fields, salt))
+        same(&self.proof, &proof(self.purpose, self.keys, &self.fields, salt))
     }
 }
 
 /// Makes the token of a session's generation, under the active key.
-pub(crate) fn mint(
+pub(crate) fn mint_session(
     keys: &MasterKeys,
     account: Option<AccountId>,
     session: SessionId,
     generation: u64,
     salt: &[u8; 16],
 ) -> SessionToken {
+    SessionToken(mint(Purpose::Session, keys, account, session.as_bytes(), generation, salt))
+}
+
+fn mint(
+    purpose: Purpose,
+    keys: &MasterKeys,
+    account: Option<AccountId>,
+    row: &[u8; 16],
+    generation: u64,
+    salt: &[u8; 16],
+) -> String {
     let keys = keys.active();
     let mut fields = [0; FIELDS];
     let number = keys.number.to_be_bytes();
     let account = account.map_or([0; 16], |id| *id.as_bytes());
     let generation = generation.to_be_bytes();
-    let all = [VERSION].into_iter().chain(number).chain(account).chain(*session.as_bytes()).chain(generation);
+    let all = [VERSION].into_iter().chain(number).chain(account).chain(*row).chain(generation);
     fields.iter_mut().zip(all).for_each(|(to, from)| *to = from);
 
-    let tag = keys.tag(&[SESSION_PREFIX.as_bytes(), &fields]);
+    let tag = keys.tag(&[purpose.prefix().as_bytes(), &fields]);
     let mut bytes = [0; BYTES];
-    let all = fields.into_iter().chain(tag).chain(proof(keys, &fields, salt));
+    let all = fields.into_iter().chain(tag).chain(proof(purpose, keys, &fields, salt));
     bytes.iter_mut().zip(all).for_each(|(to, from)| *to = from);
 
-    let mut text = String::with_capacity(SESSION_PREFIX.len() + CHARACTERS);
-    text.push_str(SESSION_PREFIX);
+    let mut text = String::with_capacity(purpose.prefix().len() + CHARACTERS);
+    text.push_str(purpose.prefix());
     let mut characters = [0; CHARACTERS];
     text.push_str(
         Base64UrlUnpadded::encode(&bytes, &mut characters).expect("the buffer has the encoded length"),
     );
     characters.zeroize();
     bytes.zeroize();
-    SessionToken(text)
+    text
 }
 
-fn proof(keys: &DerivedKeys, fields: &[u8; FIELDS], salt: &[u8; 16]) -> [u8; PROOF] {
-    keys.proof(&[SESSION_PREFIX.as_bytes(), fields, salt])
+fn proof(purpose: Purpose, keys: &DerivedKeys, fields: &[u8; FIELDS], salt: &[u8; 16]) -> [u8; PROOF] {
+    keys.proof(&[purpose.prefix().as_bytes(), fields, salt])
 }
 
 #[cfg(test)]
@@ -213,15 +254,15 @@ mod tests {
     }
 
     fn token() -> SessionToken {
-        mint(&keys(), Some(AccountId::from_bytes([2; 16])), SessionId::from_bytes([3; 16]), 4, &SALT)
+        mint_session(&keys(), Some(AccountId::from_bytes([2; 16])), SessionId::from_bytes([3; 16]), 4, &SALT)
     }
 
     #[test]
     fn a_minted_token_reads_back_and_is_proven_by_its_salt_only() {
         let (keys, token) = (keys(), token());
-        let claim = Claim::parse(token.expose(), &keys).ok().unwrap();
+        let claim = Claim::parse(Purpose::Session, token.expose(), &keys).ok().unwrap();
         assert_eq!(claim.account, Some(AccountId::from_bytes([2; 16])));
-        assert_eq!((claim.session, claim.generation), (SessionId::from_bytes([3; 16]), 4));
+        assert_eq!((claim.session(), claim.generation), (SessionId::from_bytes([3; 16]), 4));
         assert!(claim.proven_by(&SALT));
         assert!(!claim.proven_by(&[8; 16]));
     }
@@ -235,22 +276,23 @@ mod tests {
                 let mut bytes = text.as_bytes().to_vec();
                 bytes[at] ^= 1 << bit;
                 let changed = String::from_utf8(bytes).unwrap();
-                let proven = Claim::parse(&changed, &keys).is_ok_and(|claim| claim.proven_by(&SALT));
+                let proven =
+                    Claim::parse(Purpose::Session, &changed, &keys).is_ok_and(|claim| claim.proven_by(&SALT));
                 assert!(!proven, "{changed}");
             }
         }
         for cut in 0..text.len() {
-            assert!(Claim::parse(&text[..cut], &keys).is_err());
+            assert!(Claim::parse(Purpose::Session, &text[..cut], &keys).is_err());
         }
         for other in [text.to_string() + "=", text.to_string() + "A", " ".to_string() + text] {
-            assert!(Claim::parse(&other, &keys).is_err());
+            assert!(Claim::parse(Purpose::Session, &other, &keys).is_err());
         }
     }
 
     #[test]
     fn inv_34_foreign_keys_and_other_kinds_are_told_apart() {
         let token = token();
-        let refused = |text: &str, keys: &MasterKeys| Claim::parse(text, keys).err();
+        let refused = |text: &str, keys: &MasterKeys| Claim::parse(Purpose::Session, text, keys).err();
         let other_number = MasterKeys::new(MasterKey::new(2, [1; 32]));
         let other_key = MasterKeys::new(MasterKey::new(1, [9; 32]));
         let other_kind = token.expose().replacen("dws_", "dwr_", 1);
@@ -262,8 +304,8 @@ mod tests {
     proptest! {
         #[test]
         fn inv_40_no_text_panics(text in ".{0,200}") {
-            let _ = Claim::parse(&text, &keys());
-            prop_assert!(Claim::parse(&(SESSION_PREFIX.to_string() + &text), &keys()).is_err());
+            let _ = Claim::parse(Purpose::Session, &text, &keys());
+            prop_assert!(Claim::parse(Purpose::Session, &(SESSION_PREFIX.to_string() + &text), &keys()).is_err());
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn leaves_the_living(fixture: &dyn Fixture) -> Checked {
             // Whose epoch, owner or content could be taken for a moment long past.
             Row { epoch: 1, owner: Some(account_id(0)), ..row_until(kind, NOW + 1) },
         ];
-        let keys = if kind == Kind::Keyring { 1 } else { rows.len() };
+        let keys = if kind.is_single() { 1 } else { rows.len() };
         for (number, row) in rows.into_iter().take(keys).enumerate() {
             let key = key(kind, number as u64);
             alive.push((key.clone(), store.create_as(&key, row)?));
@@ -43,7 +43,7 @@ pub(crate) fn takes_the_expired(fixture: &dyn Fixture) -> Checked {
     let mut over = Vec::new();
     for kind in Kind::ALL {
         for (number, expires) in [NOW, NOW - 1, 0, -5, i64::MIN].into_iter().enumerate() {
-            if kind != Kind::Keyring || number == 0 {
+            if !kind.is_single() || number == 0 {
                 let key = key(kind, number as u64);
                 store.create_as(&key, row_until(kind, expires))?;
                 over.push(key);

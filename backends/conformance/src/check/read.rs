@@ -43,7 +43,7 @@ pub(crate) fn empty(fixture: &dyn Fixture) -> Checked {
 pub(crate) fn one_snapshot(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
     let rewritten: Vec<Key> = (0..3).flat_map(|n| Kind::ALL.map(|kind| key(kind, n))).collect();
-    let rewritten: Vec<Key> = rewritten.into_iter().filter(|key| *key != Key::Keyring).collect();
+    let rewritten: Vec<Key> = rewritten.into_iter().filter(|key| !key.kind().is_single()).collect();
     let pair = [account(100), session(100), session(101)];
     let [_, one, other] = &pair;
     let first = rewritten.iter().fold(Draft::new().put_absent(one, row(Kind::Session)), |draft, key| {

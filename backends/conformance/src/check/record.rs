@@ -1,6 +1,10 @@
 //! Rows come back as they were given.
 
 use doorward_core::id::{AccountId, Stamp};
+use doorward_core::model::clock::ClockRecord;
+use doorward_core::model::data::DataRecord;
+use doorward_core::model::deletion::DeletionRecord;
+use doorward_core::model::device::DevicesRecord;
 use doorward_core::model::keyring::{KeyCheck, KeyringRecord};
 use doorward_core::model::session::{Amr, SessionRecord};
 use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
@@ -9,7 +13,7 @@ use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind,
 use doorward_core::store::{Expect, Range};
 use doorward_core::time::Timestamp;
 
-use crate::draft::{Draft, account_id, at, key, login_name, record, session_id};
+use crate::draft::{Draft, account_id, at, key, known_device, login_name, record, session_id};
 use crate::fixture::Fixture;
 use crate::promise::{Checked, ensure};
 use crate::subject::{ALL, Subject};
@@ -98,6 +102,10 @@ fn records_of(kind: Kind) -> Vec<Record> {
             .collect(),
         Kind::Session => moments().enumerate().map(|(number, moment)| session(number, moment)).collect(),
         Kind::Keyring => [0, 1, 40].map(keyring).into(),
+        Kind::Data => [0, 1, 64 * 1024].map(|size| DataRecord { bytes: vec![0xff; size] }.into()).into(),
+        Kind::Devices => [0, 1, 10].map(devices).into(),
+        Kind::Deletion => moments().map(|started| DeletionRecord { started }.into()).collect(),
+        Kind::Clock => moments().map(|highest| ClockRecord { highest }.into()).collect(),
     }
 }
 
@@ -138,12 +146,19 @@ fn keyring(keys: u32) -> Record {
     KeyringRecord { checks, throttle_key: [if keys == 0 { 0 } else { 0xa5 }; 32] }.into()
 }
 
+fn devices(count: u64) -> Record {
+    let moments = MOMENTS.into_iter().cycle();
+    let devices = (0..count).zip(moments).map(|(number, moment)| known_device(number, at(moment)));
+    DevicesRecord { devices: devices.collect() }.into()
+}
+
 /// Names go to the longest that the core takes, and beyond ASCII; ids to both ends.
 fn key_for(kind: Kind, number: usize) -> Key {
     let longest = || (0..=20).rev().find_map(|power| LoginName::parse(&"n".repeat(1 << power)).ok());
     let end = |byte| Key::from_parts(kind, &[byte; 16]);
     let extreme = match (kind, number) {
         (Kind::Keyring, _) => Some(Key::Keyring),
+        (Kind::Clock, _) => Some(Key::Clock),
         (Kind::Login, 0) => longest().map(Key::Login),
         (Kind::Login, 1) => Some(Key::Login(login_name("\u{e9}"))),
         (_, 0) => end(0),

@@ -18,13 +18,13 @@ pub(crate) fn one_kind(fixture: &dyn Fixture) -> Checked {
     }
     // The same sixteen bytes under every kind, so that only the kind tells them apart.
     for kind in Kind::ALL {
-        let count = if kind == Kind::Keyring { 1 } else { 3 };
+        let count = if kind.is_single() { 1 } else { 3 };
         for number in 0..count {
             store.create(&key(kind, number))?;
         }
     }
     for kind in Kind::ALL {
-        let count = if kind == Kind::Keyring { 1 } else { 3 };
+        let count = if kind.is_single() { 1 } else { 3 };
         let mut found = store.keys(kind)?;
         found.sort();
         let mut expected: Vec<Key> = (0..count).map(|number| key(kind, number)).collect();

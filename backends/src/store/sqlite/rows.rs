@@ -86,6 +86,10 @@ impl Statements {
             Kind::Throttle => statements!("throttle"),
             Kind::Session => statements!("session"),
             Kind::Keyring => statements!("keyring"),
+            Kind::Data => statements!("data"),
+            Kind::Devices => statements!("devices"),
+            Kind::Deletion => statements!("deletion"),
+            Kind::Clock => statements!("clock"),
         }
     }
 
@@ -127,7 +131,11 @@ impl ToSql for KeyColumn<'_> {
             | Kind::Attempts
             | Kind::Throttle
             | Kind::Session
-            | Kind::Keyring => ValueRef::Blob(self.id),
+            | Kind::Keyring
+            | Kind::Data
+            | Kind::Devices
+            | Kind::Deletion
+            | Kind::Clock => ValueRef::Blob(self.id),
         }))
     }
 }
