@@ -51,6 +51,23 @@ fn a_registration_is_four_rows_of_one_attempt() {
     assert!(matches!(&steps[2], Step::Commit { puts, .. } if puts == &kinds));
 }
 
+/// No default users: until somebody signs up, there is nobody, and no name and password open anything.
+#[test]
+fn pw_10_a_new_store_has_no_account() {
+    let mut world = World::new();
+    for kind in [Kind::Login, Kind::Account, Kind::Active, Kind::Credential, Kind::Session] {
+        assert_eq!(world.map.count(kind), 0, "{kind:?}");
+    }
+    for name in ["admin", "root", "doorward"] {
+        for password in ["", name, "admin", "changeme"] {
+            assert!(matches!(world.run(Login::new(name, password)).unwrap(), Err(LoginError::Denied)));
+            world.wait(std::time::Duration::from_hours(48));
+        }
+    }
+    world.register("ada");
+    assert_eq!(world.map.count(Kind::Account), 1);
+}
+
 #[test]
 fn a_name_that_is_taken_in_any_spelling_costs_no_hash() {
     let mut world = World::new();
