@@ -2,4 +2,5 @@
 
 pub mod keyring;
 pub mod session;
+pub mod source;
 pub mod throttle;
