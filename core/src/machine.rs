@@ -240,6 +240,19 @@ impl<O: Decide> Machine<O> {
         }
     }
 
+    /// The operation, at its end: its source is throttled until then
+    /// ([`SourceBuckets`](crate::model::source::SourceBuckets)). The first poll gives outcome and event; nothing is read or
+    /// hashed, so it tells nothing of what the store holds.
+    pub fn turned_away(operation: O, environment: Arc<Environment>, seed: Seed, until: Timestamp) -> Self {
+        let outcome = operation.turned_away(until);
+        Self { state: State::Released(outcome), ..Self::new(operation, environment, seed) }
+    }
+
+    /// The operation: to ask it whether its outcome is due.
+    pub fn operation(&self) -> &O {
+        &self.operation
+    }
+
     /// What is needed next, at this time.
     pub fn poll(&mut self, now: Timestamp) -> Need<'_, O::Outcome> {
         self.now = self.now.max(now);

@@ -7,6 +7,7 @@ use core::time::Duration;
 use thiserror::Error;
 
 use crate::model::session::{Lifetime, Span};
+use crate::model::source::SourcePolicy;
 use crate::model::throttle::ThrottlePolicy;
 use crate::password::{Argon2Params, PasswordRules};
 
@@ -17,6 +18,7 @@ use crate::password::{Argon2Params, PasswordRules};
 /// | passwords | [`PasswordRules::default`] |
 /// | hashing | Argon2id, 19456 KiB, 2 passes, 1 lane |
 /// | throttle | [`ThrottlePolicy::default`] |
+/// | sources | [`SourcePolicy::default`] |
 /// | `web` sessions | idle 1 h, absolute 24 h |
 /// | `remembered` | idle 7 d, absolute 30 d |
 /// | `device` | idle 30 d, absolute 90 d |
@@ -40,6 +42,7 @@ pub struct Policy {
     service_names: Vec<String>,
     argon2: Argon2Params,
     throttle: ThrottlePolicy,
+    sources: SourcePolicy,
     web: Span,
     remembered: Span,
     device: Span,
@@ -71,6 +74,11 @@ impl Policy {
     /// How guessing is slowed.
     pub fn throttle(&self) -> &ThrottlePolicy {
         &self.throttle
+    }
+
+    /// How guessing and registration are slowed by where they come from.
+    pub fn sources(&self) -> &SourcePolicy {
+        &self.sources
     }
 
     /// How long a session of this lifetime lives.
@@ -115,6 +123,7 @@ impl Default for Policy {
             service_names: Vec::new(),
             argon2: Argon2Params::default(),
             throttle: ThrottlePolicy::default(),
+            sources: SourcePolicy::default(),
             web: span(HOUR, DAY),
             remembered: span(7 * DAY, 30 * DAY),
             device: span(30 * DAY, 90 * DAY),
@@ -175,6 +184,13 @@ impl PolicyBuilder {
         self
     }
 
+    /// How guessing and registration are slowed by where they come from.
+    #[must_use]
+    pub fn sources(mut self, sources: SourcePolicy) -> Self {
+        self.policy.sources = sources;
+        self
+    }
+
     /// How long sessions of this lifetime live.
     #[must_use]
     pub fn session(mut self, lifetime: Lifetime, span: Span) -> Self {
@@ -226,6 +242,16 @@ impl PolicyBuilder {
         {
             return Err(PolicyError::Wait);
         }
+        let SourcePolicy { guesses, registrations, most_sources } = policy.sources;
+        for bucket in [guesses, registrations] {
+            let is_whole = bucket.refill.subsec_nanos().is_multiple_of(1_000_000);
+            if bucket.size == 0 || bucket.refill.is_zero() || bucket.refill > LONGEST_REFILL || !is_whole {
+                return Err(PolicyError::Bucket);
+            }
+        }
+        if most_sources == 0 || most_sources > MOST_SOURCES {
+            return Err(PolicyError::Sources);
+        }
         if policy.max_skew > LONGEST_SKEW {
             return Err(PolicyError::Skew);
         }
@@ -241,6 +267,9 @@ impl PolicyBuilder {
 const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 const LONGEST_SKEW: Duration = Duration::from_mins(1);
+/// A longer one would shut an address off that many people share.
+const LONGEST_REFILL: Duration = Duration::from_hours(1);
+const MOST_SOURCES: usize = 1 << 24;
 /// NIST SP 800-63B-4, section 3.2.2.
 const MOST_FAILURES: u32 = 100;
 
@@ -274,6 +303,14 @@ pub enum PolicyError {
         "a throttle's first wait must be above zero and at most the longest, that at most 24 h, and forget_after no shorter than the longest wait"
     )]
     Wait,
+    /// A source's bucket is impossible.
+    #[error(
+        "a source's bucket must hold at least one attempt and refill in whole milliseconds, in 1 h at most"
+    )]
+    Bucket,
+    /// The number of sources is impossible.
+    #[error("most_sources must be 1 to 16777216")]
+    Sources,
     /// The skew is too large to be one.
     #[error("max_skew must be at most 60 s: set the clocks instead")]
     Skew,
@@ -302,6 +339,18 @@ mod tests {
             change(&mut throttle);
             Policy::builder().throttle(throttle).build().err()
         };
+        let sources = |change: fn(&mut SourcePolicy)| {
+            let mut sources = SourcePolicy::default();
+            change(&mut sources);
+            Policy::builder().sources(sources).build().err()
+        };
+        assert_eq!(sources(|s| s.guesses.size = 0), Some(PolicyError::Bucket));
+        assert_eq!(sources(|s| s.registrations.refill = Duration::ZERO), Some(PolicyError::Bucket));
+        assert_eq!(sources(|s| s.guesses.refill = Duration::from_micros(1500)), Some(PolicyError::Bucket));
+        assert_eq!(sources(|s| s.guesses.refill = Duration::from_secs(3601)), Some(PolicyError::Bucket));
+        assert_eq!(sources(|s| s.guesses.refill = Duration::from_millis(1)), None);
+        assert_eq!(sources(|s| s.most_sources = 0), Some(PolicyError::Sources));
+        assert_eq!(sources(|s| s.most_sources = usize::MAX), Some(PolicyError::Sources));
         assert_eq!(throttle(|t| t.off_at = 101), Some(PolicyError::Guesses));
         assert_eq!(throttle(|t| t.free = 0), Some(PolicyError::Guesses));
         assert_eq!(throttle(|t| t.first_wait = Duration::ZERO), Some(PolicyError::Wait));

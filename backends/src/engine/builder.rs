@@ -15,6 +15,7 @@ use thiserror::Error;
 use super::clock::{Clock, Monotonic, SystemClock};
 use super::entropy::{Entropy, SystemEntropy};
 use super::hashing::{Hashing, Pool};
+use super::sources::Sources;
 use super::{Engine, Parts, Sink};
 
 /// Builds an [`Engine`]. Only the store and a master key have no default.
@@ -24,7 +25,7 @@ use super::{Engine, Parts, Sink};
 /// | policy | [`Policy::default`] |
 /// | clock | [`SystemClock`] |
 /// | entropy | [`SystemEntropy`] |
-/// | hashing | as many runs at once as cores, 128 may wait |
+/// | hashing | as many runs at once as cores, 128 may wait, a quarter of them from one source |
 /// | durability | required of the store |
 /// | events | told to nobody |
 ///
@@ -139,6 +140,7 @@ impl Builder {
         let first = given.next().ok_or(OpenError::NoKey)?;
         let keys = given.try_fold(MasterKeys::new(first), MasterKeys::accept)?;
         let hashing = Pool::new(self.hashing, *self.policy.argon2());
+        let sources = Sources::new(self.policy.sources());
         let engine = Engine {
             parts: Arc::new(Parts {
                 store: self.store,
@@ -146,6 +148,7 @@ impl Builder {
                 clock: Monotonic::new(self.clock),
                 entropy: self.entropy,
                 hashing,
+                sources,
                 events: self.events,
             }),
         };

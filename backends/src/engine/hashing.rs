@@ -1,4 +1,5 @@
-//! Password hashing: as many runs at once as there are cores, the others in a bounded queue.
+//! Password hashing: as many runs at once as there are cores, the others in a bounded queue, in which no source crowds
+//! the others out.
 //!
 //! Each run needs its parameters' memory (19 MiB by default). The pool keeps one block per run at once, used
 //! again and wiped after each run: allocating it anew each time costs a third more, and without a bound 64
@@ -10,6 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use doorward_core::error::Fault;
+use doorward_core::model::source::SourcePrefix;
 use doorward_core::password::{Argon2Params, HashMemory};
 use doorward_core::work::{Work, Worked};
 
@@ -21,8 +23,10 @@ use doorward_core::work::{Work, Worked};
 /// use doorward::store::MemoryStore;
 /// use doorward::{Engine, Hashing, MasterKey};
 ///
-/// // At most 2 x 19 MiB for hashing; the eleventh caller at once is told to come again.
-/// let hashing = Hashing { at_once: NonZeroUsize::new(2).expect("two is not zero"), queue: 8 };
+/// // At most 2 x 19 MiB for hashing; the eleventh caller at once is told to come again, and so is the third that
+/// // would wait from one address.
+/// let at_once = NonZeroUsize::new(2).expect("two is not zero");
+/// let hashing = Hashing { at_once, queue: 8, ..Hashing::default() };
 /// let engine = Engine::builder(MemoryStore::new())
 ///     .ephemeral()
 ///     .master_key(MasterKey::new(1, [1; 32]))
@@ -38,11 +42,19 @@ pub struct Hashing {
     /// Callers that may wait for a run; the next one is told [`Fault::Busy`] before anything is allocated.
     /// Default 128.
     pub queue: usize,
+    /// Into how many shares the queue is cut. Callers of one source may fill one share, which is one place at least;
+    /// the next one is told [`Fault::Busy`] while others still get in. A caller without a source may take any place.
+    /// Default 4.
+    pub shares: NonZeroUsize,
 }
 
 impl Default for Hashing {
     fn default() -> Self {
-        Self { at_once: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN), queue: 128 }
+        Self {
+            at_once: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            queue: 128,
+            shares: NonZeroUsize::new(4).unwrap_or(NonZeroUsize::MIN),
+        }
     }
 }
 
@@ -56,11 +68,17 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct State {
-    running: usize,
-    /// Who waits, in the order of coming: first come, first served.
-    waiting: VecDeque<u64>,
+    /// The sources of the runs in progress.
+    running: Vec<Option<SourcePrefix>>,
+    /// Who waits, in the order of coming.
+    waiting: VecDeque<Waiter>,
     next: u64,
     idle: Vec<HashMemory>,
+}
+
+struct Waiter {
+    ticket: u64,
+    source: Option<SourcePrefix>,
 }
 
 impl Pool {
@@ -68,32 +86,34 @@ impl Pool {
         Self { limits, params, state: Mutex::default(), turn: Condvar::new() }
     }
 
-    /// Runs the work when its turn comes.
-    pub(super) fn run(&self, work: &Work) -> Result<Worked, Fault> {
-        let mut slot = self.enter()?;
+    /// Runs the work when its source's turn comes.
+    pub(super) fn run(&self, work: &Work, source: Option<SourcePrefix>) -> Result<Worked, Fault> {
+        let mut slot = self.enter(source)?;
         work.run(&mut slot.memory).map_err(|_| Fault::Busy)
     }
 
-    fn enter(&self) -> Result<Slot<'_>, Fault> {
+    fn enter(&self, source: Option<SourcePrefix>) -> Result<Slot<'_>, Fault> {
         let mut state = self.state();
-        let is_free = |state: &State| state.running < self.limits.at_once.get();
-        if !(is_free(&state) && state.waiting.is_empty()) {
-            if state.waiting.len() >= self.limits.queue {
+        if state.running.len() < self.limits.at_once.get() && state.waiting.is_empty() {
+            state.running.push(source);
+        } else {
+            if state.waiting.len() >= self.limits.queue || state.waiting_of(source) >= self.share() {
                 return Err(Fault::Busy);
             }
             let ticket = state.next;
             state.next += 1;
-            state.waiting.push_back(ticket);
-            let is_turn = |state: &State| is_free(state) && state.waiting.front() == Some(&ticket);
-            state =
-                self.turn.wait_while(state, |state| !is_turn(state)).unwrap_or_else(PoisonError::into_inner);
-            state.waiting.pop_front();
-            // The next one in the queue may have a free run as well.
-            self.turn.notify_all();
+            state.waiting.push_back(Waiter { ticket, source });
+            // Whoever ends a run takes the next one out of the queue and gives it the place.
+            let waits = |state: &mut State| state.waiting.iter().any(|waiter| waiter.ticket == ticket);
+            state = self.turn.wait_while(state, waits).unwrap_or_else(PoisonError::into_inner);
         }
-        state.running += 1;
         let memory = state.idle.pop().unwrap_or_else(|| HashMemory::keeping(&self.params));
-        Ok(Slot { pool: self, memory })
+        Ok(Slot { pool: self, source, memory })
+    }
+
+    /// How many callers of one source may wait.
+    fn share(&self) -> usize {
+        (self.limits.queue / self.limits.shares).max(1)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,17 +121,48 @@ impl Pool {
     }
 }
 
+impl State {
+    /// The place of a run that ends goes to who waits: to the source with the fewest runs in progress, the one that ends
+    /// included, and among these to who came first. A caller without a source is a source of its own, so that without
+    /// sources it is first come, first served.
+    ///
+    /// Nobody starves. The first in the queue of a busy source is passed over while that source has runs in progress, and
+    /// these end. Then it has none, no other has fewer, and only those who came before it go before it.
+    fn hand_over(&mut self, ended: Option<SourcePrefix>) {
+        let runs_of = |waiter: &Waiter| match waiter.source {
+            None => 0,
+            source => self.running.iter().filter(|running| **running == source).count(),
+        };
+        let next = self.waiting.iter().enumerate().min_by_key(|(_, waiter)| runs_of(waiter));
+        let next = next.map(|(position, _)| position);
+        if let Some(position) = self.running.iter().position(|running| *running == ended) {
+            self.running.swap_remove(position);
+        }
+        if let Some(waiter) = next.and_then(|position| self.waiting.remove(position)) {
+            self.running.push(waiter.source);
+        }
+    }
+
+    fn waiting_of(&self, source: Option<SourcePrefix>) -> usize {
+        match source {
+            None => 0,
+            source => self.waiting.iter().filter(|waiter| waiter.source == source).count(),
+        }
+    }
+}
+
 /// One run's place; gives memory and turn back, also when the run panics.
 struct Slot<'a> {
     pool: &'a Pool,
+    source: Option<SourcePrefix>,
     memory: HashMemory,
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         let mut state = self.pool.state();
-        state.running -= 1;
         state.idle.push(std::mem::take(&mut self.memory));
+        state.hand_over(self.source);
         self.pool.turn.notify_all();
     }
 }
@@ -133,8 +184,12 @@ mod tests {
         Argon2Params::default().with_memory_kib(KIB).unwrap().with_passes(1).unwrap()
     }
 
+    fn limits(at_once: usize, queue: usize) -> Hashing {
+        Hashing { at_once: NonZeroUsize::new(at_once).unwrap(), queue, ..Hashing::default() }
+    }
+
     fn pool(at_once: usize, queue: usize) -> Arc<Pool> {
-        Arc::new(Pool::new(Hashing { at_once: NonZeroUsize::new(at_once).unwrap(), queue }, params()))
+        Arc::new(Pool::new(limits(at_once, queue), params()))
     }
 
     fn hash(params: Argon2Params) -> Work {
@@ -160,29 +215,29 @@ mod tests {
     fn pw_15_a_full_queue_is_busy_before_anything_is_allocated() {
         let pool = pool(1, 2);
         thread::scope(|scope| {
-            let running = pool.enter().unwrap();
-            let waiters: Vec<_> = (0..2).map(|_| scope.spawn(|| pool.run(&hash(params())))).collect();
+            let running = pool.enter(None).unwrap();
+            let waiters: Vec<_> = (0..2).map(|_| scope.spawn(|| pool.run(&hash(params()), None))).collect();
             wait_for(&pool, 2);
-            let refused = scope.spawn(|| pool.run(&hash(params())));
+            let refused = scope.spawn(|| pool.run(&hash(params()), None));
             thread::sleep(Duration::from_millis(100));
             assert!(refused.is_finished(), "it waits");
             assert!(matches!(refused.join().unwrap(), Err(Fault::Busy)));
-            let seen = |state: &State| (state.running, state.waiting.len(), state.idle.len());
+            let seen = |state: &State| (state.running.len(), state.waiting.len(), state.idle.len());
             assert_eq!(seen(&pool.state()), (1, 2, 0));
             drop(running);
             assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap().is_ok()), "who waited is served");
         });
-        assert!(pool.run(&hash(params())).is_ok(), "and the next one, too");
+        assert!(pool.run(&hash(params()), None).is_ok(), "and the next one, too");
         assert_eq!(held(&pool).len(), 1);
     }
 
     #[test]
     fn pw_15_without_a_queue_the_second_is_busy_at_once() {
         let pool = pool(1, 0);
-        let running = pool.enter().unwrap();
-        assert!(matches!(pool.enter(), Err(Fault::Busy)));
+        let running = pool.enter(None).unwrap();
+        assert!(matches!(pool.enter(None), Err(Fault::Busy)));
         drop(running);
-        assert!(pool.enter().is_ok());
+        assert!(pool.enter(None).is_ok());
     }
 
     #[test]
@@ -193,7 +248,7 @@ mod tests {
             for _ in 0..16 {
                 scope.spawn(|| {
                     for _ in 0..5 {
-                        let mut slot = pool.enter().unwrap();
+                        let mut slot = pool.enter(None).unwrap();
                         most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         hash(params()).run(&mut slot.memory).unwrap();
                         running.fetch_sub(1, Ordering::SeqCst);
@@ -203,7 +258,7 @@ mod tests {
         });
         assert_eq!(most.into_inner(), 3, "all places are used, and no more");
         assert_eq!(held(&pool), ["HashMemory { held_kib: 12288, .. }"; 3]);
-        assert_eq!(pool.state().running, 0);
+        assert_eq!(pool.state().running.len(), 0);
     }
 
     #[test]
@@ -211,11 +266,11 @@ mod tests {
         let pool = pool(1, 100);
         let served = Mutex::new(Vec::new());
         thread::scope(|scope| {
-            let running = pool.enter().unwrap();
+            let running = pool.enter(None).unwrap();
             for number in 0..12 {
                 let (pool, served) = (&pool, &served);
                 scope.spawn(move || {
-                    let _slot = pool.enter().unwrap();
+                    let _slot = pool.enter(None).unwrap();
                     served.lock().unwrap().push(number);
                 });
                 wait_for(pool, number + 1);
@@ -229,8 +284,8 @@ mod tests {
     #[test]
     fn nobody_overtakes_the_queue() {
         let pool = pool(1, 1);
-        pool.state().waiting.push_back(u64::MAX);
-        assert!(matches!(pool.enter(), Err(Fault::Busy)));
+        pool.state().waiting.push_back(Waiter { ticket: u64::MAX, source: None });
+        assert!(matches!(pool.enter(None), Err(Fault::Busy)));
     }
 
     #[test]
@@ -238,14 +293,14 @@ mod tests {
         let pool = pool(1, 0);
         for _ in 0..3 {
             let panicked = catch_unwind(AssertUnwindSafe(|| {
-                let _slot = pool.enter().unwrap();
+                let _slot = pool.enter(None).unwrap();
                 std::panic::resume_unwind(Box::new(()));
             }));
             assert!(panicked.is_err());
-            assert_eq!(pool.state().running, 0);
+            assert_eq!(pool.state().running.len(), 0);
             assert_eq!(held(&pool).len(), 1);
         }
-        assert!(pool.run(&hash(params())).is_ok());
+        assert!(pool.run(&hash(params()), None).is_ok());
     }
 
     /// A host whose policy asks for more than the default paid for new memory at every login: the pool kept
@@ -253,8 +308,8 @@ mod tests {
     #[test]
     fn the_memory_of_a_costly_policy_is_kept_too() {
         let costly = Argon2Params::default().with_memory_kib(24 * 1024).unwrap().with_passes(1).unwrap();
-        let pool = Pool::new(Hashing { at_once: NonZeroUsize::MIN, queue: 0 }, costly);
-        pool.run(&hash(costly)).unwrap();
+        let pool = Pool::new(limits(1, 0), costly);
+        pool.run(&hash(costly), None).unwrap();
         assert_eq!(held(&pool), ["HashMemory { held_kib: 24576, .. }"]);
     }
 }

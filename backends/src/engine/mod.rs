@@ -8,6 +8,7 @@ use doorward_core::error::{Fault, StoreError, StoreErrorKind};
 use doorward_core::event::{Event, EventResult};
 use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::{Decide, Environment, Machine, Need, Reply};
+use doorward_core::model::source::{SourcePrefix, Throttled};
 use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session};
@@ -35,6 +36,7 @@ mod builder;
 mod clock;
 mod entropy;
 mod hashing;
+mod sources;
 
 /// An authentication engine on a store. Cheap to clone; every method may be called from any thread, and
 /// blocks until its outcome is durable.
@@ -95,6 +97,7 @@ struct Parts {
     clock: clock::Monotonic,
     entropy: Box<dyn Entropy>,
     hashing: hashing::Pool,
+    sources: sources::Sources,
     events: Option<Sink>,
 }
 
@@ -285,13 +288,14 @@ impl Engine {
     }
 
     /// Runs any operation of the core, or one of the host's own ([`Decide`]), to its end: what the methods above do
-    /// with theirs.
+    /// with theirs. One whose source is throttled is turned away before any work ([`Decide::toll`]).
     ///
     /// # Errors
     /// A [`Fault`] when it could not decide. What it decided, refusals included, is its outcome.
     pub fn run<O: Decide>(&self, operation: O) -> Result<O::Outcome, Fault> {
         let parts = &*self.parts;
         let (name, subject) = (operation.name(), operation.subject());
+        let source = subject.source.map(SourcePrefix::from);
         // A fault that the machine does not see, and so has no event for.
         let told = |fault: Fault| {
             let result = EventResult::Failed(fault.word());
@@ -299,8 +303,14 @@ impl Engine {
             fault
         };
         let seed = entropy::seed(&*parts.entropy).map_err(told)?;
-        let mut machine = Machine::new(operation, Arc::clone(&parts.environment), seed);
-        loop {
+        let environment = Arc::clone(&parts.environment);
+        let toll = operation.toll();
+        let charge = toll.map(|toll| parts.sources.charge(toll, parts.clock.now())).transpose();
+        let (mut machine, charge) = match charge {
+            Ok(charge) => (Machine::new(operation, environment, seed), charge),
+            Err(Throttled { until }) => (Machine::turned_away(operation, environment, seed, until), None),
+        };
+        let (outcome, event) = loop {
             let (ticket, reply) = match machine.poll(parts.clock.now()) {
                 Need::Read(ticket, keys) => {
                     (ticket, parts.store(|store| store.read(keys), StoreErrorKind::Retryable, Reply::Rows))
@@ -313,15 +323,19 @@ impl Engine {
                     (ticket, parts.store(|store| store.commit(batch), StoreErrorKind::Unknown, Reply::Commit))
                 }
                 Need::Work(ticket, work) => {
-                    (ticket, parts.hashing.run(work).map_or(Reply::Busy, Reply::Worked))
+                    (ticket, parts.hashing.run(work, source).map_or(Reply::Busy, Reply::Worked))
                 }
-                Need::Done(outcome, event) => {
-                    parts.tell(&event);
-                    return outcome;
-                }
+                Need::Done(outcome, event) => break (outcome, event),
             };
             machine.reply(ticket, reply).map_err(|misuse| told(misuse.into()))?;
+        };
+        if let (Ok(outcome), Some(charge)) = (&outcome, charge)
+            && machine.operation().is_due(outcome)
+        {
+            charge.keep();
         }
+        parts.tell(&event);
+        outcome
     }
 }
 

@@ -6,6 +6,7 @@ use super::Writes;
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
+use crate::model::source::Toll;
 use crate::policy::Policy;
 use crate::record::Key;
 use crate::secret::{MasterKeys, Seed};
@@ -75,6 +76,25 @@ pub trait Decide {
     /// What the audit trail says of an operation that could not decide.
     fn subject(&self) -> Subject {
         Subject::default()
+    }
+
+    /// What its source is charged before it begins. A driver that slows by source asks
+    /// [`SourceBuckets`](crate::model::source::SourceBuckets), and if that is throttled makes a
+    /// [`Machine::turned_away`](super::Machine::turned_away) instead of a new one. Without it: nothing.
+    fn toll(&self) -> Option<Toll> {
+        None
+    }
+
+    /// What it comes to when its source has nothing left before `until`: alike whatever the store holds. Without it:
+    /// [`Fault::Busy`].
+    fn turned_away(&self, _until: Timestamp) -> Result<Self::Outcome, Fault> {
+        Err(Fault::Busy)
+    }
+
+    /// Whether the charge stays, now that this came of it. The driver gives it back otherwise, and after a fault.
+    /// Without it: it stays.
+    fn is_due(&self, _outcome: &Self::Outcome) -> bool {
+        true
     }
 }
 

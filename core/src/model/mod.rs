@@ -6,4 +6,5 @@ pub mod deletion;
 pub mod device;
 pub mod keyring;
 pub mod session;
+pub mod source;
 pub mod throttle;

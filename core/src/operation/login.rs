@@ -2,6 +2,7 @@
 //!
 //! | what is there | what happens | answer |
 //! |---|---|---|
+//! | a wait on the source ([`Decide::toll`]) | nothing; the store is not asked | [`LoginError::Throttled`] |
 //! | `previous` is a live session of another account | nothing; before any hashing, alike for names that do not exist | [`LoginError::OtherAccount`] |
 //! | a wait on the name | the same | [`LoginError::Throttled`] |
 //! | no account, disabled, no password, off, wrong password | one Argon2id run, both counters up | [`LoginError::Denied`] |
@@ -25,6 +26,7 @@ use crate::facts::Facts;
 use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::{Amr, Lifetime, SessionRecord};
+use crate::model::source::Toll;
 use crate::name::{LoginName, NameError};
 use crate::operation::authenticate::Session;
 use crate::operation::guess::{Guess, Judged};
@@ -82,7 +84,8 @@ impl Login {
         }
     }
 
-    /// Where the request came from: for the audit trail. Guesses are not slowed by it.
+    /// Where the request came from: for the audit trail, and wrong guesses are slowed by it
+    /// ([`SourcePolicy`](crate::model::source::SourcePolicy)). Without it: not by source.
     #[must_use]
     pub fn source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
@@ -280,6 +283,20 @@ impl Decide for Login {
 
     fn subject(&self) -> Subject {
         Subject { name: self.name.clone().ok(), source: self.source, ..Subject::default() }
+    }
+
+    /// What cannot be a name or a password is told for nothing: it costs nothing.
+    fn toll(&self) -> Option<Toll> {
+        let is_guess = self.name.is_ok() && self.password.is_ok();
+        self.source.filter(|_| is_guess).map(|source| Toll::Guess(source.into()))
+    }
+
+    fn turned_away(&self, until: Timestamp) -> Result<Self::Outcome, Fault> {
+        Ok(Err(LoginError::Throttled { until }))
+    }
+
+    fn is_due(&self, outcome: &Self::Outcome) -> bool {
+        matches!(outcome, Err(LoginError::Denied))
     }
 }
 

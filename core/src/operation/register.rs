@@ -11,14 +11,17 @@ use crate::event::{EventResult, Source, Subject};
 use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
+use crate::model::source::Toll;
 use crate::name::{LoginName, NameError};
 use crate::operation::names::check_new;
 use crate::password::{Password, PasswordError};
 use crate::record::{AccountRecord, ActiveRecord, CredentialRecord, Key, LoginRecord};
+use crate::time::Timestamp;
 use crate::work::{Work, Worked};
 
 /// Registers a login name with a password. The name is taken in its canonical form (RFC 8265); the answer
-/// tells whether it is taken, as a sign-up page must: slow that page by source if this matters to you.
+/// tells whether it is taken, as a sign-up page must; given its [`source`](Register::source), who asks for many names is
+/// slowed.
 ///
 /// # Example: two spellings of one name
 /// ```
@@ -45,7 +48,8 @@ impl Register {
         Self { name: LoginName::parse(name), password: Password::new(password), source: None }
     }
 
-    /// The same, with where the request came from.
+    /// Where the request came from: for the audit trail, and registrations are slowed by it, those that only find a name
+    /// taken too ([`SourcePolicy`](crate::model::source::SourcePolicy)). Without it: not at all.
     #[must_use]
     pub fn source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
@@ -84,6 +88,12 @@ pub enum RegisterError {
     /// Somebody has this name.
     #[error("the login name is taken: choose another")]
     Taken,
+    /// Too many registrations from this source: nothing is decided before `until`.
+    #[error("too many registrations: wait before the next")]
+    Throttled {
+        /// When the next registration is decided.
+        until: Timestamp,
+    },
     /// It could not be decided.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -145,6 +155,7 @@ impl Decide for Register {
             Err(RegisterError::Name(_)) => EventResult::Refused("name"),
             Err(RegisterError::Password(_)) => EventResult::Refused("password"),
             Err(RegisterError::Taken) => EventResult::Refused("taken"),
+            Err(RegisterError::Throttled { .. }) => EventResult::Refused("throttled"),
             Err(RegisterError::Fault(fault)) => EventResult::Failed(fault.word()),
         };
         (result, Subject { account: outcome.as_ref().ok().copied(), ..self.subject() })
@@ -152,5 +163,19 @@ impl Decide for Register {
 
     fn subject(&self) -> Subject {
         Subject { name: self.name.clone().ok(), source: self.source, ..Subject::default() }
+    }
+
+    /// What cannot be a name or a password is told for nothing: it costs nothing.
+    fn toll(&self) -> Option<Toll> {
+        let can_be = self.name.is_ok() && self.password.is_ok();
+        self.source.filter(|_| can_be).map(|source| Toll::Registration(source.into()))
+    }
+
+    fn turned_away(&self, until: Timestamp) -> Result<Self::Outcome, Fault> {
+        Ok(Err(RegisterError::Throttled { until }))
+    }
+
+    fn is_due(&self, outcome: &Self::Outcome) -> bool {
+        matches!(outcome, Ok(_) | Err(RegisterError::Taken))
     }
 }
