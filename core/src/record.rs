@@ -398,6 +398,9 @@ pub struct CredentialRecord {
     /// When it was last set. A rehash of the same password does not move it.
     #[n(2)]
     pub set: Timestamp,
+    /// The number of the pepper that it was hashed with, if any.
+    #[n(4)]
+    pub pepper: Option<u32>,
 }
 
 impl fmt::Debug for CredentialRecord {

@@ -80,7 +80,8 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
         Kind::Account => AccountRecord { created: millis }.into(),
         Kind::Active => ActiveRecord { since: millis }.into(),
         Kind::Credential => {
-            CredentialRecord { hash: password_hash(), normalization: Normalization::Nfc, set: millis }.into()
+            let (hash, normalization) = (password_hash(), Normalization::Nfc);
+            CredentialRecord { hash, normalization, set: millis, pepper: Some(small) }.into()
         }
         Kind::Attempts => AttemptsRecord { failures: small }.into(),
         Kind::Throttle => ThrottleRecord { failures: small, until: millis }.into(),
@@ -89,7 +90,7 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
             let [half, other] = [bytes(number), bytes(!number)];
             let mut throttle_key = [0; 32];
             throttle_key.iter_mut().zip(half.iter().chain(&other)).for_each(|(to, from)| *to = *from);
-            KeyringRecord { checks: Vec::new(), throttle_key }.into()
+            KeyringRecord { checks: Vec::new(), throttle_key, peppers: Vec::new() }.into()
         }
     }
 }

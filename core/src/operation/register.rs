@@ -15,6 +15,7 @@ use crate::name::{LoginName, NameError};
 use crate::operation::names::check_new;
 use crate::password::{Password, PasswordError};
 use crate::record::{AccountRecord, ActiveRecord, CredentialRecord, Key, LoginRecord};
+use crate::secret::Pepper;
 use crate::work::{Work, Worked};
 
 /// Registers a login name with a password. The name is taken in its canonical form (RFC 8265); the answer
@@ -123,6 +124,7 @@ impl Decide for Register {
             normalization,
             salt: cx.bytes("password salt"),
             params: *cx.policy.argon2(),
+            pepper: cx.keys.active_pepper().cloned(),
         };
         let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
             return Ok(Decision::Work(work));
@@ -130,7 +132,12 @@ impl Decide for Register {
         let account = AccountId::from_bytes(cx.bytes("account"));
         let owner = Some(account);
         let now = cx.now;
-        let credential = CredentialRecord { hash: hash.clone(), normalization, set: now };
+        let credential = CredentialRecord {
+            hash: hash.clone(),
+            normalization,
+            set: now,
+            pepper: cx.keys.active_pepper().map(Pepper::number),
+        };
         let writes = Writes::new()
             .put(login, owner, None, LoginRecord { account })
             .put(Key::Account(account), owner, None, AccountRecord { created: now })
