@@ -30,7 +30,7 @@ pub use doorward_core::operation::register::{Register, RegisterError};
 pub use doorward_core::operation::rotate_session::Renewed;
 pub use doorward_core::operation::set_password::SetPasswordError;
 pub use doorward_core::policy::Policy;
-pub use doorward_core::secret::MasterKey;
+pub use doorward_core::secret::{MasterKey, Pepper};
 
 pub use engine::{
     Builder, Clock, Engine, Entropy, EntropyError, Hashing, ManualClock, OpenError, SystemClock,

@@ -17,7 +17,7 @@ use doorward::core::store::Store;
 use doorward::core::time::Timestamp;
 use doorward::store::{MemoryStore, SqliteStore};
 use doorward::{
-    Engine, Entropy, EntropyError, KeyFile, KeyFileError, Login, ManualClock, MasterKey, Register,
+    Engine, Entropy, EntropyError, KeyFile, KeyFileError, Login, ManualClock, MasterKey, Pepper, Register,
 };
 use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
 
@@ -27,6 +27,7 @@ const NAME: &str = "ada";
 const PASSWORD: &str = "canary-7f3a: a password that sings";
 const WRONG: &str = "canary-91c2: a mistyped one sings too";
 const KEY: [u8; 32] = *b"\x8fK\x11canary master key 7\xd4\x02\xee\x97Zq\x0c\xa5\xb6\x01";
+const PEPPER: [u8; 32] = *b"\xc3=canary pepper \x90\x07\xe1salt\xb8\x1d\xf2\x11\x6e\xd9\x4b\x9a\x05";
 
 /// Everything that was printed, by whatever way.
 #[derive(Clone, Default)]
@@ -105,6 +106,7 @@ fn assert_silent(what: &str, haystack: &[u8], secrets: &[(&str, Vec<u8>)]) {
 fn secrets(tokens: &[String], seeds: u8) -> Vec<(&'static str, Vec<u8>)> {
     let mut secrets =
         vec![("password", PASSWORD.into()), ("wrong password", WRONG.into()), ("key", KEY.to_vec())];
+    secrets.push(("pepper", PEPPER.to_vec()));
     secrets.extend((0..seeds).map(|number| ("seed", seed(number).to_vec())));
     for token in tokens {
         let bytes = Base64UrlUnpadded::decode_vec(token.strip_prefix("dws_").unwrap()).unwrap();
@@ -169,6 +171,7 @@ fn engine(store: Arc<dyn Store>, clock: &ManualClock, printed: &Printed) -> Engi
     let builder = Engine::builder(store)
         .ephemeral()
         .master_key(MasterKey::new(7, KEY))
+        .pepper(Pepper::new(3, PEPPER))
         .policy(policy())
         .clock(clock.clone())
         .entropy(Canaries(AtomicU8::new(0)))
@@ -222,9 +225,16 @@ fn rv_9_inv_30_no_secret_in_anything_that_prints() {
 
     let printed = printed.0.lock().unwrap();
     // The net holds water: names, refusals, panics and needs are in it.
-    for expected in
-        ["LoginName(ada)", "Throttled", "OtherAccount", "Forged", "fault store panics", "Verify", "Put"]
-    {
+    for expected in [
+        "LoginName(ada)",
+        "Throttled",
+        "OtherAccount",
+        "Forged",
+        "fault store panics",
+        "Verify",
+        "Put",
+        "Pepper(3, ..)",
+    ] {
         assert!(printed.contains(expected), "nothing printed {expected}");
     }
     assert!(tokens.len() >= 4);
@@ -253,8 +263,14 @@ fn with_faults(kind: CallKind, failure: Failure, printed: &Printed) {
         let keys = keys.into_iter().map(|number| MasterKey::new(number, KEY));
         printed.note_error(keys.fold(builder, doorward::Builder::master_key).open());
     }
-    let impostor = Engine::builder(faulty).ephemeral().master_key(MasterKey::new(7, seed(1)));
+    let impostor = Engine::builder(faulty.clone()).ephemeral().master_key(MasterKey::new(7, seed(1)));
     printed.note_error(impostor.open());
+    let peppers = [vec![(3, KEY)], vec![(3, PEPPER), (3, PEPPER)]];
+    for peppers in peppers {
+        let builder = Engine::builder(faulty.clone()).ephemeral().master_key(MasterKey::new(7, KEY));
+        let peppers = peppers.into_iter().map(|(number, bytes)| Pepper::new(number, bytes));
+        printed.note_error(peppers.fold(builder, doorward::Builder::pepper).open());
+    }
 }
 
 /// A key file that is cut, doubled or misnumbered is refused without being repeated.
@@ -280,8 +296,8 @@ fn key_files_of_every_kind(printed: &Printed) {
 /// A dump of what the core asks for, and of what it is told: rows, hashing, batches.
 fn needs_of_the_core(printed: &Printed) {
     let store = MemoryStore::new();
-    let environment =
-        Arc::new(Environment { policy: policy(), keys: MasterKeys::new(MasterKey::new(7, KEY)) });
+    let keys = MasterKeys::new(MasterKey::new(7, KEY)).pepper(Pepper::new(3, PEPPER)).unwrap();
+    let environment = Arc::new(Environment { policy: policy(), keys });
     printed.note(&environment);
     macro_rules! drive {
         ($number:expr, $operation:expr) => {{

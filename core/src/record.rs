@@ -266,12 +266,20 @@ pub struct CredentialRecord {
     /// Since when it is known to be in other hands: it opens nothing until another one is set.
     #[n(3)]
     pub compromised: Option<Timestamp>,
+    /// The number of the pepper that it was hashed with, if any.
+    #[n(4)]
+    pub pepper: Option<u32>,
 }
 
 impl CredentialRecord {
     /// Of a password that was set just now.
-    pub fn new(hash: PasswordHash, normalization: Normalization, set: Timestamp) -> Self {
-        Self { hash, normalization, set, compromised: None }
+    pub fn new(
+        hash: PasswordHash,
+        normalization: Normalization,
+        pepper: Option<u32>,
+        set: Timestamp,
+    ) -> Self {
+        Self { hash, normalization, set, compromised: None, pepper }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Secrets that live in the host: master keys and seeds. None of them prints, and each is wiped when dropped.
+//! Secrets that live in the host: master keys, peppers and seeds. None of them prints, and each is wiped when dropped.
 //!
 //! What makes a token is derived from a master key *and* from a salt in the store, so that whoever steals
 //! one of the two holds nothing. Below a master key stand labels (HKDF-SHA256, RFC 5869, section 2.3).
@@ -12,6 +12,11 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+pub use pepper::Pepper;
+use pepper::Peppers;
+
+mod pepper;
 
 const HKDF_SALT: &[u8] = b"doorward v1";
 
@@ -51,7 +56,8 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// The ring of master keys: the first makes new tokens, all are accepted. Only what is derived is kept.
+/// The ring of master keys: the first makes new tokens, all are accepted. Only what is derived is kept. Beside them
+/// stand the peppers, if the host has any: they are kept as they are, for each run of Argon2id wants one.
 ///
 /// # Example: a second key, accepted before it is used
 /// ```
@@ -62,14 +68,26 @@ impl fmt::Debug for MasterKey {
 /// assert_eq!(keys.numbers().collect::<Vec<_>>(), [1, 2]);
 /// # Ok::<(), KeyError>(())
 /// ```
+///
+/// # Example: one pepper follows another
+/// ```
+/// use doorward_core::secret::{KeyError, MasterKey, MasterKeys, Pepper};
+///
+/// let keys = MasterKeys::new(MasterKey::new(1, [1; 32]))
+///     .pepper(Pepper::new(2, [4; 32]))? // hashes what is new, and after a login also what is old
+///     .accept_pepper(Pepper::new(1, [3; 32]))?; // until nobody's password is under it any more
+/// assert_eq!(keys.accept_pepper(Pepper::new(1, [5; 32])).unwrap_err(), KeyError::DuplicatePepper(1));
+/// # Ok::<(), KeyError>(())
+/// ```
 pub struct MasterKeys {
     ring: Vec<DerivedKeys>,
+    peppers: Peppers,
 }
 
 impl MasterKeys {
     /// A ring whose one key makes tokens and accepts them.
     pub fn new(active: MasterKey) -> Self {
-        Self { ring: Vec::from([DerivedKeys::new(&active)]) }
+        Self { ring: Vec::from([DerivedKeys::new(&active)]), peppers: Peppers::default() }
     }
 
     /// The same ring, which also accepts tokens made under `key`.
@@ -81,6 +99,24 @@ impl MasterKeys {
             return Err(KeyError::Duplicate(key.number));
         }
         self.ring.push(DerivedKeys::new(&key));
+        Ok(self)
+    }
+
+    /// The same ring, with a pepper. The first one given so hashes new passwords; every other is accepted.
+    ///
+    /// # Errors
+    /// [`KeyError::DuplicatePepper`] when there is a pepper of this number.
+    pub fn pepper(mut self, pepper: Pepper) -> Result<Self, KeyError> {
+        self.peppers.activate(pepper)?;
+        Ok(self)
+    }
+
+    /// The same ring, which can also verify what was hashed with `pepper`, and hashes nothing new with it.
+    ///
+    /// # Errors
+    /// [`KeyError::DuplicatePepper`] when there is a pepper of this number.
+    pub fn accept_pepper(mut self, pepper: Pepper) -> Result<Self, KeyError> {
+        self.peppers.accept(pepper)?;
         Ok(self)
     }
 
@@ -100,6 +136,19 @@ impl MasterKeys {
 
     pub(crate) fn numbered(&self, number: u32) -> Option<&DerivedKeys> {
         self.ring.iter().find(|keys| keys.number == number)
+    }
+
+    pub(crate) fn peppers(&self) -> &[Pepper] {
+        self.peppers.all()
+    }
+
+    /// What new passwords are hashed with.
+    pub(crate) fn active_pepper(&self) -> Option<&Pepper> {
+        self.peppers.active()
+    }
+
+    pub(crate) fn numbered_pepper(&self, number: u32) -> Option<&Pepper> {
+        self.peppers.numbered(number)
     }
 }
 
@@ -195,7 +244,7 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// Master keys that do not fit each other or the store. A fault of configuration: nothing was read or changed.
+/// Master keys or peppers that do not fit each other or the store. A fault of configuration: nothing was read or changed.
 ///
 /// # Example: two keys under one number
 /// ```
@@ -222,6 +271,14 @@ pub enum KeyError {
         "none of the given master keys is known to this store: open it with a key it knows, and the new one beside it"
     )]
     Unknown,
+    /// Two peppers have one number.
+    #[error("two peppers have the number {0}: give each pepper its own, lasting number")]
+    DuplicatePepper(u32),
+    /// The store has met another pepper of this number.
+    #[error(
+        "pepper {0} is not the one this store was used with: give the engine that pepper, or this one a number of its own"
+    )]
+    WrongPepper(u32),
 }
 
 /// HMAC-SHA256 (RFC 2104) of `parts`, one after another, cut to `N` bytes.

@@ -4,6 +4,7 @@
 use crate::password::{
     self, Argon2Params, HashError, HashMemory, Normalization, Password, PasswordHash, Verdict,
 };
+use crate::secret::Pepper;
 
 /// A piece of work: pure, so that running it twice gives the same.
 ///
@@ -19,9 +20,10 @@ use crate::password::{
 ///     normalization: Normalization::Nfc,
 ///     salt: [7; 16],
 ///     params: Argon2Params::default(),
+///     pepper: None,
 /// };
 /// let Worked::Hashed(hash) = hash.run(&mut memory)? else { unreachable!() };
-/// let verify = Work::Verify { password, normalization: Normalization::Nfc, hash };
+/// let verify = Work::Verify { password, normalization: Normalization::Nfc, hash, pepper: None };
 /// assert_eq!(verify.run(&mut memory)?, Worked::Verified(Verdict::Match));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -37,6 +39,8 @@ pub enum Work {
         salt: [u8; 16],
         /// How hard.
         params: Argon2Params,
+        /// The pepper in use, if the host has one.
+        pepper: Option<Pepper>,
     },
     /// Compare a password with a stored hash.
     Verify {
@@ -46,6 +50,8 @@ pub enum Work {
         normalization: Normalization,
         /// The hash stored, or a decoy.
         hash: PasswordHash,
+        /// The pepper it was made with, if any.
+        pepper: Option<Pepper>,
     },
 }
 
@@ -65,7 +71,7 @@ pub enum Work {
 /// # use doorward_core::password::{Normalization, Password};
 /// # let (password, normalization) = (Password::new("a guess")?, Normalization::Nfc);
 /// # let hash = PasswordHash::decoy(&Argon2Params::default(), [0; 16], [0; 32]);
-/// let work = Work::Verify { password, normalization, hash };
+/// let work = Work::Verify { password, normalization, hash, pepper: None };
 /// assert_eq!(stand_in(&work), Worked::Verified(Verdict::Mismatch));
 /// # Ok::<(), doorward_core::password::PasswordError>(())
 /// ```
@@ -85,11 +91,13 @@ impl Work {
     /// [`Reply::Busy`](crate::machine::Reply::Busy).
     pub fn run(&self, memory: &mut HashMemory) -> Result<Worked, HashError> {
         match self {
-            Self::Hash { password, normalization, salt, params } => {
-                password::hash(password, *normalization, *salt, params, memory).map(Worked::Hashed)
+            Self::Hash { password, normalization, salt, params, pepper } => {
+                password::hash(password, *normalization, *salt, params, pepper.as_ref(), memory)
+                    .map(Worked::Hashed)
             }
-            Self::Verify { password, normalization, hash } => {
-                password::verify(password, *normalization, hash, memory).map(Worked::Verified)
+            Self::Verify { password, normalization, hash, pepper } => {
+                password::verify(password, *normalization, hash, pepper.as_ref(), memory)
+                    .map(Worked::Verified)
             }
         }
     }

@@ -44,12 +44,20 @@ fn session() -> SessionRecord {
     }
 }
 
+fn credential(pepper: Option<u32>) -> CredentialRecord {
+    CredentialRecord::new(hash(1, 19456), Normalization::Nfc, pepper, START)
+}
+
+fn keyring(peppers: Vec<KeyCheck>) -> KeyringRecord {
+    let check = KeyCheck { number: 1, value: [9; 16] };
+    KeyringRecord { checks: vec![check], throttle_key: [0x77; 32], peppers }
+}
+
 /// One row of each kind.
 fn samples() -> Vec<(Key, Row)> {
     let login = Key::Login(LoginName::parse("ada").unwrap());
-    let compromised = Some(START);
-    let credential =
-        CredentialRecord { compromised, ..CredentialRecord::new(hash(1, 19456), Normalization::Nfc, START) };
+    let credential = CredentialRecord { compromised: Some(START), ..credential(Some(2)) };
+    let keyring = keyring(vec![KeyCheck { number: 2, value: [8; 16] }]);
     let device = KnownDevice {
         id: DeviceId::from_bytes([0xd; 16]),
         salt: [0xe; 16],
@@ -58,8 +66,6 @@ fn samples() -> Vec<(Key, Row)> {
         expires: START,
         failures: 3,
     };
-    let check = KeyCheck { number: 1, value: [9; 16] };
-    let keyring = KeyringRecord { checks: vec![check], throttle_key: [0x77; 32] };
     let throttle = ThrottleRecord { failures: 4, until: START };
     let rows: [(Key, Option<AccountId>, Option<Timestamp>, Record); 12] = [
         (login, Some(ID), None, LoginRecord { account: ID }.into()),
@@ -120,6 +126,8 @@ fn the_written_form_is_stable() {
     let id = format!("50{}", "a5".repeat(16));
     let salt = format!("50{}", "07".repeat(16));
     let label = "7046697265666f78206f6e204c696e7578";
+    let phc = format!("7861{}", hex(credential(None).hash.as_str().as_bytes()));
+    let (checks, throttle_key) = (format!("81820150{}", "09".repeat(16)), format!("5820{}", "77".repeat(32)));
     let written = [
         (Kind::Login, format!("0181{id}")),
         (Kind::Account, format!("0181{time}")),
@@ -134,16 +142,48 @@ fn the_written_form_is_stable() {
         ),
         (Kind::Deletion, format!("0181{time}")),
         (Kind::Clock, format!("0181{time}")),
-        (Kind::Keyring, format!("0182818201 50{} 5820{}", "09".repeat(16), "77".repeat(32)).replace(' ', "")),
+        (Kind::Credential, format!("0185{phc}00{time}{time}02")),
+        (Kind::Keyring, format!("0183{checks}{throttle_key}81820250{}", "08".repeat(16))),
     ];
     for (key, row) in samples() {
         let bytes = row.encode(&key);
         let form = hex(&bytes[..bytes.len() - 4]);
-        if let Some((_, expected)) = written.iter().find(|(kind, _)| *kind == key.kind()) {
-            assert_eq!(form, *expected, "{key:?}");
-        }
+        let (_, expected) = written.iter().find(|(kind, _)| *kind == key.kind()).unwrap();
+        assert_eq!(form, *expected, "{key:?}");
+    }
+    // Without a pepper both are written as they were before there were any.
+    for (sample, record, expected) in [
+        (3, Record::from(credential(None)), format!("0183{phc}00{time}")),
+        (7, keyring(vec![]).into(), format!("0182{checks}{throttle_key}")),
+    ] {
+        let (key, row) = samples().swap_remove(sample);
+        let bytes = Row { record, ..row }.encode(&key);
+        assert_eq!(hex(&bytes[..bytes.len() - 4]), expected, "{key:?}");
     }
 }
+
+/// PW-13: rows of a store that never met a pepper, as they were written before there were any.
+#[test]
+fn pw_13_rows_without_the_fields_decode_as_no_pepper() {
+    let unhex = |hex: &str| -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    };
+    for (sample, record, written) in [
+        (3, Record::from(credential(None)), CREDENTIAL_BEFORE_PEPPERS),
+        (7, keyring(vec![]).into(), KEYRING_BEFORE_PEPPERS),
+    ] {
+        let (key, row) = samples().swap_remove(sample);
+        assert_eq!(decode(&key, &row, &unhex(written)).unwrap().record, record);
+    }
+}
+
+const CREDENTIAL_BEFORE_PEPPERS: &str = "\
+    01837861246172676f6e32696424763d3139246d3d31393435362c743d322c703d312430303030303030314141414141\
+    414141414141414141244141414141414141414141414141414141414141414141414141414141414141414141414141\
+    4141414141001b000001a3185c500011b84d73";
+const KEYRING_BEFORE_PEPPERS: &str = "\
+    018281820150090909090909090909090909090909095820777777777777777777777777777777777777777777777777\
+    77777777777777779cd6992a";
 
 #[test]
 fn every_changed_byte_is_found_out() {
@@ -298,8 +338,10 @@ prop_compose! {
 fn any_record() -> impl Strategy<Value = (Key, Record)> {
     let id = || any::<[u8; 16]>().prop_map(AccountId::from_bytes);
     let check = (any::<u32>(), any::<[u8; 16]>()).prop_map(|(number, value)| KeyCheck { number, value });
-    let keyring = (proptest::collection::vec(check, 0..20), any::<[u8; 32]>())
-        .prop_map(|(checks, throttle_key)| (Key::Keyring, KeyringRecord { checks, throttle_key }.into()));
+    let checks = || proptest::collection::vec(check.clone(), 0..20);
+    let keyring = (checks(), any::<[u8; 32]>(), checks()).prop_map(|(checks, throttle_key, peppers)| {
+        (Key::Keyring, KeyringRecord { checks, throttle_key, peppers }.into())
+    });
     let throttle = (any::<[u8; 16]>(), any::<u32>(), moment()).prop_map(|(name, failures, until)| {
         (Key::Throttle(NameHash::from_bytes(name)), ThrottleRecord { failures, until }.into())
     });
@@ -329,13 +371,12 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
         (id(), moment()).prop_map(|(id, since)| (Key::Active(id), ActiveRecord { since }.into())),
         (id(), any::<u32>())
             .prop_map(|(id, failures)| (Key::Attempts(id), AttemptsRecord { failures }.into())),
-        (id(), 0..100_000u32, moment(), compromised).prop_map(|(id, number, set, compromised)| {
-            let (hash, normalization) = (hash(number, 19456), Normalization::Nfc);
-            (
-                Key::Credential(id),
-                CredentialRecord { compromised, ..CredentialRecord::new(hash, normalization, set) }.into(),
-            )
-        }),
+        (id(), 0..100_000u32, moment(), compromised, any::<Option<u32>>()).prop_map(
+            |(id, number, set, compromised, pepper)| {
+                let record = CredentialRecord::new(hash(number, 19456), Normalization::Nfc, pepper, set);
+                (Key::Credential(id), CredentialRecord { compromised, ..record }.into())
+            },
+        ),
     ]
 }
 

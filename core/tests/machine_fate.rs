@@ -25,7 +25,7 @@ const EVERY_KIND: [StoreErrorKind; 4] =
 
 fn verify() -> Work {
     let (password, hash) = (Password::new(RIGHT).unwrap(), hash(1, 19456));
-    Work::Verify { password, normalization: Normalization::Nfc, hash }
+    Work::Verify { password, normalization: Normalization::Nfc, hash, pepper: None }
 }
 
 fn put(key: u8) -> Writes {

@@ -87,7 +87,12 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
         Kind::Login => LoginRecord { account: account_id(number) }.into(),
         Kind::Account => AccountRecord { created: millis }.into(),
         Kind::Active => ActiveRecord { since: millis }.into(),
-        Kind::Credential => CredentialRecord::new(password_hash(), Normalization::Nfc, millis).into(),
+        Kind::Credential => {
+            let (hash, normalization) = (password_hash(), Normalization::Nfc);
+            let compromised = (number % 2 == 1).then_some(millis);
+            let record = CredentialRecord::new(hash, normalization, Some(small), millis);
+            CredentialRecord { compromised, ..record }.into()
+        }
         Kind::Attempts => AttemptsRecord { failures: small }.into(),
         Kind::Throttle => ThrottleRecord { failures: small, until: millis }.into(),
         Kind::Session => session_record(number).into(),
@@ -95,7 +100,7 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
             let [half, other] = [bytes(number), bytes(!number)];
             let mut throttle_key = [0; 32];
             throttle_key.iter_mut().zip(half.iter().chain(&other)).for_each(|(to, from)| *to = *from);
-            KeyringRecord { checks: Vec::new(), throttle_key }.into()
+            KeyringRecord { checks: Vec::new(), throttle_key, peppers: Vec::new() }.into()
         }
         Kind::Data => DataRecord { bytes: number.to_be_bytes().to_vec() }.into(),
         Kind::Devices => DevicesRecord { devices: vec![known_device(number, millis)] }.into(),

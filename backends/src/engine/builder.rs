@@ -8,7 +8,7 @@ use doorward_core::event::Event;
 use doorward_core::machine::Environment;
 use doorward_core::operation::open::Open;
 use doorward_core::policy::Policy;
-use doorward_core::secret::{KeyError, MasterKey, MasterKeys};
+use doorward_core::secret::{KeyError, MasterKey, MasterKeys, Pepper};
 use doorward_core::store::{Guarantees, Store};
 use thiserror::Error;
 
@@ -23,6 +23,7 @@ use super::{Engine, Parts, Sink};
 /// | part | default |
 /// |---|---|
 /// | policy | [`Policy::default`] |
+/// | pepper | none |
 /// | clock | [`SystemClock`] |
 /// | entropy | [`SystemEntropy`] |
 /// | hashing | as many runs at once as cores, 128 may wait, a quarter of them from one source |
@@ -50,9 +51,30 @@ use super::{Engine, Parts, Sink};
 /// assert_eq!(*lines.lock().unwrap(), ["open Success", "register Success"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Example: one pepper follows another
+/// ```
+/// # use std::sync::Arc;
+/// # use doorward::{core::store::Store, store::MemoryStore};
+/// use doorward::{Engine, Login, MasterKey, Pepper, Register};
+///
+/// # let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+/// let builder = || Engine::builder(Arc::clone(&store)).ephemeral().master_key(MasterKey::new(1, [1; 32]));
+/// let (old, new) = (Pepper::new(1, [2; 32]), Pepper::new(2, [3; 32])); // a host keeps 32 random bytes for each
+///
+/// let engine = builder().pepper(old.clone()).open()?;
+/// engine.register(Register::new("ada", "plum kettle orbit"))?;
+/// let engine = builder().pepper(new.clone()).pepper(old).open()?;
+/// engine.login(Login::new("ada", "plum kettle orbit"))?; // from now on under the new one
+/// let engine = builder().pepper(new).open()?;
+/// assert!(engine.login(Login::new("ada", "plum kettle orbit")).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Builder {
     store: Arc<dyn Store>,
     keys: Vec<MasterKey>,
+    peppers: Vec<Pepper>,
+    accepted_peppers: Vec<Pepper>,
     policy: Policy,
     clock: Box<dyn Clock>,
     entropy: Box<dyn Entropy>,
@@ -66,6 +88,8 @@ impl Builder {
         Self {
             store,
             keys: Vec::new(),
+            peppers: Vec::new(),
+            accepted_peppers: Vec::new(),
             policy: Policy::default(),
             clock: Box::new(SystemClock),
             entropy: Box::new(SystemEntropy),
@@ -79,6 +103,26 @@ impl Builder {
     #[must_use]
     pub fn master_key(mut self, key: MasterKey) -> Self {
         self.keys.push(key);
+        self
+    }
+
+    /// A pepper: passwords are hashed with it, so that the database alone does not let anybody try one. The first one
+    /// given hashes new passwords; all of them verify. Each login brings its password under the first.
+    ///
+    /// To change it, put the new one before the old; where several engines share a store, let each of them accept the
+    /// new one first ([`Builder::accept_pepper`]). A password whose pepper is not given is answered as if it were
+    /// wrong: a pepper can be left out once nobody needs it, or once those who do may recover their accounts.
+    #[must_use]
+    pub fn pepper(mut self, pepper: Pepper) -> Self {
+        self.peppers.push(pepper);
+        self
+    }
+
+    /// A pepper that verifies what was hashed with it and hashes nothing new: one that is about to be used, or one
+    /// that the host gives up without a successor.
+    #[must_use]
+    pub fn accept_pepper(mut self, pepper: Pepper) -> Self {
+        self.accepted_peppers.push(pepper);
         self
     }
 
@@ -127,7 +171,7 @@ impl Builder {
         self
     }
 
-    /// Opens the engine: makes the store's keyring, or compares the keys with it.
+    /// Opens the engine: makes the store's keyring, or compares keys and peppers with it.
     ///
     /// # Errors
     /// What does not fit. Nothing was changed.
@@ -139,6 +183,8 @@ impl Builder {
         let mut given = self.keys.into_iter();
         let first = given.next().ok_or(OpenError::NoKey)?;
         let keys = given.try_fold(MasterKeys::new(first), MasterKeys::accept)?;
+        let keys = self.peppers.into_iter().try_fold(keys, MasterKeys::pepper)?;
+        let keys = self.accepted_peppers.into_iter().try_fold(keys, MasterKeys::accept_pepper)?;
         let hashing = Pool::new(self.hashing, *self.policy.argon2());
         let sources = Sources::new(self.policy.sources());
         let engine = Engine {
@@ -161,6 +207,8 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("keys", &self.keys)
+            .field("peppers", &self.peppers)
+            .field("accepted_peppers", &self.accepted_peppers)
             .field("policy", &self.policy)
             .field("hashing", &self.hashing)
             .field("asked", &self.asked)
@@ -197,7 +245,7 @@ pub enum OpenError {
         /// What was asked.
         asked: Guarantees,
     },
-    /// The master keys do not fit each other or the store.
+    /// The master keys or peppers do not fit each other or the store.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The store could not be read or written.

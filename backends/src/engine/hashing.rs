@@ -194,7 +194,7 @@ mod tests {
 
     fn hash(params: Argon2Params) -> Work {
         let password = Password::new("plum kettle orbit").unwrap();
-        Work::Hash { password, normalization: Normalization::Nfc, salt: [6; 16], params }
+        Work::Hash { password, normalization: Normalization::Nfc, salt: [6; 16], params, pepper: None }
     }
 
     fn wait_for(pool: &Pool, waiting: usize) {

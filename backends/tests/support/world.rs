@@ -170,7 +170,7 @@ impl<O: Decide> Actor<O> {
 pub(crate) fn stand_in(work: &Work) -> Worked {
     match work {
         Work::Hash { password, normalization, .. } => Worked::Hashed(cheap_hash(password, *normalization)),
-        Work::Verify { password, normalization, hash } => {
+        Work::Verify { password, normalization, hash, .. } => {
             let same = cheap_hash(password, *normalization) == *hash;
             Worked::Verified(if same { Verdict::Match } else { Verdict::Mismatch })
         }

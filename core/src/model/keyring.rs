@@ -1,8 +1,8 @@
 //! The keyring: one row per store that every request reads.
 //!
 //! Its row's epoch is the *global epoch*: raising it ends every session and token of the store at once. Its
-//! record knows which master keys the store has met (a check value each, from which no key can be had), and
-//! holds the key under which throttle rows hide names. That key is the store's own: it must survive a change
+//! record knows which master keys and peppers the store has met (a check value each, from which no key can be had),
+//! and holds the key under which throttle rows hide names. That key is the store's own: it must survive a change
 //! of master key, or changing it would reset every lockout.
 
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use core::fmt;
 
 use crate::id::{AccountId, NameHash};
 use crate::name::LoginName;
-use crate::secret::{KeyError, MasterKeys, keyed, same, truncated};
+use crate::secret::{DerivedKeys, KeyError, MasterKeys, Pepper, keyed, same, truncated};
 
 /// What the keyring row says.
 ///
@@ -36,9 +36,12 @@ pub struct KeyringRecord {
     /// The key under which names are hashed.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub throttle_key: [u8; 32],
+    /// The peppers this store has met.
+    #[cbor(n(2), skip_if = "Vec::is_empty")]
+    pub peppers: Vec<KeyCheck>,
 }
 
-/// A master key as the store remembers it.
+/// A master key or a pepper as the store remembers it.
 ///
 /// # Example: which master keys a store has met
 /// ```
@@ -68,30 +71,28 @@ pub struct KeyCheck {
 impl KeyringRecord {
     /// The first keyring of a store.
     pub(crate) fn new(keys: &MasterKeys, throttle_key: [u8; 32]) -> Self {
-        let checks = keys.all().iter().map(|key| KeyCheck { number: key.number, value: key.check }).collect();
-        Self { checks, throttle_key }
+        let checks = keys.all().iter().map(KeyCheck::of_key).collect();
+        let peppers = keys.peppers().iter().map(KeyCheck::of_pepper).collect();
+        Self { checks, throttle_key, peppers }
     }
 
-    /// The record that also knows the keys of this ring; `None` when it knows them all.
+    /// The record that also knows the keys and peppers of this ring; `None` when it knows them all.
     ///
     /// A ring that shares no key with the store is refused: else any key would open any store, and the old
-    /// tokens would die without a word.
+    /// tokens would die without a word. A pepper may be new: the keys have shown whose store it is.
     pub(crate) fn accepting(&self, keys: &MasterKeys) -> Result<Option<Self>, KeyError> {
-        let known = |number| self.checks.iter().find(|check| check.number == number);
         let mut grown = self.clone();
         let mut shared = false;
         for key in keys.all() {
-            match known(key.number) {
-                Some(check) if same(&check.value, &key.check) => shared = true,
-                Some(_) => return Err(KeyError::Wrong(key.number)),
-                None => grown.checks.push(KeyCheck { number: key.number, value: key.check }),
-            }
+            shared |= !note(&mut grown.checks, KeyCheck::of_key(key)).map_err(KeyError::Wrong)?;
         }
-        match (shared, grown.checks.len() > self.checks.len()) {
-            (false, _) => Err(KeyError::Unknown),
-            (true, true) => Ok(Some(grown)),
-            (true, false) => Ok(None),
+        if !shared {
+            return Err(KeyError::Unknown);
         }
+        for pepper in keys.peppers() {
+            note(&mut grown.peppers, KeyCheck::of_pepper(pepper)).map_err(KeyError::WrongPepper)?;
+        }
+        Ok((grown != *self).then_some(grown))
     }
 
     /// What the throttle row of this name is filed under.
@@ -114,9 +115,34 @@ impl KeyringRecord {
     }
 }
 
+impl KeyCheck {
+    fn of_key(key: &DerivedKeys) -> Self {
+        Self { number: key.number, value: key.check }
+    }
+
+    fn of_pepper(pepper: &Pepper) -> Self {
+        Self { number: pepper.number(), value: pepper.check() }
+    }
+}
+
+/// Adds a check to those met, and says whether it is new; its number, when another stands under that.
+fn note(met: &mut Vec<KeyCheck>, check: KeyCheck) -> Result<bool, u32> {
+    match met.iter().find(|known| known.number == check.number) {
+        Some(known) if same(&known.value, &check.value) => Ok(false),
+        Some(_) => Err(check.number),
+        None => {
+            met.push(check);
+            Ok(true)
+        }
+    }
+}
+
 impl fmt::Debug for KeyringRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyringRecord").field("checks", &self.checks).finish_non_exhaustive()
+        f.debug_struct("KeyringRecord")
+            .field("checks", &self.checks)
+            .field("peppers", &self.peppers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,5 +168,22 @@ mod tests {
         assert_eq!(record.accepting(&ring(&[2])), Err(KeyError::Unknown));
         let impostor = MasterKeys::new(MasterKey::new(1, [9; 32]));
         assert_eq!(record.accepting(&impostor), Err(KeyError::Wrong(1)));
+    }
+
+    #[test]
+    fn pw_13_a_new_pepper_is_noted_and_a_wrong_one_refused() {
+        let (one, two) = (Pepper::new(1, [1; 32]), Pepper::new(2, [2; 32]));
+        let with = |peppers: [&Pepper; 2]| {
+            peppers.into_iter().fold(ring(&[1]), |ring, pepper| ring.accept_pepper(pepper.clone()).unwrap())
+        };
+        let bare = KeyringRecord::new(&ring(&[1]), [0; 32]);
+        let grown = bare.accepting(&with([&one, &two])).unwrap().unwrap();
+        assert_eq!(grown, KeyringRecord::new(&with([&one, &two]), [0; 32]));
+        assert_eq!(grown.accepting(&with([&two, &one])), Ok(None));
+        assert_eq!(grown.accepting(&ring(&[1])), Ok(None), "one that is no longer given stays known");
+        let impostor = Pepper::new(2, [3; 32]);
+        assert_eq!(grown.accepting(&with([&one, &impostor])), Err(KeyError::WrongPepper(2)));
+        let strange = ring(&[2]).pepper(one).unwrap();
+        assert_eq!(grown.accepting(&strange), Err(KeyError::Unknown), "a pepper opens no store");
     }
 }

@@ -19,6 +19,7 @@ use crate::operation::rotate_session::Renewed;
 use crate::operation::standing::{Entrance, account_guess};
 use crate::password::{Password, PasswordError};
 use crate::record::{CredentialRecord, Key};
+use crate::secret::Pepper;
 use crate::store::Ending;
 use crate::work::{Work, Worked};
 
@@ -140,8 +141,13 @@ impl Decide for ChangePassword {
             return denied(ReauthenticateError::Throttled { until });
         }
         let (normalization, params) = (cx.policy.password().normalization, *cx.policy.argon2());
-        let work =
-            Work::Hash { password: new.clone(), normalization, salt: cx.bytes("password salt"), params };
+        let work = Work::Hash {
+            password: new.clone(),
+            normalization,
+            salt: cx.bytes("password salt"),
+            params,
+            pepper: cx.keys.active_pepper().cloned(),
+        };
         let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
             return Ok(Decision::Work(work));
         };
@@ -154,7 +160,8 @@ impl Decide for ChangePassword {
             }
             Judged::Right(_, writes) => writes,
         };
-        let record = CredentialRecord::new(hash.clone(), normalization, cx.now);
+        let pepper = cx.keys.active_pepper().map(Pepper::number);
+        let record = CredentialRecord::new(hash.clone(), normalization, pepper, cx.now);
         let until = cx.now.saturating_add(cx.policy.longest_session());
         let account_epoch = account_row.epoch.saturating_add(1);
         let writes = writes

@@ -5,7 +5,7 @@ use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Writes};
 use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
-use crate::password::{Normalization, Password, PasswordHash, Verdict};
+use crate::password::{Password, PasswordHash, Verdict};
 use crate::record::{CredentialRecord, Key, Row};
 use crate::time::Timestamp;
 use crate::work::{Work, Worked};
@@ -66,12 +66,18 @@ impl Guess {
         if let Some(until) = self.wait(facts, cx)? {
             return Ok(Judged::Wait(until));
         }
-        let credential = credential.map(Row::credential).transpose()?;
-        let (hash, normalization) = match credential {
-            Some(record) => (record.hash.clone(), record.normalization),
-            None => decoy(cx),
+        // One whose pepper is not given cannot be verified: it is as good as none, and looks like it.
+        let credential =
+            credential.map(Row::credential).transpose()?.filter(|record| is_verifiable(record, cx));
+        let work = match credential {
+            Some(record) => Work::Verify {
+                password: password.clone(),
+                normalization: record.normalization,
+                hash: record.hash.clone(),
+                pepper: record.pepper.and_then(|number| cx.keys.numbered_pepper(number)).cloned(),
+            },
+            None => decoy(password, cx),
         };
-        let work = Work::Verify { password: password.clone(), normalization, hash };
         let Some(Worked::Verified(verdict)) = facts.worked(&work) else {
             return Ok(Judged::Work(work));
         };
@@ -116,8 +122,16 @@ fn live<'a>(row: Option<&'a Row>, cx: &Context<'_>) -> Option<&'a Row> {
     row.filter(|row| row.expires.is_none_or(|expires| cx.now < expires))
 }
 
-/// What a missing credential is taken for: as hard as the policy's, and matched by nothing.
-fn decoy(cx: &Context<'_>) -> (PasswordHash, Normalization) {
-    let hash = PasswordHash::decoy(cx.policy.argon2(), cx.bytes("decoy salt"), cx.bytes("decoy tag"));
-    (hash, cx.policy.password().normalization)
+fn is_verifiable(record: &CredentialRecord, cx: &Context<'_>) -> bool {
+    record.pepper.is_none_or(|number| cx.keys.numbered_pepper(number).is_some())
+}
+
+/// What is run where there is no credential: as hard as one of the policy's, and matched by nothing.
+fn decoy(password: &Password, cx: &Context<'_>) -> Work {
+    Work::Verify {
+        password: password.clone(),
+        normalization: cx.policy.password().normalization,
+        hash: PasswordHash::decoy(cx.policy.argon2(), cx.bytes("decoy salt"), cx.bytes("decoy tag")),
+        pepper: cx.keys.active_pepper().cloned(),
+    }
 }

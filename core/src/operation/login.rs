@@ -142,8 +142,8 @@ pub struct LoggedIn {
     pub token: SessionToken,
     /// What was made.
     pub session: Session,
-    /// What is left to do when the policy's hashing moved since the password was hashed: run it after the login,
-    /// and do not mind if it fails. `Engine::login` does.
+    /// What is left to do when the policy's hashing or the pepper in use moved since the password was hashed: run it
+    /// after the login, and do not mind if it fails. `Engine::login` does.
     pub rehash: Option<Rehash>,
 }
 
@@ -259,8 +259,7 @@ impl Decide for Login {
             return refused(LoginError::Denied);
         };
         let previous = previous.as_ref().map(Claim::session).zip(previous_standing);
-        let rehash = credential.hash.needs_rehash(cx.policy.argon2());
-        let rehash = rehash.then(|| Rehash::new(id, password.clone(), credential.hash.clone()));
+        let rehash = Rehash::due(id, password, credential, cx);
         let epochs = (account.epoch, keyring_row.epoch);
         Ok(self.admit(id, epochs, previous, writes, rehash, cx))
     }

@@ -2,7 +2,7 @@
 //!
 //! | operation | reads | writes | outcome |
 //! |---|---|---|---|
-//! | [`open::Open`] | keyring | keyring, once per store and per new master key | [`open::Opened`] |
+//! | [`open::Open`] | keyring | keyring, once per store and per new master key or pepper | [`open::Opened`] |
 //! | [`register::Register`] | login | login, account, active, credential | the account |
 //! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, previous session | session, while throttle, attempts and previous session go; or throttle and attempts | [`login::LoggedIn`] |
 //! | [`rehash::Rehash`] | credential | credential, when it is still the one that the login saw | [`rehash::Rehashed`] |

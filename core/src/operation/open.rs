@@ -9,7 +9,7 @@ use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::keyring::KeyringRecord;
 use crate::record::Key;
 
-/// Makes sure that the store has a keyring and that the given master keys fit it. Idempotent; engines run it
+/// Makes sure that the store has a keyring and that the given master keys and peppers fit it. Idempotent; engines run it
 /// before anything else.
 ///
 /// # Example: a wrong key is found at once
@@ -55,7 +55,7 @@ impl Open {
 pub enum Opened {
     /// The store was empty; it has a keyring now.
     New,
-    /// The store knew all the keys.
+    /// The store knew all the keys and peppers.
     Known,
     /// The store knew some; it knows all of them now.
     KeyAdded,

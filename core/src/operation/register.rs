@@ -16,6 +16,7 @@ use crate::name::{LoginName, NameError};
 use crate::operation::names::check_new;
 use crate::password::{Password, PasswordError};
 use crate::record::{AccountRecord, ActiveRecord, CredentialRecord, Key, LoginRecord};
+use crate::secret::Pepper;
 use crate::time::Timestamp;
 use crate::work::{Work, Worked};
 
@@ -133,6 +134,7 @@ impl Decide for Register {
             normalization,
             salt: cx.bytes("password salt"),
             params: *cx.policy.argon2(),
+            pepper: cx.keys.active_pepper().cloned(),
         };
         let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
             return Ok(Decision::Work(work));
@@ -140,7 +142,8 @@ impl Decide for Register {
         let account = AccountId::from_bytes(cx.bytes("account"));
         let owner = Some(account);
         let now = cx.now;
-        let credential = CredentialRecord::new(hash.clone(), normalization, now);
+        let pepper = cx.keys.active_pepper().map(Pepper::number);
+        let credential = CredentialRecord::new(hash.clone(), normalization, pepper, now);
         let writes = Writes::new()
             .put(login, owner, None, LoginRecord { account })
             .put(Key::Account(account), owner, None, AccountRecord { created: now })

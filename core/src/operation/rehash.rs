@@ -1,4 +1,5 @@
-//! Upgrading a stored hash to the policy's costs, after a login has shown that the password is right.
+//! Upgrading a stored hash to the policy's costs and the pepper in use, after a login has shown that the password is
+//! right.
 //!
 //! It is an operation of its own, after the login's commit: as a part of the login it would double the time of a
 //! right guess that is then told to wait, and so tell it from the wrong ones.
@@ -12,9 +13,12 @@ use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::password::{Password, PasswordHash};
 use crate::record::{CredentialRecord, Key};
+use crate::secret::Pepper;
 use crate::work::{Work, Worked};
 
-/// Replaces one stored hash by another of the same password. Only a login makes it.
+/// Replaces one stored hash by another of the same password, with the present costs and pepper: so a host that takes
+/// up a pepper, changes it, or gives it up while it still accepts it has everybody under the new rule after a login.
+/// Only a login makes it.
 ///
 /// # Example: after the policy has moved
 /// ```
@@ -66,15 +70,23 @@ pub struct Rehash {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rehashed {
-    /// The hash has the policy's costs now.
+    /// The hash has the policy's costs and the pepper in use now.
     Upgraded,
     /// Another hash stands there by now: a changed password, or an upgrade by another login. It wins.
     Overtaken,
 }
 
 impl Rehash {
-    pub(super) fn new(account: AccountId, password: Password, shown: PasswordHash) -> Self {
-        Self { account, password, shown }
+    /// Of the credential that this password has just opened, when it is not as a new one would be.
+    pub(super) fn due(
+        account: AccountId,
+        password: &Password,
+        credential: &CredentialRecord,
+        cx: &Context<'_>,
+    ) -> Option<Self> {
+        let is_due = credential.hash.needs_rehash(cx.policy.argon2())
+            || credential.pepper != cx.keys.active_pepper().map(Pepper::number);
+        is_due.then(|| Self { account, password: password.clone(), shown: credential.hash.clone() })
     }
 }
 
@@ -102,11 +114,13 @@ impl Decide for Rehash {
             normalization: record.normalization,
             salt: cx.bytes("password salt"),
             params: *cx.policy.argon2(),
+            pepper: cx.keys.active_pepper().cloned(),
         };
         let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
             return Ok(Decision::Work(work));
         };
-        let upgraded = CredentialRecord { hash: hash.clone(), ..record.clone() };
+        let pepper = cx.keys.active_pepper().map(Pepper::number);
+        let upgraded = CredentialRecord { hash: hash.clone(), pepper, ..record.clone() };
         let writes = Writes::new().put(key, row.owner, row.expires, upgraded);
         Ok(Decision::Commit(writes, Rehashed::Upgraded))
     }

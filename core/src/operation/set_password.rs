@@ -13,6 +13,7 @@ use crate::machine::{Context, Decide, Decision, Writes};
 use crate::operation::names::{check_new, keyring_of, names_of, throttles_of};
 use crate::password::{Password, PasswordError};
 use crate::record::{CredentialRecord, Key};
+use crate::secret::Pepper;
 use crate::store::Ending;
 use crate::work::{Work, Worked};
 
@@ -108,12 +109,18 @@ impl Decide for SetPassword {
             return refused(error.into());
         }
         let (normalization, params) = (cx.policy.password().normalization, *cx.policy.argon2());
-        let work =
-            Work::Hash { password: password.clone(), normalization, salt: cx.bytes("password salt"), params };
+        let work = Work::Hash {
+            password: password.clone(),
+            normalization,
+            salt: cx.bytes("password salt"),
+            params,
+            pepper: cx.keys.active_pepper().cloned(),
+        };
         let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
             return Ok(Decision::Work(work));
         };
-        let record = CredentialRecord::new(hash.clone(), normalization, cx.now);
+        let pepper = cx.keys.active_pepper().map(Pepper::number);
+        let record = CredentialRecord::new(hash.clone(), normalization, pepper, cx.now);
         let until = cx.now.saturating_add(cx.policy.longest_session());
         let writes = Writes::new()
             .put(credential, Some(self.account), None, record)

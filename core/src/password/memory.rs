@@ -97,7 +97,7 @@ mod tests {
     }
 
     fn run(params: &Argon2Params, memory: &mut HashMemory) {
-        hash(&Password::new("plum").unwrap(), Normalization::Nfc, [6; 16], params, memory).unwrap();
+        hash(&Password::new("plum").unwrap(), Normalization::Nfc, [6; 16], params, None, memory).unwrap();
     }
 
     fn wiped(memory: &HashMemory) -> bool {

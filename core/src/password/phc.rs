@@ -85,7 +85,7 @@ impl PasswordHash {
     /// use doorward_core::password::{Argon2Params, HashMemory, Normalization, Password, PasswordHash, Verdict, verify};
     ///
     /// let decoy = PasswordHash::decoy(&Argon2Params::default(), [7; 16], [9; 32]);
-    /// let verdict = verify(&Password::new("guess")?, Normalization::Nfc, &decoy, &mut HashMemory::default())?;
+    /// let verdict = verify(&Password::new("guess")?, Normalization::Nfc, &decoy, None, &mut HashMemory::default())?;
     /// assert_eq!(verdict, Verdict::Mismatch);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

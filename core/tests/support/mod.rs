@@ -18,7 +18,7 @@ use doorward_core::operation::register::Register;
 use doorward_core::password::{Password, PasswordHash, Verdict};
 use doorward_core::policy::Policy;
 use doorward_core::record::{AccountRecord, Key, Kind, Record, Row};
-use doorward_core::secret::{MasterKey, MasterKeys, Seed};
+use doorward_core::secret::{MasterKey, MasterKeys, Pepper, Seed};
 use doorward_core::store::{Batch, Commit, Durability, Ending, Range, Write};
 use doorward_core::time::Timestamp;
 use doorward_core::work::{Work, Worked};
@@ -246,7 +246,7 @@ pub(crate) struct World {
     pub(crate) transcript: Vec<String>,
     /// Every row put, whole: `Debug` leaves salts and hashes out.
     pub(crate) encodings: Vec<Vec<u8>>,
-    hashes: Vec<(Password, PasswordHash)>,
+    hashes: Vec<(Password, Option<Pepper>, PasswordHash)>,
     seeds: u8,
 }
 
@@ -364,14 +364,14 @@ impl World {
     /// The stand-in for Argon2id: a new hash for each run, known by its number.
     pub(crate) fn work(&mut self, work: &Work) -> Worked {
         match work {
-            Work::Hash { password, .. } => {
+            Work::Hash { password, pepper, .. } => {
                 let hash = hash(u32::try_from(self.hashes.len()).unwrap(), 19456);
-                self.hashes.push((password.clone(), hash.clone()));
+                self.hashes.push((password.clone(), pepper.clone(), hash.clone()));
                 Worked::Hashed(hash)
             }
-            Work::Verify { password, hash, .. } => {
-                let matches = |(of, made): &(Password, PasswordHash)| of == password && made == hash;
-                verified(self.hashes.iter().any(matches))
+            Work::Verify { password, hash, pepper, .. } => {
+                let given = (password, pepper, hash);
+                verified(self.hashes.iter().any(|(of, with, made)| (of, with, made) == given))
             }
         }
     }
@@ -379,10 +379,10 @@ impl World {
     /// Gives an account a hash of this password, made under these costs, as if somebody had set it.
     pub(crate) fn set_password(&mut self, account: AccountId, password: &str, memory: u32, stamped: u8) {
         let hash = hash(1000 + u32::from(stamped), memory);
-        self.hashes.push((Password::new(password).unwrap(), hash.clone()));
+        self.hashes.push((Password::new(password).unwrap(), None, hash.clone()));
         let row = self.map.rows.get_mut(&Key::Credential(account)).expect("it has one");
         let Record::Credential(record) = &mut row.record else { panic!("a credential") };
-        record.hash = hash;
+        (record.hash, record.pepper) = (hash, None);
         row.stamp = stamp(stamped);
     }
 }

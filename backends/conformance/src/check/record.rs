@@ -142,8 +142,8 @@ fn keyring(keys: u32) -> Record {
         number: if number.is_multiple_of(2) { number } else { u32::MAX - number },
         value: *session_id(u64::from(number)).as_bytes(),
     };
-    let checks = (0..keys).map(check).collect();
-    KeyringRecord { checks, throttle_key: [if keys == 0 { 0 } else { 0xa5 }; 32] }.into()
+    let (checks, peppers) = ((0..keys).map(check).collect(), (0..keys / 2).map(check).collect());
+    KeyringRecord { checks, throttle_key: [if keys == 0 { 0 } else { 0xa5 }; 32], peppers }.into()
 }
 
 fn devices(count: u64) -> Record {
