@@ -17,7 +17,7 @@
 
 pub use doorward_core as core;
 pub use doorward_core::operation::access::AccountError;
-pub use doorward_core::operation::authenticate::{AuthenticateError, Session};
+pub use doorward_core::operation::authenticate::{AnonymousSession, AuthenticateError, Session, Visitor};
 pub use doorward_core::operation::change_password::ChangePasswordError;
 pub use doorward_core::operation::end_session::EndSessionError;
 pub use doorward_core::operation::login::{LoggedIn, Login, LoginError};
@@ -25,9 +25,13 @@ pub use doorward_core::operation::logout::{Ended, LogoutError, Receipt};
 pub use doorward_core::operation::logout_everywhere::{
     EndedEverywhere, LogoutEverywhere, LogoutEverywhereError,
 };
+pub use doorward_core::operation::open_session::{OpenSession, OpenSessionError, OpenedSession};
 pub use doorward_core::operation::reauthenticate::ReauthenticateError;
 pub use doorward_core::operation::register::{Register, RegisterError};
 pub use doorward_core::operation::rotate_session::Renewed;
+pub use doorward_core::operation::session_data::{
+    KeptData, SessionData, UpdateSessionData, UpdateSessionDataError,
+};
 pub use doorward_core::operation::set_password::SetPasswordError;
 pub use doorward_core::policy::Policy;
 pub use doorward_core::secret::{MasterKey, Pepper};

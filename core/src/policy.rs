@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use thiserror::Error;
 
+use crate::model::data::DataLimits;
 use crate::model::session::{Lifetime, Span};
 use crate::model::source::SourcePolicy;
 use crate::model::throttle::ThrottlePolicy;
@@ -22,6 +23,8 @@ use crate::password::{Argon2Params, PasswordRules};
 /// | `web` sessions | idle 1 h, absolute 24 h |
 /// | `remembered` | idle 7 d, absolute 30 d |
 /// | `device` | idle 30 d, absolute 90 d |
+/// | anonymous sessions | idle 1 h, absolute 24 h |
+/// | host data | 64 KiB with a session, 16 KiB with an anonymous one |
 /// | touch | every 60 s |
 /// | skew between instances | 2 s |
 ///
@@ -46,6 +49,8 @@ pub struct Policy {
     web: Span,
     remembered: Span,
     device: Span,
+    anonymous: Span,
+    data_limits: DataLimits,
     touch_every: Duration,
     max_skew: Duration,
 }
@@ -90,9 +95,19 @@ impl Policy {
         }
     }
 
+    /// How long an anonymous session lives.
+    pub fn anonymous(&self) -> Span {
+        self.anonymous
+    }
+
+    /// How much a host may keep with a session.
+    pub fn data_limits(&self) -> DataLimits {
+        self.data_limits
+    }
+
     /// How long the longest session may live: for as long, an ending is remembered in the journal.
     pub fn longest_session(&self) -> Duration {
-        [self.web, self.remembered, self.device]
+        [self.web, self.remembered, self.device, self.anonymous]
             .iter()
             .map(|span| span.absolute)
             .max()
@@ -127,6 +142,8 @@ impl Default for Policy {
             web: span(HOUR, DAY),
             remembered: span(7 * DAY, 30 * DAY),
             device: span(30 * DAY, 90 * DAY),
+            anonymous: span(HOUR, DAY),
+            data_limits: DataLimits::default(),
             touch_every: Duration::from_mins(1),
             max_skew: Duration::from_secs(2),
         }
@@ -202,6 +219,20 @@ impl PolicyBuilder {
         self
     }
 
+    /// How long anonymous sessions live.
+    #[must_use]
+    pub fn anonymous(mut self, span: Span) -> Self {
+        self.policy.anonymous = span;
+        self
+    }
+
+    /// How much a host may keep with a session.
+    #[must_use]
+    pub fn data_limits(mut self, limits: DataLimits) -> Self {
+        self.policy.data_limits = limits;
+        self
+    }
+
     /// How often activity is written down, at most.
     #[must_use]
     pub fn touch_every(mut self, every: Duration) -> Self {
@@ -222,14 +253,17 @@ impl PolicyBuilder {
     /// The first rule that it breaks.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let policy = self.policy;
-        for lifetime in [Lifetime::Web, Lifetime::Remembered, Lifetime::Device] {
-            let Span { idle, absolute } = policy.span(lifetime);
+        for Span { idle, absolute } in [policy.web, policy.remembered, policy.device, policy.anonymous] {
             if idle < Duration::from_secs(1) || absolute > LONGEST_SESSION || idle > absolute {
                 return Err(PolicyError::Session);
             }
             if policy.touch_every > idle / 2 {
                 return Err(PolicyError::Touch);
             }
+        }
+        let DataLimits { logged_in, anonymous } = policy.data_limits;
+        if logged_in > DataLimits::MOST || anonymous > logged_in {
+            return Err(PolicyError::Data);
         }
         let throttle = &policy.throttle;
         if throttle.off_at == 0 || throttle.off_at > MOST_FAILURES || throttle.free == 0 {
@@ -295,6 +329,9 @@ pub enum PolicyError {
     /// Activity would not be written down in time to matter.
     #[error("touch_every must be at most half of every idle end, or an active session would end as idle")]
     Touch,
+    /// More host data than a record holds, or more with an anonymous session than with an account's.
+    #[error("host data must be at most 128 KiB with a session, and no more than that with an anonymous one")]
+    Data,
     /// The numbers of guesses are impossible.
     #[error("a throttle must leave at least one free try and go off after 1 to 100 failures")]
     Guesses,
@@ -334,6 +371,15 @@ mod tests {
         assert_eq!(Policy::builder().session(Lifetime::Web, span).build().err(), Some(PolicyError::Session));
         assert_eq!(build(|b| b.touch_every(Duration::from_secs(1801))), Some(PolicyError::Touch));
         assert_eq!(build(|b| b.max_skew(Duration::from_secs(61))), Some(PolicyError::Skew));
+        assert_eq!(Policy::builder().anonymous(span).build().err(), Some(PolicyError::Session));
+        let span = Span { idle: seconds(119), absolute: seconds(3600) };
+        assert_eq!(Policy::builder().anonymous(span).build().err(), Some(PolicyError::Touch));
+        let data = |logged_in, anonymous| {
+            Policy::builder().data_limits(DataLimits { logged_in, anonymous }).build().err()
+        };
+        assert_eq!((data(128 * 1024, 128 * 1024), data(0, 0)), (None, None));
+        assert_eq!(data(128 * 1024 + 1, 0), Some(PolicyError::Data));
+        assert_eq!(data(1000, 1001), Some(PolicyError::Data));
         let throttle = |change: fn(&mut ThrottlePolicy)| {
             let mut throttle = ThrottlePolicy::default();
             change(&mut throttle);

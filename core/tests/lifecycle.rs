@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::Decide;
 use doorward_core::model::session::Gone;
-use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
+use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Visitor};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::logout::{Ended, Logout};
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
@@ -39,7 +39,7 @@ fn se_3_a_rotated_token_is_dead_at_once_and_the_session_goes_on() {
     let session = world.run(Authenticate::new(&ada)).unwrap().unwrap();
     let (renewed, steps) = world.trace(RotateSession::new(&ada));
     let renewed = renewed.unwrap();
-    assert_eq!(renewed.session, session, "it is the same session, otherwise as it was");
+    assert_eq!(renewed.session, Visitor::Account(session), "it is the same session, otherwise as it was");
     let Some(Step::Commit { checks, puts, takes, .. }) = steps.last() else { panic!("{steps:?}") };
     assert_eq!(
         (checks.len(), puts.as_slice(), takes.as_slice()),
@@ -86,7 +86,7 @@ fn se_5_activity_moves_the_idle_end_only_and_a_reauthentication_both() {
     let (mut world, _, [ada, _]) = home();
     world.wait(millis(30 * MINUTE));
     let rotated = world.run(RotateSession::new(&ada)).unwrap().unwrap();
-    let session = &rotated.session;
+    let Visitor::Account(session) = &rotated.session else { panic!("nobody's") };
     assert_eq!((session.idle_ends, session.absolute_ends), (at(90 * MINUTE), at(24 * HOUR)));
     let row = &world.map.rows[&Key::Session(session.id)];
     assert_eq!(row.expires, Some(session.idle_ends));

@@ -11,15 +11,19 @@ use doorward_core::machine::{Decide, Environment, Machine, Need, Reply};
 use doorward_core::model::source::{SourcePrefix, Throttled};
 use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
-use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session};
+use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session, Visitor};
 use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
 use doorward_core::operation::logout::{Logout, LogoutError, Receipt};
 use doorward_core::operation::logout_everywhere::{EndedEverywhere, LogoutEverywhere, LogoutEverywhereError};
+use doorward_core::operation::open_session::{OpenSession, OpenSessionError, OpenedSession};
 use doorward_core::operation::reauthenticate::{Reauthenticate, ReauthenticateError};
 use doorward_core::operation::register::{Register, RegisterError};
 use doorward_core::operation::rotate_session::{Renewed, RotateSession};
+use doorward_core::operation::session_data::{
+    KeptData, SessionData, UpdateSessionData, UpdateSessionDataError,
+};
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
 use doorward_core::operation::unlock::Unlock;
@@ -84,6 +88,27 @@ mod sources;
 /// let renewed = engine.change_password(token.expose(), "correct horse battery staple", new)?;
 /// assert!(renewed.session.is_fresh(std::time::Duration::from_secs(60)));
 /// # assert!(engine.authenticate(phone.token.expose()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Example: a cart before the login, carried over
+/// ```
+/// use doorward::{AuthenticateError, Engine, Login, OpenSession, UpdateSessionData};
+/// # use doorward::{MasterKey, Register};
+/// # use doorward::store::MemoryStore;
+/// # let key = MasterKey::new(1, [0x42; 32]);
+/// # let engine = Engine::builder(MemoryStore::new()).ephemeral().master_key(key).open()?;
+/// # let ada = engine.register(Register::new("ada", "correct horse battery staple"))?;
+/// let guest = engine.open_session(OpenSession::new("two plums"))?.token;
+/// engine.update_session_data(UpdateSessionData::new(guest.expose(), "two plums, one kettle"))?;
+/// let nobody = engine.authenticate(guest.expose()); // a guest is never taken for a person
+/// assert!(matches!(nobody, Err(AuthenticateError::Anonymous(_))));
+///
+/// let login = Login::new("ada", "correct horse battery staple").previous(guest.expose()).carry_data();
+/// let login = engine.login(login)?; // a session of its own; the guest's is over
+/// assert!(engine.session_data(guest.expose()).is_err());
+/// let cart = engine.session_data(login.token.expose())?; // kept in clear: it is no place for secrets
+/// assert_eq!((cart.visitor.account(), cart.data), (Some(ada), b"two plums, one kettle".to_vec()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -163,9 +188,29 @@ impl Engine {
         self.run(Logout::new(token))?
     }
 
-    /// Replaces the token of a live session: the old one is dead at once. After an error the client keeps the old
+    /// Opens a session for nobody yet; a login replaces it, and takes its data along if it is told to. Refused when the
+    /// data is too large or the lifetime too long; [`OpenSessionError::Fault`] means that no token was given out.
+    pub fn open_session(&self, operation: OpenSession) -> Result<OpenedSession, OpenSessionError> {
+        self.run(operation)?
+    }
+
+    /// What the host keeps with a live session, a person's or an anonymous one, and whose it is. Every error means no.
+    pub fn session_data(&self, token: &str) -> Result<KeptData, AuthenticateError> {
+        self.run(SessionData::new(token))?
+    }
+
+    /// Replaces what the host keeps with a live session: durable when it returns, and refused once the session is over.
+    /// After an error other than [`Fault::Unresolved`] all is as it was.
+    pub fn update_session_data(
+        &self,
+        operation: UpdateSessionData,
+    ) -> Result<Visitor, UpdateSessionDataError> {
+        self.run(operation)?
+    }
+
+    /// Replaces the token of a live session, an anonymous one too: the old one is dead at once. After an error the client keeps the old
     /// token, except after [`Fault::Unresolved`], where either may be the live one: it must log in again if refused.
-    pub fn rotate_session(&self, token: &str) -> Result<Renewed, AuthenticateError> {
+    pub fn rotate_session(&self, token: &str) -> Result<Renewed<Visitor>, AuthenticateError> {
         self.run(RotateSession::new(token))?
     }
 

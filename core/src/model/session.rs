@@ -2,8 +2,9 @@
 //!
 //! | from | by | to |
 //! |---|---|---|
-//! | – | login | live, generation 1 |
+//! | – | login, or opened for nobody | live, generation 1 |
 //! | live | activity (at most once per `touch_every`) | live, idle end moved, never past the absolute end |
+//! | live | a lifetime of its own | live, absolute end moved: back; of an anonymous one forth too, within its policy |
 //! | live | idle end, absolute end | over ([`Gone::Idle`], [`Gone::Expired`]) |
 //! | live | account or global epoch raised, account gone | over ([`Gone::Revoked`]) |
 //! | live | logout, replaced by a login | over, row deleted ([`Gone::Ended`]) |
@@ -109,6 +110,40 @@ impl SessionRecord {
         self.reauthenticated(now).absolute_end
     }
 
+    /// No life of it as an anonymous session ends later: it may be given another lifetime, up to this span in all.
+    pub(crate) fn latest_anonymous_end(&self, span: Span) -> Timestamp {
+        self.absolute_end.max(self.created.saturating_add(span.absolute))
+    }
+
+    /// The same session after an activity, when that must be written down. It moves forwards only, also where another
+    /// instance's clock is ahead of this one's; and in half of a short idle time, or an active session would end as idle.
+    pub(crate) fn touched(&self, every: Duration, now: Timestamp) -> Option<Self> {
+        let every = every.min(Duration::from_millis(self.idle_millis) / 2);
+        let is_due = now > self.last_seen && now.since(self.last_seen) >= every;
+        is_due.then(|| Self { last_seen: now, ..self.clone() })
+    }
+
+    /// The same session with no more than this lifetime left: a life that was granted is never made longer.
+    pub(crate) fn shortened(&self, lifetime: Duration, now: Timestamp) -> Self {
+        Self {
+            last_seen: self.last_seen.max(now),
+            idle_millis: self.idle_millis.min(millis(lifetime)),
+            absolute_end: self.absolute_end.min(now.saturating_add(lifetime)),
+            ..self.clone()
+        }
+    }
+
+    /// The same anonymous session with this lifetime from now on, and no more than the span in all.
+    pub(crate) fn anonymous_for(&self, lifetime: Duration, span: Span, now: Timestamp) -> Self {
+        let longest = self.created.saturating_add(span.absolute);
+        Self {
+            last_seen: self.last_seen.max(now),
+            idle_millis: millis(span.idle.min(lifetime)),
+            absolute_end: longest.min(now.saturating_add(lifetime)),
+            ..self.clone()
+        }
+    }
+
     /// Whether this session is live at `now`, given the rows it depends on, all from one snapshot.
     ///
     /// # Errors
@@ -158,6 +193,11 @@ pub enum Holder<'a> {
     Nobody,
     /// The row of its account, `None` when it is gone.
     Account(Option<&'a Row>),
+}
+
+/// A span as a record holds it.
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for SessionRecord {

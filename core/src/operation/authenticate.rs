@@ -11,15 +11,15 @@ use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::{AccountId, SessionId};
-use crate::machine::{Context, Decide, Decision, Writes};
+use crate::machine::{Context, Decide, Decision};
 use crate::model::session::{Amr, Gone, SessionRecord};
 use crate::operation::standing::Entrance;
-use crate::record::{ClientLabel, Key};
+use crate::record::ClientLabel;
 use crate::time::Timestamp;
 use crate::token::opaque::TokenError;
 
 /// Authenticates a session token: one read of three rows, and now and then a note of the activity that no
-/// outcome depends on.
+/// outcome depends on. A live anonymous session is [`AuthenticateError::Anonymous`]; its activity counts as well.
 ///
 /// # Example: who sends this cookie?
 /// ```
@@ -122,6 +122,144 @@ impl Session {
     }
 }
 
+/// A live session of nobody: what somebody did before they said who they are is kept in it.
+///
+/// # Example: a guest is no person
+/// ```
+/// use doorward_core::operation::authenticate::{AnonymousSession, Authenticate, AuthenticateError};
+/// # use doorward_core::operation::open_session::OpenSession;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+///
+/// fn greeting(guest: &AnonymousSession) -> String {
+///     let minutes = guest.idle_ends.since(guest.seen_at).as_secs() / 60;
+///     format!("Your cart is kept for {minutes} minutes. Log in to keep it longer.")
+/// }
+/// # let mut engine = Engine::opened();
+/// let opened = engine.run(OpenSession::new("two plums"))??;
+/// let refused = engine.run(Authenticate::new(opened.token.expose()))?;
+/// let Err(AuthenticateError::Anonymous(guest)) = refused else { unreachable!() };
+/// assert_eq!(greeting(&guest), "Your cart is kept for 60 minutes. Log in to keep it longer.");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnonymousSession {
+    /// Which one.
+    pub id: SessionId,
+    /// When it was opened.
+    pub created: Timestamp,
+    /// It lives at least until here, unless it is ended. Later when the present activity is written down,
+    /// which is not waited for.
+    pub idle_ends: Timestamp,
+    /// It never lives beyond here, unless it is given another lifetime.
+    pub absolute_ends: Timestamp,
+    /// What the client was called when it was opened.
+    pub label: Option<ClientLabel>,
+    /// When it was recognised: the time of this call.
+    pub seen_at: Timestamp,
+}
+
+impl AnonymousSession {
+    pub(super) fn of(id: SessionId, record: &SessionRecord, now: Timestamp) -> Self {
+        Self {
+            id,
+            created: record.created,
+            idle_ends: record.idle_end(),
+            absolute_ends: record.absolute_end,
+            label: record.label.clone(),
+            seen_at: now,
+        }
+    }
+
+    pub(super) fn subject(&self) -> Subject {
+        Subject { session: Some(self.id), ..Subject::default() }
+    }
+}
+
+/// Whose session it is, for what serves everybody.
+///
+/// # Example: the same page for both
+/// ```
+/// use doorward_core::operation::authenticate::Visitor;
+/// # use doorward_core::operation::{open_session::OpenSession, rotate_session::RotateSession};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+///
+/// fn may_comment(visitor: &Visitor) -> bool {
+///     match visitor {
+///         Visitor::Account(_) => true,
+///         Visitor::Anonymous(_) => false,
+///     }
+/// }
+/// # let mut engine = Engine::opened();
+/// # let opened = engine.run(OpenSession::new(""))??;
+/// let visitor = engine.run(RotateSession::new(opened.token.expose()))??.session;
+/// assert!(!may_comment(&visitor));
+/// assert_eq!((visitor.id(), visitor.account()), (opened.session.id, None));
+/// assert_eq!(visitor.absolute_ends(), opened.session.absolute_ends); // for the cookie's Max-Age
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Visitor {
+    /// Somebody who has logged in.
+    Account(Session),
+    /// Nobody knows who.
+    Anonymous(AnonymousSession),
+}
+
+impl Visitor {
+    pub(super) fn of(
+        id: SessionId,
+        account: Option<AccountId>,
+        record: &SessionRecord,
+        now: Timestamp,
+    ) -> Self {
+        match account {
+            Some(account) => Self::Account(Session::of(id, account, record, now)),
+            None => Self::Anonymous(AnonymousSession::of(id, record, now)),
+        }
+    }
+
+    /// The person, where only a person is let in.
+    pub(super) fn person(self) -> Result<Session, AuthenticateError> {
+        match self {
+            Self::Account(session) => Ok(session),
+            Self::Anonymous(session) => Err(AuthenticateError::Anonymous(session)),
+        }
+    }
+
+    pub(super) fn subject(&self) -> Subject {
+        match self {
+            Self::Account(session) => session.subject(),
+            Self::Anonymous(session) => session.subject(),
+        }
+    }
+
+    /// Which session.
+    pub fn id(&self) -> SessionId {
+        match self {
+            Self::Account(session) => session.id,
+            Self::Anonymous(session) => session.id,
+        }
+    }
+
+    /// Whose.
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Account(session) => Some(session.account),
+            Self::Anonymous(_) => None,
+        }
+    }
+
+    /// When the session ends whatever happens.
+    pub fn absolute_ends(&self) -> Timestamp {
+        match self {
+            Self::Account(session) => session.absolute_ends,
+            Self::Anonymous(session) => session.absolute_ends,
+        }
+    }
+}
+
 /// Why nobody was recognised. Nothing was changed.
 ///
 /// # Example: a login page, or "try again"
@@ -133,7 +271,8 @@ impl Session {
 /// fn status(error: &AuthenticateError) -> u16 {
 ///     match error {
 ///         AuthenticateError::Token(_) | AuthenticateError::Gone(_) => 401, // clear the cookie, show the login page
-///         _ => 503,                                                        // keep the cookie: nothing was decided
+///         AuthenticateError::Anonymous(_) => 401, // the same page, and keep the cookie: `Login::previous` takes it
+///         _ => 503,                               // keep the cookie: nothing was decided
 ///     }
 /// }
 /// assert_eq!(status(&Gone::Idle.into()), 401);
@@ -148,6 +287,10 @@ pub enum AuthenticateError {
     /// It was one; its session is over.
     #[error(transparent)]
     Gone(#[from] Gone),
+    /// Its session lives, and is nobody's. It stands among the refusals, so that a host which asks no more than whether
+    /// there is a session never takes a stranger for a person.
+    #[error("the session is anonymous: log in first")]
+    Anonymous(AnonymousSession),
     /// It could not be decided, which means no.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -158,6 +301,7 @@ impl AuthenticateError {
         match self {
             Self::Token(_) => EventResult::Refused("token"),
             Self::Gone(_) => EventResult::Refused("gone"),
+            Self::Anonymous(_) => EventResult::Refused("anonymous"),
             Self::Fault(fault) => EventResult::Failed(fault.word()),
         }
     }
@@ -171,26 +315,17 @@ impl Decide for Authenticate {
     }
 
     fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
-        let live = match Entrance::of(&self.token, facts, cx)? {
-            Entrance::Read(keys) => return Ok(Decision::Read(keys)),
-            Entrance::Refused(refusal) => return Ok(refusal.decision()),
-            Entrance::Live(live) => live,
-        };
-        let record = live.record;
-        let session = Session::of(live.id, live.account, record, cx.now);
-        // A touch moves forwards only, also where another instance's clock is ahead of this one's.
-        if cx.now <= record.last_seen || cx.now.since(record.last_seen) < cx.policy.touch_every() {
-            return Ok(Decision::Done(Ok(session)));
-        }
-        let touched = SessionRecord { last_seen: cx.now, ..record.clone() };
-        let expires = Some(touched.idle_end());
-        let writes = Writes::new().put(Key::Session(live.id), Some(live.account), expires, touched);
-        Ok(Decision::Offer(writes, Ok(session)))
+        Ok(match Entrance::of_anybody(&self.token, facts, cx)? {
+            Entrance::Read(keys) => Decision::Read(keys),
+            Entrance::Refused(refusal) => refusal.decision(),
+            Entrance::Live(live) => live.touched(live.visitor(cx).person(), cx),
+        })
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         match outcome {
             Ok(session) => (EventResult::Success, session.subject()),
+            Err(error @ AuthenticateError::Anonymous(session)) => (error.result(), session.subject()),
             Err(error) => (error.result(), Subject::default()),
         }
     }

@@ -11,7 +11,7 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision};
 use crate::model::session::SessionRecord;
-use crate::operation::authenticate::AuthenticateError;
+use crate::operation::authenticate::{AuthenticateError, Session};
 use crate::operation::guess::Judged;
 use crate::operation::names::{check_new, names_of};
 use crate::operation::reauthenticate::ReauthenticateError;
@@ -124,11 +124,12 @@ impl Decide for ChangePassword {
             Entrance::Live(live) => live,
         };
         let guess = account_guess(live.account, facts)?;
-        let account = Key::Account(live.account);
-        let (Some([_]), Some([Some(account_row)])) =
-            (facts.rows([&Key::Attempts(live.account)]), facts.rows([&account]))
+        let (account, data) = (Key::Account(live.account), Key::Data(live.id));
+        let reads = || guess.keys().into_iter().chain([data.clone()]).collect();
+        let (Some([_, data]), Some([Some(account_row)])) =
+            (facts.rows([&Key::Attempts(live.account), &data]), facts.rows([&account]))
         else {
-            return Ok(Decision::Read(guess.keys().to_vec()));
+            return Ok(Decision::Read(reads()));
         };
         let names = match names_of(live.account, facts) {
             Ok(names) => names,
@@ -152,7 +153,7 @@ impl Decide for ChangePassword {
             return Ok(Decision::Work(work));
         };
         let writes = match guess.judge(current, true, facts, cx)? {
-            Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
+            Judged::Unread => return Ok(Decision::Read(reads())),
             Judged::Wait(until) => return denied(ReauthenticateError::Throttled { until }),
             Judged::Work(work) => return Ok(Decision::Work(work)),
             Judged::Wrong(writes) => {
@@ -169,7 +170,8 @@ impl Decide for ChangePassword {
             .raise(account.clone())
             .journal(Ending::Epoch { key: account, until });
         let next = SessionRecord { account_epoch, ..live.record.reauthenticated(cx.now) };
-        let (writes, renewed) = live.renew(next, writes, cx);
+        let writes = live.prolong(data, next.absolute_end, writes);
+        let (writes, renewed) = live.renew(next, writes, Session::of, cx);
         Ok(Decision::Commit(writes, Ok(renewed)))
     }
 

@@ -9,9 +9,8 @@ use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::Holder;
 use crate::operation::logout::{Ended, Receipt};
-use crate::operation::standing::keys_of;
+use crate::operation::standing::{end, keys_of};
 use crate::record::RecordError;
-use crate::store::Ending;
 
 /// Ends a session of this account. The host says whose sessions the caller may end: the account of the session
 /// that asks. Another account's session is not found (ASVS 5.0, 7.5.2). Idempotent, and never starved.
@@ -92,8 +91,7 @@ impl Decide for EndSession {
         let record = row.session()?;
         let is_live = record.present(Holder::Account(account), keyring, cx.now).is_ok();
         let ended = if is_live { Ended::Ended } else { Ended::AlreadyGone };
-        let ending = Ending::Session { session: self.session, until: record.latest_end(cx.now) };
-        let writes = Writes::new().delete(session).journal(ending);
+        let writes = end(self.session, row.owner, record, Writes::new(), cx);
         Ok(Decision::Commit(writes, Ok(Receipt { ended, session: self.session, access_dies_at: None })))
     }
 

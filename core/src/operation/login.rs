@@ -6,7 +6,7 @@
 //! | `previous` is a live session of another account | nothing; before any hashing, alike for names that do not exist | [`LoginError::OtherAccount`] |
 //! | a wait on the name | the same | [`LoginError::Throttled`] |
 //! | no account, disabled, no password, off, wrong password | one Argon2id run, both counters up | [`LoginError::Denied`] |
-//! | right password | counters reset, `previous` ended, session made: one commit | [`LoggedIn`] |
+//! | right password | counters reset, `previous` ended, session made, an anonymous one's data carried over when asked: one commit | [`LoggedIn`] |
 //!
 //! The ways to be denied differ in neither answer nor work nor store calls: where nothing is there, a
 //! decoy is read, hashed and written. A success rests on the counters as it read them, so that of many
@@ -31,10 +31,9 @@ use crate::name::{LoginName, NameError};
 use crate::operation::authenticate::Session;
 use crate::operation::guess::{Guess, Judged};
 use crate::operation::rehash::Rehash;
-use crate::operation::standing::Standing;
+use crate::operation::standing::{Standing, end};
 use crate::password::{Password, PasswordError};
-use crate::record::{ClientLabel, Key, RecordError};
-use crate::store::Ending;
+use crate::record::{ClientLabel, Key, RecordError, Row};
 use crate::time::Timestamp;
 use crate::token::opaque::{self, Claim, Purpose, SessionToken};
 
@@ -69,6 +68,7 @@ pub struct Login {
     label: Option<ClientLabel>,
     lifetime: Lifetime,
     previous: Option<Secret>,
+    carries_data: bool,
 }
 
 impl Login {
@@ -81,6 +81,7 @@ impl Login {
             label: None,
             lifetime: Lifetime::default(),
             previous: None,
+            carries_data: false,
         }
     }
 
@@ -106,11 +107,19 @@ impl Login {
         self
     }
 
-    /// The session token that came with the request. A live session of the same account is ended; one of
-    /// another account is a refusal; anything else is ignored.
+    /// The session token that came with the request. A session of the same account is ended, and so is an anonymous
+    /// one; a live one of another account is a refusal; anything else is ignored.
     #[must_use]
     pub fn previous(mut self, token: &str) -> Self {
         self.previous = Some(Secret(Zeroizing::new(token.into())));
+        self
+    }
+
+    /// What the host keeps with the previous session comes along, if that is a live anonymous one; never from an
+    /// account's. Somebody else may have put that session into this browser: take the data for a stranger's.
+    #[must_use]
+    pub fn carry_data(mut self) -> Self {
+        self.carries_data = true;
         self
     }
 }
@@ -228,6 +237,8 @@ impl Decide for Login {
         // What is known of it? Everything in one read, the previous session too.
         let previous = self.previous.as_ref();
         let previous = previous.and_then(|token| Claim::parse(Purpose::Session, &token.0, cx.keys).ok());
+        let carried = previous.as_ref().filter(|claim| self.carries_data && claim.account.is_none());
+        let carried = carried.map(|claim| Key::Data(claim.session()));
         let previous_standing =
             previous.as_ref().map(|claim| Standing::of(claim, facts, cx.now)).transpose()?;
         let (Some([account, active]), false) =
@@ -237,13 +248,14 @@ impl Decide for Login {
             reads.extend(guess.keys());
             if let Some(Standing::Unread(more)) = previous_standing {
                 reads.extend(more);
+                reads.extend(carried);
             }
             return Ok(Decision::Read(reads));
         };
 
         // Before any password is looked at, and alike for names that do not exist: it says nothing about them.
         if let Some(Standing::Proven { row, life: Ok(()), .. }) = &previous_standing
-            && row.owner != owner
+            && row.owner.is_some_and(|other| owner != Some(other))
         {
             return refused(LoginError::OtherAccount);
         }
@@ -258,7 +270,12 @@ impl Decide for Login {
         let (Some(id), Some(account)) = (owner, account) else {
             return refused(LoginError::Denied);
         };
-        let previous = previous.as_ref().map(Claim::session).zip(previous_standing);
+        let carried = carried.and_then(|key| facts.rows([&key])).and_then(|[row]| row);
+        let previous = previous.as_ref().zip(previous_standing).map(|(claim, standing)| Previous {
+            session: claim.session(),
+            standing,
+            carried,
+        });
         let rehash = Rehash::due(id, password, credential, cx);
         let epochs = (account.epoch, keyring_row.epoch);
         Ok(self.admit(id, epochs, previous, writes, rehash, cx))
@@ -305,20 +322,23 @@ impl Login {
         &self,
         account: AccountId,
         epochs: (u64, u64),
-        previous: Option<(SessionId, Standing<'_>)>,
+        previous: Option<Previous<'_>>,
         mut writes: Writes,
         rehash: Option<Rehash>,
         cx: &Context<'_>,
     ) -> Decision<Result<LoggedIn, LoginError>> {
         let owner = Some(account);
-        if let Some((session, Standing::Proven { row, record, .. })) = previous
-            && row.owner == owner
-        {
-            let ending = Ending::Session { session, until: record.absolute_end };
-            writes = writes.delete(Key::Session(session)).journal(ending);
-        }
         let id = SessionId::from_bytes(cx.bytes("session"));
         let record = self.session(epochs, cx);
+        if let Some(Previous { session, standing: Standing::Proven { row, record: over, life }, carried }) =
+            previous
+            && row.owner.is_none_or(|previous| previous == account)
+        {
+            writes = end(session, row.owner, over, writes, cx);
+            if let (Some(data), Ok(())) = (carried, life) {
+                writes = writes.put(Key::Data(id), owner, Some(record.absolute_end), data.record.clone());
+            }
+        }
         let token = opaque::mint_session(cx.keys, owner, id, record.generation, &record.salt);
         let session = Session::of(id, account, &record, cx.now);
         let writes = writes.put(Key::Session(id), owner, Some(record.idle_end()), record);
@@ -341,6 +361,13 @@ impl Login {
             label: self.label.clone(),
         }
     }
+}
+
+/// The session that came with the request, and what is carried over from it.
+struct Previous<'a> {
+    session: SessionId,
+    standing: Standing<'a>,
+    carried: Option<&'a Row>,
 }
 
 /// A token that came with the request.

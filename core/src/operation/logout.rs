@@ -11,9 +11,7 @@ use crate::facts::Facts;
 use crate::id::SessionId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::Gone;
-use crate::operation::standing::Standing;
-use crate::record::Key;
-use crate::store::Ending;
+use crate::operation::standing::{Standing, end};
 use crate::time::Timestamp;
 use crate::token::opaque::{Claim, Purpose, TokenError};
 
@@ -151,15 +149,16 @@ impl Decide for Logout {
             Err(error) => return Ok(Decision::Done(Err(error.into()))),
         };
         let receipt = |ended| Ok(Receipt { ended, session: claim.session(), access_dies_at: None });
-        let (record, ended) = match Standing::of(&claim, facts, cx.now)? {
+        let (row, record, ended) = match Standing::of(&claim, facts, cx.now)? {
             Standing::Unread(keys) => return Ok(Decision::Read(keys)),
             Standing::Absent => return Ok(Decision::Done(receipt(Ended::AlreadyGone))),
             Standing::Forged => return Ok(Decision::Done(Err(TokenError::Forged.into()))),
-            Standing::Proven { record, life: Ok(()) | Err(Gone::Replaced), .. } => (record, Ended::Ended),
-            Standing::Proven { record, life: Err(_), .. } => (record, Ended::AlreadyGone),
+            Standing::Proven { row, record, life: Ok(()) | Err(Gone::Replaced) } => {
+                (row, record, Ended::Ended)
+            }
+            Standing::Proven { row, record, life: Err(_) } => (row, record, Ended::AlreadyGone),
         };
-        let ending = Ending::Session { session: claim.session(), until: record.latest_end(cx.now) };
-        let writes = Writes::new().delete(Key::Session(claim.session())).journal(ending);
+        let writes = end(claim.session(), row.owner, record, Writes::new(), cx);
         Ok(Decision::Commit(writes, receipt(ended)))
     }
 

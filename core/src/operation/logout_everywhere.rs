@@ -13,7 +13,7 @@ use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::SessionRecord;
-use crate::operation::authenticate::AuthenticateError;
+use crate::operation::authenticate::{AuthenticateError, Session};
 use crate::operation::rotate_session::Renewed;
 use crate::operation::standing::Entrance;
 use crate::record::Key;
@@ -153,7 +153,7 @@ impl Decide for LogoutEverywhere {
         // The account row is a precondition here, so the epoch after the raise is known.
         let next = live.record.next_generation(cx.now);
         let next = SessionRecord { account_epoch: row.epoch.saturating_add(1), ..next };
-        let (writes, renewed) = live.renew(next, writes, cx);
+        let (writes, renewed) = live.renew(next, writes, Session::of, cx);
         Ok(Decision::Commit(writes, Ok(EndedEverywhere { kept: Some(renewed) })))
     }
 

@@ -4,21 +4,26 @@
 //! |---|---|---|---|
 //! | [`open::Open`] | keyring | keyring, once per store and per new master key or pepper | [`open::Opened`] |
 //! | [`register::Register`] | login | login, account, active, credential | the account |
-//! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, previous session | session, while throttle, attempts and previous session go; or throttle and attempts | [`login::LoggedIn`] |
+//! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, previous session, its data to carry over | session and data, while throttle, attempts and previous session with its data go; or throttle and attempts | [`login::LoggedIn`] |
 //! | [`rehash::Rehash`] | credential | credential, when it is still the one that the login saw | [`rehash::Rehashed`] |
 //! | [`authenticate::Authenticate`] | session, account, keyring | a touch, now and then | [`authenticate::Session`] |
-//! | [`reauthenticate::Reauthenticate`] | session, account, keyring; throttle, credential, attempts | session; or throttle and attempts | [`rotate_session::Renewed`] |
+//! | [`open_session::OpenSession`] | keyring | session, data | [`open_session::OpenedSession`] |
+//! | [`session_data::SessionData`] | session, account, keyring, data | a touch, now and then | [`session_data::KeptData`] |
+//! | [`session_data::UpdateSessionData`] | session, account, keyring, data | data; session, when a touch is due or it gets another lifetime | [`authenticate::Visitor`] |
+//! | [`reauthenticate::Reauthenticate`] | session, account, keyring; throttle, credential, attempts, data | session, data; or throttle and attempts | [`rotate_session::Renewed`] |
 //! | [`rotate_session::RotateSession`] | session, account, keyring | session | [`rotate_session::Renewed`] |
 //! | [`sessions::Sessions`] | account, keyring; scans the account's sessions | – | a list |
-//! | [`end_session::EndSession`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
+//! | [`end_session::EndSession`] | session, account, keyring | deletes the session and its data, tells the journal | [`logout::Receipt`] |
 //! | [`logout_everywhere::LogoutEverywhere`] | account; the session to keep | raises the account, tells the journal; session | [`logout_everywhere::EndedEverywhere`] |
-//! | [`change_password::ChangePassword`] | as reauthenticate; scans the account's names | credential, session, raises the account, tells the journal; or throttle and attempts | [`rotate_session::Renewed`] |
+//! | [`change_password::ChangePassword`] | as reauthenticate; scans the account's names | credential, session, data, raises the account, tells the journal; or throttle and attempts | [`rotate_session::Renewed`] |
 //! | [`set_password::SetPassword`] | account, credential, keyring; scans the account's names | credential, raises the account, deletes counters, tells the journal | – |
 //! | [`unlock::Unlock`] | account, keyring; scans the account's names | deletes counters | – |
 //! | [`access::Disable`] | account | deletes active, raises the account, tells the journal | – |
 //! | [`access::Enable`] | account, active | active | – |
 //! | [`after_restore::AfterRestore`] | keyring | raises the keyring, tells the journal | – |
-//! | [`logout::Logout`] | session, account, keyring | deletes the session, tells the journal | [`logout::Receipt`] |
+//! | [`logout::Logout`] | session, account, keyring | deletes the session and its data, tells the journal | [`logout::Receipt`] |
+//!
+//! An anonymous session has no account row to read.
 //!
 //! In the examples `engine.run(…)` is `doorward::Engine::run`: it drives an operation on a store. Its own failure, a
 //! [`Fault`](crate::error::Fault), is outside; what the operation decided is inside.
@@ -34,10 +39,12 @@ pub mod logout;
 pub mod logout_everywhere;
 mod names;
 pub mod open;
+pub mod open_session;
 pub mod reauthenticate;
 pub mod register;
 pub mod rehash;
 pub mod rotate_session;
+pub mod session_data;
 pub mod sessions;
 pub mod set_password;
 mod standing;

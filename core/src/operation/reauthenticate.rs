@@ -11,11 +11,12 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision};
 use crate::model::session::Gone;
-use crate::operation::authenticate::AuthenticateError;
+use crate::operation::authenticate::{AuthenticateError, Session};
 use crate::operation::guess::{Guess, Judged};
 use crate::operation::rotate_session::Renewed;
 use crate::operation::standing::{Entrance, account_guess};
 use crate::password::{Password, PasswordError};
+use crate::record::Key;
 use crate::time::Timestamp;
 use crate::token::opaque::TokenError;
 
@@ -79,6 +80,9 @@ pub enum ReauthenticateError {
     /// It was one; its session is over.
     #[error(transparent)]
     Gone(#[from] Gone),
+    /// The session is nobody's: log in first.
+    #[error("the session is anonymous: log in first")]
+    Anonymous,
     /// It is not the password, or the account's password is off.
     #[error("the password is wrong")]
     Denied,
@@ -101,6 +105,7 @@ impl ReauthenticateError {
         EventResult::Refused(match self {
             Self::Token(_) => "token",
             Self::Gone(_) => "gone",
+            Self::Anonymous => "anonymous",
             Self::Denied => "denied",
             Self::Throttled { .. } => "throttled",
             Self::Password(_) => "password",
@@ -114,6 +119,7 @@ impl From<AuthenticateError> for ReauthenticateError {
         match error {
             AuthenticateError::Token(error) => error.into(),
             AuthenticateError::Gone(gone) => gone.into(),
+            AuthenticateError::Anonymous(_) => Self::Anonymous,
             AuthenticateError::Fault(fault) => fault.into(),
         }
     }
@@ -138,14 +144,21 @@ impl Decide for Reauthenticate {
             Entrance::Live(live) => live,
         };
         let guess: Guess = account_guess(live.account, facts)?;
+        let data = Key::Data(live.id);
+        let reads = || guess.keys().into_iter().chain([data.clone()]).collect();
         let writes = match guess.judge(password, true, facts, cx)? {
-            Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
+            Judged::Unread => return Ok(Decision::Read(reads())),
             Judged::Wait(until) => return refused(ReauthenticateError::Throttled { until }),
             Judged::Work(work) => return Ok(Decision::Work(work)),
             Judged::Wrong(writes) => return Ok(Decision::Commit(writes, Err(ReauthenticateError::Denied))),
             Judged::Right(_, writes) => writes,
         };
-        let (writes, renewed) = live.renew(live.record.reauthenticated(cx.now), writes, cx);
+        let Some([data]) = facts.rows([&data]) else {
+            return Ok(Decision::Read(reads()));
+        };
+        let next = live.record.reauthenticated(cx.now);
+        let writes = live.prolong(data, next.absolute_end, writes);
+        let (writes, renewed) = live.renew(next, writes, Session::of, cx);
         Ok(Decision::Commit(writes, Ok(renewed)))
     }
 

@@ -9,12 +9,12 @@ use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision, Writes};
-use crate::operation::authenticate::{AuthenticateError, Session};
+use crate::operation::authenticate::{AuthenticateError, Session, Visitor};
 use crate::operation::standing::Entrance;
 use crate::token::opaque::SessionToken;
 
-/// Rotates the token of a live session: after a change of privilege, or whenever a copy of the old one might exist
-/// (ASVS 5.0, 7.2.4).
+/// Rotates the token of a live session, an anonymous one too: after a change of privilege, or whenever a copy of the old
+/// one might exist (ASVS 5.0, 7.2.4).
 ///
 /// # Example: a new token, the same session
 /// ```
@@ -28,7 +28,7 @@ use crate::token::opaque::SessionToken;
 /// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
 /// # let token = login.token.expose();
 /// let renewed = engine.run(RotateSession::new(token))??;
-/// assert_eq!(renewed.session.id, login.session.id);
+/// assert_eq!(renewed.session.id(), login.session.id);
 /// assert!(engine.run(Authenticate::new(renewed.token.expose()))?.is_ok());
 /// assert!(engine.run(Authenticate::new(token))?.is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -44,7 +44,8 @@ impl RotateSession {
     }
 }
 
-/// A session under its new token. The token is shown here and never again.
+/// A session under its new token. The token is shown here and never again. The session is a [`Session`] where only a
+/// person is let in, and a [`Visitor`] where anybody is.
 ///
 /// # Example: what goes where
 /// ```
@@ -58,30 +59,31 @@ impl RotateSession {
 /// # let token = login.token.expose();
 /// let Renewed { token, session } = engine.run(RotateSession::new(token))??;
 /// assert!(token.expose().starts_with("dws_")); // into the cookie, in place of the old one
-/// assert_eq!(session.account, ada);
+/// assert_eq!(session.account(), Some(ada));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Renewed {
+pub struct Renewed<S = Session> {
     /// What the client must send from now on.
     pub token: SessionToken,
     /// The session, otherwise as it was.
-    pub session: Session,
+    pub session: S,
 }
 
 impl Decide for RotateSession {
-    type Outcome = Result<Renewed, AuthenticateError>;
+    type Outcome = Result<Renewed<Visitor>, AuthenticateError>;
 
     fn name(&self) -> &'static str {
         "rotate_session"
     }
 
     fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
-        Ok(match Entrance::of(&self.token, facts, cx)? {
+        Ok(match Entrance::of_anybody(&self.token, facts, cx)? {
             Entrance::Read(keys) => Decision::Read(keys),
             Entrance::Refused(refusal) => refusal.decision(),
             Entrance::Live(live) => {
-                let (writes, renewed) = live.renew(live.record.next_generation(cx.now), Writes::new(), cx);
+                let next = live.record.next_generation(cx.now);
+                let (writes, renewed) = live.renew(next, Writes::new(), Visitor::of, cx);
                 Decision::Commit(writes, Ok(renewed))
             }
         })

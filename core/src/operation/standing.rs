@@ -8,7 +8,7 @@ use crate::facts::Facts;
 use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decision, Writes};
 use crate::model::session::{Gone, Holder, SessionRecord};
-use crate::operation::authenticate::{AuthenticateError, Session};
+use crate::operation::authenticate::{AuthenticateError, Visitor};
 use crate::operation::guess::Guess;
 use crate::operation::rotate_session::Renewed;
 use crate::record::{Key, RecordError, Row};
@@ -46,12 +46,18 @@ pub(super) enum Standing<'a> {
 
 impl<'a> Standing<'a> {
     pub(super) fn of(claim: &Claim<'_>, facts: &'a Facts, now: Timestamp) -> Result<Self, Fault> {
-        let Some(account) = claim.account else {
-            return Ok(Self::Absent);
-        };
-        let (session, account_key) = (Key::Session(claim.session()), Key::Account(account));
-        let Some([row, account_row, keyring]) = facts.rows([&session, &account_key, &Key::Keyring]) else {
-            return Ok(Self::Unread(vec![session, account_key, Key::Keyring]));
+        let session = Key::Session(claim.session());
+        let (row, holder, keyring) = if let Some(account) = claim.account {
+            let keys = keys_of(claim.session(), account);
+            let Some([row, account, keyring]) = facts.rows(keys.each_ref()) else {
+                return Ok(Self::Unread(keys.to_vec()));
+            };
+            (row, Holder::Account(account), keyring)
+        } else {
+            let Some([row, keyring]) = facts.rows([&session, &Key::Keyring]) else {
+                return Ok(Self::Unread(vec![session, Key::Keyring]));
+            };
+            (row, Holder::Nobody, keyring)
         };
         let keyring = keyring.ok_or(RecordError::NoKeyring)?;
         let Some(row) = row else {
@@ -59,10 +65,10 @@ impl<'a> Standing<'a> {
         };
         let record = row.session()?;
         // The proof comes first: nothing that follows may be told to who did not receive the token.
-        if !claim.proven_by(&record.salt) || row.owner != Some(account) {
+        if !claim.proven_by(&record.salt) || row.owner != claim.account {
             return Ok(Self::Forged);
         }
-        let life = record.present(Holder::Account(account_row), keyring, now).and(match claim.generation {
+        let life = record.present(holder, keyring, now).and(match claim.generation {
             generation if generation == record.generation => Ok(()),
             generation if generation < record.generation => Err(Gone::Replaced),
             // Only a store that was set back knows less than a token that it issued.
@@ -72,43 +78,104 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// A live session, or what to do or say instead: the beginning of every operation that is given a token.
-pub(super) enum Entrance<'a> {
+/// Ends a session: its row goes, and with it what the host keeps there, and the journal is told. Nothing is compared, so
+/// that nobody starves an ending; and so the journal must outlast every life that the session may have begun meanwhile.
+pub(super) fn end(
+    session: SessionId,
+    owner: Option<AccountId>,
+    record: &SessionRecord,
+    writes: Writes,
+    cx: &Context<'_>,
+) -> Writes {
+    let until = match owner {
+        Some(_) => record.latest_end(cx.now),
+        None => record.latest_anonymous_end(cx.policy.anonymous()),
+    };
+    let writes = writes.delete(Key::Session(session)).delete(Key::Data(session));
+    writes.journal(Ending::Session { session, until })
+}
+
+/// A live session, or what to do or say instead: the beginning of every operation that is given a token. Without more
+/// words a person's; with `Option<AccountId>`, anybody's.
+pub(super) enum Entrance<'a, A = AccountId> {
     Read(Vec<Key>),
     Refused(Refusal),
-    Live(Live<'a>),
+    Live(Live<'a, A>),
 }
 
 /// A session whose token was proven and which is live now.
-pub(super) struct Live<'a> {
+pub(super) struct Live<'a, A = AccountId> {
     pub(super) id: SessionId,
-    pub(super) account: AccountId,
+    pub(super) account: A,
     pub(super) record: &'a SessionRecord,
 }
 
 impl<'a> Entrance<'a> {
+    /// For a person: who has not logged in is refused.
     pub(super) fn of(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<Self, Fault> {
+        Ok(match Entrance::of_anybody(token, facts, cx)? {
+            Entrance::Read(keys) => Self::Read(keys),
+            Entrance::Refused(refusal) => Self::Refused(refusal),
+            Entrance::Live(live) => match live.visitor(cx).person() {
+                Ok(person) => Self::Live(Live { id: live.id, account: person.account, record: live.record }),
+                Err(error) => Self::refused(error),
+            },
+        })
+    }
+}
+
+impl<'a> Entrance<'a, Option<AccountId>> {
+    /// For anybody whose session lives.
+    pub(super) fn of_anybody(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<Self, Fault> {
         let claim = match Claim::parse(Purpose::Session, token, cx.keys) {
             Ok(claim) => claim,
             Err(error) => return Ok(Self::refused(error)),
         };
-        Ok(match (Standing::of(&claim, facts, cx.now)?, claim.account) {
-            (Standing::Unread(keys), _) => Self::Read(keys),
-            (Standing::Forged, _) => Self::refused(TokenError::Forged),
+        let id = claim.session();
+        Ok(match Standing::of(&claim, facts, cx.now)? {
+            Standing::Unread(keys) => Self::Read(keys),
+            Standing::Absent => Self::refused(Gone::Ended),
+            Standing::Forged => Self::refused(TokenError::Forged),
             // Once seen over, for good: a touch that is still on its way must not find the row.
-            (Standing::Proven { life: Err(gone @ (Gone::Idle | Gone::Expired)), record, .. }, _) => {
-                let ending = Ending::Session { session: claim.session(), until: record.latest_end(cx.now) };
-                let writes = Writes::new().delete(Key::Session(claim.session())).journal(ending);
+            Standing::Proven { row, record, life: Err(gone @ (Gone::Idle | Gone::Expired)) } => {
+                let writes = end(id, row.owner, record, Writes::new(), cx);
                 Self::Refused(Refusal { error: gone.into(), writes: Some(writes) })
             }
-            (Standing::Proven { life: Err(gone), .. }, _) => Self::refused(gone),
-            (Standing::Proven { record, life: Ok(()), .. }, Some(account)) => {
-                Self::Live(Live { id: claim.session(), account, record })
+            Standing::Proven { life: Err(gone), .. } => Self::refused(gone),
+            Standing::Proven { record, life: Ok(()), .. } => {
+                Self::Live(Live { id, account: claim.account, record })
             }
-            (Standing::Absent | Standing::Proven { .. }, _) => Self::refused(Gone::Ended),
         })
     }
 
+    /// The same, and what the host keeps with the session is known when it lives: all of it in one read.
+    pub(super) fn with_data(
+        token: &str,
+        facts: &'a Facts,
+        cx: &Context<'_>,
+    ) -> Result<(Self, Option<&'a Row>), Fault> {
+        Ok(match Self::of_anybody(token, facts, cx)? {
+            Self::Read(mut keys) => {
+                let data = keys.iter().find_map(|key| match key {
+                    Key::Session(session) => Some(Key::Data(*session)),
+                    _ => None,
+                });
+                keys.extend(data);
+                (Self::Read(keys), None)
+            }
+            Self::Refused(refusal) => (Self::Refused(refusal), None),
+            Self::Live(live) => {
+                let data = Key::Data(live.id);
+                match facts.rows([&data]) {
+                    Some([row]) => (Self::Live(live), row),
+                    None => (Self::Read(vec![data]), None),
+                }
+            }
+        })
+    }
+}
+
+impl<A> Entrance<'_, A> {
     fn refused(error: impl Into<AuthenticateError>) -> Self {
         Self::Refused(Refusal { error: error.into(), writes: None })
     }
@@ -131,13 +198,48 @@ impl Refusal {
     }
 }
 
-impl Live<'_> {
-    /// The session goes on as `record`, under a token of its generation.
-    pub(super) fn renew(&self, record: SessionRecord, writes: Writes, cx: &Context<'_>) -> (Writes, Renewed) {
-        let owner = Some(self.account);
-        let token = opaque::mint_session(cx.keys, owner, self.id, record.generation, &record.salt);
-        let session = Session::of(self.id, self.account, &record, cx.now);
-        let writes = writes.put(Key::Session(self.id), owner, Some(record.idle_end()), record);
-        (writes, Renewed { token, session })
+impl Live<'_, Option<AccountId>> {
+    /// Whom the host is told of.
+    pub(super) fn visitor(&self, cx: &Context<'_>) -> Visitor {
+        Visitor::of(self.id, self.account, self.record, cx.now)
+    }
+
+    /// Releases an outcome, and notes the activity when that is due: best effort, nothing rests on it.
+    pub(super) fn touched<T>(&self, outcome: T, cx: &Context<'_>) -> Decision<T> {
+        match self.record.touched(cx.policy.touch_every(), cx.now) {
+            Some(record) => Decision::Offer(self.put(record, Writes::new()), outcome),
+            None => Decision::Done(outcome),
+        }
+    }
+}
+
+impl<A: Copy + Into<Option<AccountId>>> Live<'_, A> {
+    /// The session goes on as `record`.
+    pub(super) fn put(&self, record: SessionRecord, writes: Writes) -> Writes {
+        writes.put(Key::Session(self.id), self.account.into(), Some(record.idle_end()), record)
+    }
+
+    /// The session goes on as `record`, under a token of its generation, and is told as `tell` tells it.
+    pub(super) fn renew<S>(
+        &self,
+        record: SessionRecord,
+        writes: Writes,
+        tell: impl FnOnce(SessionId, A, &SessionRecord, Timestamp) -> S,
+        cx: &Context<'_>,
+    ) -> (Writes, Renewed<S>) {
+        let token =
+            opaque::mint_session(cx.keys, self.account.into(), self.id, record.generation, &record.salt);
+        let session = tell(self.id, self.account, &record, cx.now);
+        (self.put(record, writes), Renewed { token, session })
+    }
+
+    /// What the host keeps with the session lives as long as the session, now until `absolute_end`.
+    pub(super) fn prolong(&self, data: Option<&Row>, absolute_end: Timestamp, writes: Writes) -> Writes {
+        match data {
+            Some(row) => {
+                writes.put(Key::Data(self.id), self.account.into(), Some(absolute_end), row.record.clone())
+            }
+            None => writes,
+        }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn login(world: &mut World, name: &str) -> String {
     world.run(Login::new(name, RIGHT)).unwrap().unwrap().token.expose().to_owned()
 }
 
-pub(crate) fn token_of(renewed: &Renewed) -> String {
+pub(crate) fn token_of<S>(renewed: &Renewed<S>) -> String {
     renewed.token.expose().to_owned()
 }
 
