@@ -88,7 +88,7 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
         Kind::Account => AccountRecord { created: millis }.into(),
         Kind::Active => ActiveRecord { since: millis }.into(),
         Kind::Credential => CredentialRecord::new(password_hash(), Normalization::Nfc, millis).into(),
-        Kind::Attempts => AttemptsRecord { failures: small }.into(),
+        Kind::Attempts => AttemptsRecord { failures: small, devices: vec![] }.into(),
         Kind::Throttle => ThrottleRecord { failures: small, until: millis }.into(),
         Kind::Session => session_record(number).into(),
         Kind::Keyring => {
@@ -111,7 +111,6 @@ pub(crate) fn known_device(number: u64, expires: Timestamp) -> KnownDevice {
         account_epoch: number,
         global_epoch: 0,
         expires,
-        failures: 0,
     }
 }
 
