@@ -16,6 +16,8 @@
 #![forbid(unsafe_code)]
 
 pub use doorward_core as core;
+pub use doorward_core::model::device::DevicePolicy;
+pub use doorward_core::model::session::{SessionCap, WhenFull};
 pub use doorward_core::operation::access::AccountError;
 pub use doorward_core::operation::authenticate::{AnonymousSession, AuthenticateError, Session, Visitor};
 pub use doorward_core::operation::change_password::ChangePasswordError;

@@ -7,7 +7,8 @@ use core::time::Duration;
 use thiserror::Error;
 
 use crate::model::data::DataLimits;
-use crate::model::session::{Lifetime, Span};
+use crate::model::device::DevicePolicy;
+use crate::model::session::{Lifetime, SessionCap, Span};
 use crate::model::source::SourcePolicy;
 use crate::model::throttle::ThrottlePolicy;
 use crate::password::{Argon2Params, PasswordRules};
@@ -20,6 +21,8 @@ use crate::password::{Argon2Params, PasswordRules};
 /// | hashing | Argon2id, 19456 KiB, 2 passes, 1 lane |
 /// | throttle | [`ThrottlePolicy::default`] |
 /// | sources | [`SourcePolicy::default`] |
+/// | known devices | [`DevicePolicy::default`] |
+/// | sessions of an account | no cap |
 /// | `web` sessions | idle 1 h, absolute 24 h |
 /// | `remembered` | idle 7 d, absolute 30 d |
 /// | `device` | idle 30 d, absolute 90 d |
@@ -46,6 +49,8 @@ pub struct Policy {
     argon2: Argon2Params,
     throttle: ThrottlePolicy,
     sources: SourcePolicy,
+    devices: DevicePolicy,
+    session_cap: Option<SessionCap>,
     web: Span,
     remembered: Span,
     device: Span,
@@ -84,6 +89,16 @@ impl Policy {
     /// How guessing and registration are slowed by where they come from.
     pub fn sources(&self) -> &SourcePolicy {
         &self.sources
+    }
+
+    /// What a known device may.
+    pub fn devices(&self) -> &DevicePolicy {
+        &self.devices
+    }
+
+    /// How many sessions an account may have at once, when there is a limit.
+    pub fn session_cap(&self) -> Option<SessionCap> {
+        self.session_cap
     }
 
     /// How long a session of this lifetime lives.
@@ -139,6 +154,8 @@ impl Default for Policy {
             argon2: Argon2Params::default(),
             throttle: ThrottlePolicy::default(),
             sources: SourcePolicy::default(),
+            devices: DevicePolicy::default(),
+            session_cap: None,
             web: span(HOUR, DAY),
             remembered: span(7 * DAY, 30 * DAY),
             device: span(30 * DAY, 90 * DAY),
@@ -205,6 +222,20 @@ impl PolicyBuilder {
     #[must_use]
     pub fn sources(mut self, sources: SourcePolicy) -> Self {
         self.policy.sources = sources;
+        self
+    }
+
+    /// What a known device may.
+    #[must_use]
+    pub fn devices(mut self, devices: DevicePolicy) -> Self {
+        self.policy.devices = devices;
+        self
+    }
+
+    /// How many sessions an account may have at once (ASVS 5.0, 7.1.2). Without it: any number.
+    #[must_use]
+    pub fn session_cap(mut self, cap: SessionCap) -> Self {
+        self.policy.session_cap = Some(cap);
         self
     }
 
@@ -286,6 +317,13 @@ impl PolicyBuilder {
         if most_sources == 0 || most_sources > MOST_SOURCES {
             return Err(PolicyError::Sources);
         }
+        let DevicePolicy { tries, lifetime, per_account } = policy.devices;
+        let is_sensible = (1..throttle.off_at).contains(&tries)
+            && (Duration::from_secs(1)..=LONGEST_DEVICE).contains(&lifetime)
+            && per_account <= MOST_DEVICES;
+        if per_account > 0 && !is_sensible {
+            return Err(PolicyError::Devices);
+        }
         if policy.max_skew > LONGEST_SKEW {
             return Err(PolicyError::Skew);
         }
@@ -299,6 +337,9 @@ impl PolicyBuilder {
 }
 
 const LONGEST_SESSION: Duration = Duration::from_hours(400 * 24);
+/// As long as browsers keep a cookie (RFC 6265bis, section 5.5).
+const LONGEST_DEVICE: Duration = Duration::from_hours(400 * 24);
+const MOST_DEVICES: u32 = 100;
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 const LONGEST_SKEW: Duration = Duration::from_mins(1);
 /// A longer one would shut an address off that many people share.
@@ -348,6 +389,11 @@ pub enum PolicyError {
     /// The number of sources is impossible.
     #[error("most_sources must be 1 to 16777216")]
     Sources,
+    /// The numbers of known devices are impossible.
+    #[error(
+        "a known device needs at least one try and fewer than the throttle's off_at, a lifetime of 1 s to 400 days, and at most 100 of them per account; per_account 0 does without"
+    )]
+    Devices,
     /// The skew is too large to be one.
     #[error("max_skew must be at most 60 s: set the clocks instead")]
     Skew,
@@ -401,5 +447,18 @@ mod tests {
         assert_eq!(throttle(|t| t.free = 0), Some(PolicyError::Guesses));
         assert_eq!(throttle(|t| t.first_wait = Duration::ZERO), Some(PolicyError::Wait));
         assert_eq!(throttle(|t| t.forget_after = Duration::from_secs(1)), Some(PolicyError::Wait));
+        assert_eq!(throttle(|t| t.off_at = 10), Some(PolicyError::Devices), "as many as a device's tries");
+        let devices = |change: fn(&mut DevicePolicy)| {
+            let mut devices = DevicePolicy::default();
+            change(&mut devices);
+            Policy::builder().devices(devices).build().err()
+        };
+        assert_eq!(devices(|d| d.tries = 0), Some(PolicyError::Devices));
+        assert_eq!(devices(|d| d.tries = 99), None);
+        assert_eq!(devices(|d| d.tries = 100), Some(PolicyError::Devices));
+        assert_eq!(devices(|d| d.lifetime = Duration::from_millis(999)), Some(PolicyError::Devices));
+        assert_eq!(devices(|d| d.lifetime = Duration::from_hours(9601)), Some(PolicyError::Devices));
+        assert_eq!(devices(|d| d.per_account = 101), Some(PolicyError::Devices));
+        assert_eq!(devices(|d| (d.per_account, d.tries) = (0, 0)), None, "none is known");
     }
 }

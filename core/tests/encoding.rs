@@ -15,7 +15,7 @@ use doorward_core::model::deletion::DeletionRecord;
 use doorward_core::model::device::{DevicesRecord, KnownDevice};
 use doorward_core::model::keyring::{KeyCheck, KeyringRecord};
 use doorward_core::model::session::{Amr, SessionRecord};
-use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
+use doorward_core::model::throttle::{AttemptsRecord, DeviceFailures, ThrottleRecord};
 use doorward_core::name::LoginName;
 use doorward_core::password::Normalization;
 use doorward_core::record::{
@@ -64,7 +64,6 @@ fn samples() -> Vec<(Key, Row)> {
         account_epoch: 1,
         global_epoch: 2,
         expires: START,
-        failures: 3,
     };
     let throttle = ThrottleRecord { failures: 4, until: START };
     let rows: [(Key, Option<AccountId>, Option<Timestamp>, Record); 12] = [
@@ -72,7 +71,7 @@ fn samples() -> Vec<(Key, Row)> {
         (Key::Account(ID), Some(ID), None, AccountRecord { created: START }.into()),
         (Key::Active(ID), Some(ID), None, ActiveRecord { since: START }.into()),
         (Key::Credential(ID), Some(ID), None, credential.into()),
-        (Key::Attempts(ID), Some(ID), Some(START), AttemptsRecord { failures: 99 }.into()),
+        (Key::Attempts(ID), Some(ID), Some(START), AttemptsRecord { failures: 99, devices: vec![] }.into()),
         (Key::Throttle(NameHash::from_bytes([3; 16])), None, Some(START), throttle.into()),
         (Key::Session(SessionId::from_bytes([4; 16])), Some(ID), Some(START), session().into()),
         (Key::Keyring, None, None, keyring.into()),
@@ -138,7 +137,7 @@ fn the_written_form_is_stable() {
         (Kind::Data, format!("01815828{}", "01".repeat(40))),
         (
             Kind::Devices,
-            format!("01818186 50{} 50{} 0102{time}03", "0d".repeat(16), "0e".repeat(16)).replace(' ', ""),
+            format!("01818185 50{} 50{} 0102{time}", "0d".repeat(16), "0e".repeat(16)).replace(' ', ""),
         ),
         (Kind::Deletion, format!("0181{time}")),
         (Kind::Clock, format!("0181{time}")),
@@ -346,12 +345,15 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
         (Key::Throttle(NameHash::from_bytes(name)), ThrottleRecord { failures, until }.into())
     });
     let compromised = proptest::option::of(moment());
-    let device = (any::<[[u8; 16]; 2]>(), any::<[u64; 2]>(), moment(), any::<u32>()).prop_map(
-        |([id, salt], [account_epoch, global_epoch], expires, failures)| {
+    let device = (any::<[[u8; 16]; 2]>(), any::<[u64; 2]>(), moment()).prop_map(
+        |([id, salt], [account_epoch, global_epoch], expires)| {
             let id = DeviceId::from_bytes(id);
-            KnownDevice { id, salt, account_epoch, global_epoch, expires, failures }
+            KnownDevice { id, salt, account_epoch, global_epoch, expires }
         },
     );
+    let held = (any::<[u8; 16]>(), any::<u32>())
+        .prop_map(|(id, failures)| DeviceFailures { device: DeviceId::from_bytes(id), failures });
+    let held = proptest::collection::vec(held, 0..12);
     let devices = proptest::collection::vec(device, 0..12).prop_map(|devices| DevicesRecord { devices });
     let login = ("[a-z]{1,60}", id()).prop_map(|(name, account)| {
         (Key::Login(LoginName::parse(&name).unwrap()), LoginRecord { account }.into())
@@ -369,8 +371,9 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
         login,
         (id(), moment()).prop_map(|(id, created)| (Key::Account(id), AccountRecord { created }.into())),
         (id(), moment()).prop_map(|(id, since)| (Key::Active(id), ActiveRecord { since }.into())),
-        (id(), any::<u32>())
-            .prop_map(|(id, failures)| (Key::Attempts(id), AttemptsRecord { failures }.into())),
+        (id(), any::<u32>(), held).prop_map(|(id, failures, devices)| {
+            (Key::Attempts(id), AttemptsRecord { failures, devices }.into())
+        }),
         (id(), 0..100_000u32, moment(), compromised, any::<Option<u32>>()).prop_map(
             |(id, number, set, compromised, pepper)| {
                 let record = CredentialRecord::new(hash(number, 19456), Normalization::Nfc, pepper, set);

@@ -93,7 +93,7 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
             let record = CredentialRecord::new(hash, normalization, Some(small), millis);
             CredentialRecord { compromised, ..record }.into()
         }
-        Kind::Attempts => AttemptsRecord { failures: small }.into(),
+        Kind::Attempts => AttemptsRecord { failures: small, devices: vec![] }.into(),
         Kind::Throttle => ThrottleRecord { failures: small, until: millis }.into(),
         Kind::Session => session_record(number).into(),
         Kind::Keyring => {
@@ -116,7 +116,6 @@ pub(crate) fn known_device(number: u64, expires: Timestamp) -> KnownDevice {
         account_epoch: number,
         global_epoch: 0,
         expires,
-        failures: 0,
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn row(key: &Key, stamp: Stamp) -> Row {
         Key::Login(_) => Record::Login(LoginRecord { account: account(1) }),
         Key::Account(_) => Record::Account(AccountRecord { created: at(1) }),
         Key::Active(_) => Record::Active(ActiveRecord { since: at(1) }),
-        Key::Attempts(_) => Record::Attempts(AttemptsRecord { failures: 3 }),
+        Key::Attempts(_) => Record::Attempts(AttemptsRecord { failures: 3, devices: vec![] }),
         Key::Throttle(_) => Record::Throttle(ThrottleRecord { failures: 3, until: at(9) }),
         Key::Session(_) => Record::Session(SessionRecord {
             salt: [7; 16],

@@ -1,10 +1,32 @@
 //! The devices that an account is known to log in from: each has an allowance of guesses of its own, so that a
 //! stranger who keeps the name waiting does not keep its owner out (ASVS 5.0, 6.1.1).
+//!
+//! | from | by | to |
+//! |---|---|---|
+//! | – | a login that asks for it | known |
+//! | known | a login with its token | known for the whole lifetime from now |
+//! | known | its lifetime, account or global epoch raised (a new password, logout everywhere, disabled, a restore), a further device where the list is full | forgotten |
+//! | forgotten | anything | forgotten |
+//!
+//! A logout leaves it alone: who comes back is to be known. Its token opens nothing without the password.
+//!
+//! | guesses | wait by | decided while all failures in a row are below |
+//! |---|---|---|
+//! | by name, where no device is known | the name's throttle | `off_at` |
+//! | by name, where one is | the name's throttle | `off_at` - `tries` |
+//! | from a known device, `tries` in a row | nothing | `off_at` |
+//! | from one that has made them | as by name | as by name |
+//! | inside a session | the account's throttle | `off_at` |
+//!
+//! So no more than [`off_at`](crate::model::throttle::ThrottlePolicy::off_at) failures in a row are ever decided (NIST
+//! SP 800-63B-4, section 3.2.2), and the last `tries` of them are not a stranger's to use up.
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use crate::id::DeviceId;
+use crate::record::Row;
 use crate::time::Timestamp;
 
 /// The known devices of one account, in one row: no more than the policy allows.
@@ -36,7 +58,6 @@ pub struct DevicesRecord {
 ///     account_epoch: 0,
 ///     global_epoch: 0,
 ///     expires: Timestamp::from_millis(5),
-///     failures: 2,
 /// };
 /// assert!(!format!("{device:?}").contains("salt"));
 /// ```
@@ -57,9 +78,13 @@ pub struct KnownDevice {
     /// From when on it is a stranger again.
     #[n(4)]
     pub expires: Timestamp,
-    /// Its failures since its last success.
-    #[n(5)]
-    pub failures: u32,
+}
+
+impl KnownDevice {
+    /// Whether it is still known, given the rows that it depends on.
+    pub(crate) fn is_live(&self, account: &Row, keyring: &Row, now: Timestamp) -> bool {
+        now < self.expires && account.epoch == self.account_epoch && keyring.epoch == self.global_epoch
+    }
 }
 
 impl fmt::Debug for KnownDevice {
@@ -67,7 +92,38 @@ impl fmt::Debug for KnownDevice {
         f.debug_struct("KnownDevice")
             .field("id", &self.id)
             .field("expires", &self.expires)
-            .field("failures", &self.failures)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a known device may, and how many there are.
+///
+/// # Example: fewer tries, and only on the three latest devices
+/// ```
+/// use doorward_core::model::device::DevicePolicy;
+/// use doorward_core::policy::Policy;
+///
+/// let strict = DevicePolicy { tries: 3, per_account: 3, ..DevicePolicy::default() };
+/// let policy = Policy::builder().devices(strict).build()?;
+/// // Strangers are decided 97 guesses in a row; the last three are the devices'.
+/// assert_eq!(policy.throttle().off_at - policy.devices().tries, 97);
+/// # Ok::<(), doorward_core::policy::PolicyError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevicePolicy {
+    /// Failures in a row that a device may make whatever strangers do to the name; then it is as any other. As many are
+    /// kept from guesses by name while a device is known. Default 10.
+    pub tries: u32,
+    /// How long a device is known after its last login. Default 400 days: browsers keep no cookie longer (RFC 6265bis,
+    /// section 5.5).
+    pub lifetime: Duration,
+    /// How many an account has: a further one takes the place of the one that was away longest. Default 10; 0: none is
+    /// ever known.
+    pub per_account: u32,
+}
+
+impl Default for DevicePolicy {
+    fn default() -> Self {
+        Self { tries: 10, lifetime: Duration::from_hours(400 * 24), per_account: 10 }
     }
 }

@@ -7,13 +7,14 @@
 //! | live | a lifetime of its own | live, absolute end moved: back; of an anonymous one forth too, within its policy |
 //! | live | idle end, absolute end | over ([`Gone::Idle`], [`Gone::Expired`]) |
 //! | live | account or global epoch raised, account gone | over ([`Gone::Revoked`]) |
-//! | live | logout, replaced by a login | over, row deleted ([`Gone::Ended`]) |
+//! | live | logout, replaced by a login, ended by one at the cap | over, row deleted ([`Gone::Ended`]) |
 //! | over | anything | over |
 //!
 //! [`SessionRecord::present`] is the one rule that says which it is.
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use thiserror::Error;
@@ -286,6 +287,49 @@ pub struct Span {
     pub idle: Duration,
     /// How long it lives whatever happens.
     pub absolute: Duration,
+}
+
+/// How many sessions an account may have at once (ASVS 5.0, 7.1.2). No cap unless the policy has one.
+///
+/// # Example: one at a time, the latest wins
+/// ```
+/// # use core::num::NonZeroU32;
+/// use doorward_core::model::session::{SessionCap, WhenFull};
+/// use doorward_core::policy::Policy;
+///
+/// let one = SessionCap { most: NonZeroU32::MIN, when_full: WhenFull::EndOldest };
+/// let policy = Policy::builder().session_cap(one).build()?;
+/// assert_eq!(policy.session_cap(), Some(one));
+/// # Ok::<(), doorward_core::policy::PolicyError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionCap {
+    /// How many. What a login replaces does not count.
+    pub most: NonZeroU32,
+    /// What a login does that finds as many.
+    pub when_full: WhenFull,
+}
+
+/// What a login does when the account has as many sessions as it may.
+///
+/// # Example: the words for each
+/// ```
+/// use doorward_core::model::session::WhenFull;
+///
+/// fn notice(when_full: WhenFull) -> &'static str {
+///     match when_full {
+///         WhenFull::EndOldest => "You will be logged out where you logged in first.",
+///         WhenFull::Refuse => "Log out somewhere else first.",
+///     }
+/// }
+/// assert!(notice(WhenFull::Refuse).starts_with("Log out"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WhenFull {
+    /// It ends those that began first.
+    EndOldest,
+    /// It is refused, once the password is shown to be right.
+    Refuse,
 }
 
 /// How the person proved who they are: a set of methods (`amr`, RFC 8176, section 2).

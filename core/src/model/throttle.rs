@@ -7,15 +7,22 @@
 //!
 //! | event | throttle | attempts |
 //! |---|---|---|
-//! | failure | failures + 1, wait by [`ThrottlePolicy::wait_after`] | failures + 1 |
+//! | failure | failures + 1, wait by [`ThrottlePolicy::wait_after`] | failures + 1, unless it is off |
 //! | attempt during a wait | unchanged, answered before hashing | unchanged |
-//! | success | removed | removed |
+//! | success | removed | removed, but for what known devices hold |
+//! | failure from a known device with tries left | unchanged | failures + 1, and so many that it holds |
+//! | success from such a one | unchanged | less what it held |
+//!
+//! So a success takes off what its own subject has brought on, and a stranger's guesses are counted as if the owner had
+//! not come by (see [`device`](crate::model::device) for how many there are).
 //!
 //! Failures in parallel meet in these rows, and a success consults them: however many guesses run at once,
 //! only the allowed number is decided (ASVS 5.0, 15.4.2; NIST SP 800-63B-4, section 3.2.2).
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::id::DeviceId;
 use crate::time::Timestamp;
 
 /// The throttle row of a name.
@@ -67,8 +74,34 @@ pub struct ThrottleRecord {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, minicbor::Encode, minicbor::Decode)]
 pub struct AttemptsRecord {
-    /// Failures in a row.
+    /// Failures in a row, wherever they were made.
     #[n(0)]
+    pub failures: u32,
+    /// Which of them known devices have made. They stand here, beside all others, so that whoever forgets the count
+    /// forgets them too.
+    #[cbor(n(1), skip_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceFailures>,
+}
+
+/// The failures of one known device since its last success.
+///
+/// # Example: two of seven
+/// ```
+/// use doorward_core::id::DeviceId;
+/// use doorward_core::model::throttle::{AttemptsRecord, DeviceFailures};
+///
+/// let device = DeviceId::from_bytes([1; 16]);
+/// let record = AttemptsRecord { failures: 7, devices: vec![DeviceFailures { device, failures: 2 }] };
+/// let by_others = record.failures - record.devices.iter().map(|held| held.failures).sum::<u32>();
+/// assert_eq!(by_others, 5);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+pub struct DeviceFailures {
+    /// The device.
+    #[n(0)]
+    pub device: DeviceId,
+    /// How many.
+    #[n(1)]
     pub failures: u32,
 }
 
@@ -140,9 +173,56 @@ impl ThrottleRecord {
     }
 }
 
+impl AttemptsRecord {
+    /// How many of the failures are this device's.
+    pub(crate) fn of(&self, device: DeviceId) -> u32 {
+        self.devices.iter().find(|held| held.device == device).map_or(0, |held| held.failures)
+    }
+
+    /// The row after one more failure: a known device's, or anybody's.
+    pub(crate) fn failed(&self, device: Option<DeviceId>) -> Self {
+        let mut next = Self { failures: self.failures.saturating_add(1), devices: self.devices.clone() };
+        if let Some(device) = device {
+            next.devices.retain(|held| held.device != device);
+            next.devices.push(DeviceFailures { device, failures: self.of(device).saturating_add(1) });
+        }
+        next
+    }
+
+    /// The row without what this device holds.
+    pub(crate) fn without(&self, device: DeviceId) -> Self {
+        let mut next = Self { failures: self.failures.saturating_sub(self.of(device)), ..self.clone() };
+        next.devices.retain(|held| held.device != device);
+        next
+    }
+
+    /// The row with nothing but what these devices hold.
+    pub(crate) fn only(&self, is_kept: impl Fn(DeviceId) -> bool) -> Self {
+        let devices: Vec<_> = self.devices.iter().filter(|held| is_kept(held.device)).cloned().collect();
+        let failures = devices.iter().fold(0_u32, |sum, held| sum.saturating_add(held.failures));
+        Self { failures, devices }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inv_38_each_device_takes_off_what_it_has_brought_on_and_no_more() {
+        let [one, two] = [1, 2].map(|byte| DeviceId::from_bytes([byte; 16]));
+        let record = [None, Some(one), Some(two), None, Some(one)]
+            .into_iter()
+            .fold(AttemptsRecord::default(), |record, device| record.failed(device));
+        assert_eq!((record.failures, record.of(one), record.of(two)), (5, 2, 1));
+        let without = record.without(one);
+        assert_eq!((without.failures, without.of(one), without.of(two)), (3, 0, 1));
+        let only = record.only(|device| device == one);
+        assert_eq!((only.failures, only.of(one), only.of(two)), (2, 2, 0));
+        assert_eq!(record.only(|_| false), AttemptsRecord::default());
+        let full = AttemptsRecord { failures: u32::MAX, ..record };
+        assert_eq!(full.failed(None).failures, u32::MAX);
+    }
 
     #[test]
     fn gu_2_the_wait_never_shrinks_and_stays_within_its_bounds() {

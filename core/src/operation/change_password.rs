@@ -24,7 +24,7 @@ use crate::store::Ending;
 use crate::work::{Work, Worked};
 
 /// Changes the password of a live session's account. That session goes on under a new token, as after a
-/// reauthentication; every other session of the account is over.
+/// reauthentication; every other session of the account is over, and its known devices are forgotten.
 ///
 /// The new password is hashed before the present one is looked at: a right guess that is not decided must not differ
 /// in work from a wrong one. Wrong guesses count as in [`Reauthenticate`](super::reauthenticate::Reauthenticate).
@@ -168,6 +168,9 @@ impl Decide for ChangePassword {
         let writes = writes
             .put(Key::Credential(live.account), Some(live.account), None, record)
             .raise(account.clone())
+            // No device is known under the old password, nor what it has failed.
+            .delete(Key::Devices(live.account))
+            .delete(Key::Attempts(live.account))
             .journal(Ending::Epoch { key: account, until });
         let next = SessionRecord { account_epoch, ..live.record.reauthenticated(cx.now) };
         let writes = live.prolong(data, next.absolute_end, writes);

@@ -2,21 +2,33 @@
 
 use crate::error::Fault;
 use crate::facts::Facts;
-use crate::id::AccountId;
+use crate::id::{AccountId, DeviceId};
 use crate::machine::{Context, Writes};
 use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
+use crate::operation::device::Devices;
 use crate::password::{Password, PasswordHash, Verdict};
 use crate::record::{CredentialRecord, Key, Row};
 use crate::time::Timestamp;
+use crate::token::opaque::Claim;
 use crate::work::{Work, Worked};
 
-/// The rows of a guess.
-pub(super) struct Guess {
+/// The rows of a guess, and where it comes from.
+pub(super) struct Guess<'a> {
     throttle: Key,
     attempts: Key,
     credential: Key,
+    account: AccountId,
     /// Whose password it is; `None` for a name without an account, whose counters expire.
     owner: Option<AccountId>,
+    origin: Origin<'a>,
+}
+
+/// Who guesses: see the table of [`device`](crate::model::device).
+enum Origin<'a> {
+    /// Who has the name, and perhaps a known device.
+    Name(Option<Claim<'a>>),
+    /// Who is inside a session.
+    Session,
 }
 
 /// What a guess has come to.
@@ -33,14 +45,36 @@ pub(super) enum Judged<'a> {
     Right(&'a CredentialRecord, Writes),
 }
 
-impl Guess {
+impl<'k> Guess<'k> {
     /// At the password of `account`, which stands for nobody unless it is the `owner`.
     pub(super) fn new(throttle: Key, account: AccountId, owner: Option<AccountId>) -> Self {
-        Self { throttle, attempts: Key::Attempts(account), credential: Key::Credential(account), owner }
+        let (attempts, credential) = (Key::Attempts(account), Key::Credential(account));
+        Self { throttle, attempts, credential, account, owner, origin: Origin::Name(None) }
     }
 
-    pub(super) fn keys(&self) -> [Key; 3] {
-        [self.throttle.clone(), self.credential.clone(), self.attempts.clone()]
+    /// From the device that this claims, if it is a known one.
+    pub(super) fn from(self, device: Option<Claim<'k>>) -> Self {
+        Self { origin: Origin::Name(device), ..self }
+    }
+
+    /// From inside one of the account's sessions.
+    pub(super) fn inside(self) -> Self {
+        Self { origin: Origin::Session, ..self }
+    }
+
+    /// The same rows wherever it comes from: what is read tells nobody what a token was worth.
+    pub(super) fn keys(&self) -> [Key; 4] {
+        let devices = Key::Devices(self.account);
+        [self.throttle.clone(), self.credential.clone(), self.attempts.clone(), devices]
+    }
+
+    /// The account's devices, as this guess meets them; `None` when the rows are not read.
+    pub(super) fn devices(&self, facts: &Facts, cx: &Context<'_>) -> Result<Option<Devices>, Fault> {
+        let claim = match &self.origin {
+            Origin::Name(claim) => claim.as_ref(),
+            Origin::Session => None,
+        };
+        Devices::of(self.account, claim, facts, cx)
     }
 
     /// When the next guess is decided, if that is later than now; `None` when the rows are not read.
@@ -58,12 +92,18 @@ impl Guess {
         facts: &'a Facts,
         cx: &Context<'_>,
     ) -> Result<Judged<'a>, Fault> {
-        let Some([throttle, credential, attempts]) =
-            facts.rows([&self.throttle, &self.credential, &self.attempts])
+        let (Some([throttle, credential, attempts]), Some(devices)) =
+            (facts.rows([&self.throttle, &self.credential, &self.attempts]), self.devices(facts, cx)?)
         else {
             return Ok(Judged::Unread);
         };
-        if let Some(until) = self.wait(facts, cx)? {
+        let failed = live(attempts, cx).map(Row::attempts).transpose()?.cloned().unwrap_or_default();
+        let (off_at, tries) = (cx.policy.throttle().off_at, cx.policy.devices().tries);
+        // A device with tries left goes by them alone; any other guess, by the name or the session it was made in.
+        let device = devices.presented().filter(|id| failed.of(*id) < tries && failed.failures < off_at);
+        if device.is_none()
+            && let Some(until) = self.wait(facts, cx)?
+        {
             return Ok(Judged::Wait(until));
         }
         // One whose pepper is not given cannot be verified: it is as good as none, and looks like it.
@@ -81,38 +121,59 @@ impl Guess {
         let Some(Worked::Verified(verdict)) = facts.worked(&work) else {
             return Ok(Judged::Work(work));
         };
-        let failed = live(attempts, cx).map(Row::attempts).transpose()?.map_or(0, |record| record.failures);
-        let is_off = failed >= cx.policy.throttle().off_at;
+        // The last tries are kept for the devices, where there are any.
+        let kept = match self.origin {
+            Origin::Name(_) if device.is_none() && !devices.is_empty() => tries,
+            Origin::Name(_) | Origin::Session => 0,
+        };
+        let is_off = failed.failures >= off_at.saturating_sub(kept);
         match credential {
             Some(record) if may && *verdict == Verdict::Match && !is_off => {
                 let mut writes = Writes::new();
-                if throttle.is_some() {
+                if device.is_none() && throttle.is_some() {
                     writes = writes.delete(self.throttle.clone());
                 }
-                if attempts.is_some() {
+                let left = match device {
+                    Some(device) => failed.without(device),
+                    None => failed.only(|device| devices.is_another(device)),
+                };
+                if left.failures == 0 && attempts.is_some() {
                     writes = writes.delete(self.attempts.clone());
+                } else if left != failed {
+                    writes = writes.put(self.attempts.clone(), self.owner, None, left);
                 }
-                Ok(Judged::Right(record, writes))
+                Ok(Judged::Right(record, devices.seen(writes, cx)))
             }
             _ => {
+                // What is off is not decided, and so is no failure: it must not use up what is kept for others.
+                let failed = if is_off { failed } else { failed.failed(device) };
                 let before = live(throttle, cx).map(Row::throttle).transpose()?.cloned().unwrap_or_default();
-                Ok(Judged::Wrong(self.failure(&before, failed, cx)))
+                Ok(Judged::Wrong(self.failure(device, &before, failed, cx)))
             }
         }
     }
 
-    /// One more failure. A decoy's counter expires with its name's; an account's lasts.
-    fn failure(&self, before: &ThrottleRecord, failed: u32, cx: &Context<'_>) -> Writes {
+    /// One more failure. A decoy's counter expires with its name's; an account's lasts. A known device's leaves the name
+    /// as it is.
+    fn failure(
+        &self,
+        device: Option<DeviceId>,
+        before: &ThrottleRecord,
+        failed: AttemptsRecord,
+        cx: &Context<'_>,
+    ) -> Writes {
+        if device.is_some() {
+            return Writes::new().put(self.attempts.clone(), self.owner, None, failed);
+        }
         let policy = cx.policy.throttle();
         let throttle = before.failed(policy, cx.now);
         let expires = throttle.expires(policy, cx.now);
-        let attempts = AttemptsRecord { failures: failed.saturating_add(1) };
         let attempts_expire = self.owner.is_none().then_some(expires);
         Writes::new().put(self.throttle.clone(), None, Some(expires), throttle).put(
             self.attempts.clone(),
             self.owner,
             attempts_expire,
-            attempts,
+            failed,
         )
     }
 }

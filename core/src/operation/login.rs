@@ -4,14 +4,19 @@
 //! |---|---|---|
 //! | a wait on the source ([`Decide::toll`]) | nothing; the store is not asked | [`LoginError::Throttled`] |
 //! | `previous` is a live session of another account | nothing; before any hashing, alike for names that do not exist | [`LoginError::OtherAccount`] |
-//! | a wait on the name | the same | [`LoginError::Throttled`] |
+//! | a wait on the name, and no known device with tries left | the same | [`LoginError::Throttled`] |
 //! | no account, disabled, no password, off, wrong password | one Argon2id run, both counters up | [`LoginError::Denied`] |
-//! | right password | counters reset, `previous` ended, session made, an anonymous one's data carried over when asked: one commit | [`LoggedIn`] |
+//! | right password | counters reset, `previous` ended, session made, an anonymous one's data carried over and the device remembered when asked: one commit | [`LoggedIn`] |
+//! | right password, no room under the policy's cap | counters reset; scans the account's sessions first | [`LoginError::TooManySessions`] |
 //!
 //! The ways to be denied differ in neither answer nor work nor store calls: where nothing is there, a
 //! decoy is read, hashed and written. A success rests on the counters as it read them, so that of many
 //! guesses in parallel only the allowed number is decided. Until that commit a right guess has done nothing that
-//! a wrong one has not: an upgrade of the hash comes after it, as [`Rehash`].
+//! a wrong one has not: an upgrade of the hash comes after it, as [`Rehash`]. Only where the policy caps sessions does
+//! it scan for them.
+//!
+//! A device's token never opens anything alone: it takes the guess off the name's wait (see
+//! [`device`](crate::model::device)). One that is worth nothing is ignored, after the same calls as none.
 
 use alloc::string::String;
 use alloc::vec;
@@ -29,13 +34,14 @@ use crate::model::session::{Amr, Lifetime, SessionRecord};
 use crate::model::source::Toll;
 use crate::name::{LoginName, NameError};
 use crate::operation::authenticate::Session;
+use crate::operation::cap::Room;
 use crate::operation::guess::{Guess, Judged};
 use crate::operation::rehash::Rehash;
 use crate::operation::standing::{Standing, end};
 use crate::password::{Password, PasswordError};
 use crate::record::{ClientLabel, Key, RecordError, Row};
 use crate::time::Timestamp;
-use crate::token::opaque::{self, Claim, Purpose, SessionToken};
+use crate::token::opaque::{self, Claim, DeviceToken, Purpose, SessionToken};
 
 /// Logs in with a name and a password.
 ///
@@ -60,6 +66,28 @@ use crate::token::opaque::{self, Claim, Purpose, SessionToken};
 /// assert!(engine.run(Authenticate::new(cookie))?.is_err()); // ended in the same commit
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Example: a stranger keeps the name waiting, and its owner comes in from a known device
+/// ```
+/// use doorward_core::operation::login::{Login, LoginError};
+/// # use doorward_core::operation::register::Register;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// let first = engine.run(Login::new("ada", "plum kettle orbit").remember_device())??;
+/// let device = first.device.ok_or("none was known")?; // into a cookie of its own, which outlives the session's
+///
+/// for _ in 0..5 {
+///     engine.run(Login::new("ada", "a stranger's guess"))?.unwrap_err();
+/// }
+/// let from_anywhere = engine.run(Login::new("ada", "plum kettle orbit"))?;
+/// assert!(matches!(from_anywhere, Err(LoginError::Throttled { .. })));
+/// let operation = Login::new("ada", "plum kettle orbit").device(device.expose()).remember_device();
+/// let login = engine.run(operation)??;
+/// assert!(login.device.is_none()); // the one that it has is still good
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Login {
     name: Result<LoginName, NameError>,
@@ -69,6 +97,8 @@ pub struct Login {
     lifetime: Lifetime,
     previous: Option<Secret>,
     carries_data: bool,
+    device: Option<Secret>,
+    remember_device: bool,
 }
 
 impl Login {
@@ -82,6 +112,8 @@ impl Login {
             lifetime: Lifetime::default(),
             previous: None,
             carries_data: false,
+            device: None,
+            remember_device: false,
         }
     }
 
@@ -122,6 +154,22 @@ impl Login {
         self.carries_data = true;
         self
     }
+
+    /// The device token that came with the request, from the cookie of its own. One of this account's known devices
+    /// has guesses of its own, however long the name must wait; anything else is ignored.
+    #[must_use]
+    pub fn device(mut self, token: &str) -> Self {
+        self.device = Some(Secret(Zeroizing::new(token.into())));
+        self
+    }
+
+    /// Ask for a token that makes this a known device, should the login succeed and no known one be presented: see
+    /// [`LoggedIn::device`].
+    #[must_use]
+    pub fn remember_device(mut self) -> Self {
+        self.remember_device = true;
+        self
+    }
 }
 
 /// A session that was just made. The token is shown here and never again: nothing of it is stored.
@@ -151,6 +199,9 @@ pub struct LoggedIn {
     pub token: SessionToken,
     /// What was made.
     pub session: Session,
+    /// A new device's token, to be kept in a long-lived cookie of its own and presented with [`Login::device`]. `None`:
+    /// none was asked for, or the presented one is still good.
+    pub device: Option<DeviceToken>,
     /// What is left to do when the policy's hashing or the pepper in use moved since the password was hashed: run it
     /// after the login, and do not mind if it fails. `Engine::login` does.
     pub rehash: Option<Rehash>,
@@ -168,6 +219,7 @@ pub struct LoggedIn {
 ///         LoginError::Denied => (401, error.to_string()),
 ///         LoginError::Throttled { until } => (429, format!("wait {} s", until.since(now).as_secs())),
 ///         LoginError::OtherAccount => (409, "log out first".into()),
+///         LoginError::TooManySessions => (409, "log out somewhere else first".into()),
 ///         LoginError::Name(why) => (422, why.to_string()),
 ///         LoginError::Password(why) => (422, why.to_string()),
 ///         _ => (503, "try again".into()), // nobody was logged in
@@ -193,6 +245,9 @@ pub enum LoginError {
     /// The browser is logged in as somebody else, who must log out first.
     #[error("the previous session is another account's: log out of it first")]
     OtherAccount,
+    /// The password is right, and the account has as many sessions as the policy's cap lets it have: end one first.
+    #[error("the account has as many sessions as it may: end one first")]
+    TooManySessions,
     /// The name cannot be anybody's: told before any work, for it tells nothing about who exists.
     #[error("the login name cannot be one: {0}")]
     Name(#[from] NameError),
@@ -232,7 +287,9 @@ impl Decide for Login {
         let owner = login.map(|row| row.login().map(|record| record.account)).transpose()?;
         let account = owner.unwrap_or_else(|| keyring.decoy(name));
         let (account_key, active_key) = (Key::Account(account), Key::Active(account));
-        let guess = Guess::new(Key::Throttle(keyring.name_hash(name)), account, owner);
+        let device = self.device.as_ref();
+        let device = device.and_then(|token| Claim::parse(Purpose::Device, &token.0, cx.keys).ok());
+        let guess = Guess::new(Key::Throttle(keyring.name_hash(name)), account, owner).from(device);
 
         // What is known of it? Everything in one read, the previous session too.
         let previous = self.previous.as_ref();
@@ -267,18 +324,28 @@ impl Decide for Login {
             Judged::Wrong(writes) => return Ok(Decision::Commit(writes, Err(LoginError::Denied))),
             Judged::Right(credential, writes) => (credential, writes),
         };
-        let (Some(id), Some(account)) = (owner, account) else {
+        let (Some(id), Some(account), Some(devices)) = (owner, account, guess.devices(facts, cx)?) else {
             return refused(LoginError::Denied);
         };
         let carried = carried.and_then(|key| facts.rows([&key])).and_then(|[row]| row);
-        let previous = previous.as_ref().zip(previous_standing).map(|(claim, standing)| Previous {
-            session: claim.session(),
-            standing,
-            carried,
-        });
-        let rehash = Rehash::due(id, password, credential, cx);
+        let previous = previous
+            .as_ref()
+            .zip(previous_standing)
+            .and_then(|(claim, standing)| Previous::replaced_by(id, claim.session(), standing, carried));
+        let left_out = previous.as_ref().map(|previous| previous.session);
+        let writes = match Room::of((id, account), keyring_row, left_out, writes, facts, cx)? {
+            Room::Unread(range) => return Ok(Decision::Scan(range)),
+            // It tells that the password is right, and so rests on the counters as a success does.
+            Room::Full(writes) => {
+                return Ok(Decision::Commit(writes.guarded(), Err(LoginError::TooManySessions)));
+            }
+            Room::Made(writes) => writes,
+        };
         let epochs = (account.epoch, keyring_row.epoch);
-        Ok(self.admit(id, epochs, previous, writes, rehash, cx))
+        let (writes, device) =
+            if self.remember_device { devices.remember(epochs, writes, cx) } else { (writes, None) };
+        let rehash = Rehash::due(id, password, credential, cx);
+        Ok(self.admit(Admission { account: id, epochs, previous, device, rehash }, writes, cx))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
@@ -290,6 +357,7 @@ impl Decide for Login {
             Err(LoginError::Denied) => EventResult::Refused("denied"),
             Err(LoginError::Throttled { .. }) => EventResult::Refused("throttled"),
             Err(LoginError::OtherAccount) => EventResult::Refused("other account"),
+            Err(LoginError::TooManySessions) => EventResult::Refused("too many sessions"),
             Err(LoginError::Name(_)) => EventResult::Refused("name"),
             Err(LoginError::Password(_)) => EventResult::Refused("password"),
             Err(LoginError::Fault(fault)) => EventResult::Failed(fault.word()),
@@ -316,33 +384,38 @@ impl Decide for Login {
     }
 }
 
+/// Who is let in, and what for.
+struct Admission<'a> {
+    account: AccountId,
+    /// Of account and keyring.
+    epochs: (u64, u64),
+    previous: Option<Previous<'a>>,
+    device: Option<DeviceToken>,
+    rehash: Option<Rehash>,
+}
+
 impl Login {
     /// Lets the person in: all that a success changes, in one commit.
     fn admit(
         &self,
-        account: AccountId,
-        epochs: (u64, u64),
-        previous: Option<Previous<'_>>,
+        admission: Admission<'_>,
         mut writes: Writes,
-        rehash: Option<Rehash>,
         cx: &Context<'_>,
     ) -> Decision<Result<LoggedIn, LoginError>> {
+        let Admission { account, epochs, previous, device, rehash } = admission;
         let owner = Some(account);
         let id = SessionId::from_bytes(cx.bytes("session"));
         let record = self.session(epochs, cx);
-        if let Some(Previous { session, standing: Standing::Proven { row, record: over, life }, carried }) =
-            previous
-            && row.owner.is_none_or(|previous| previous == account)
-        {
-            writes = end(session, row.owner, over, writes, cx);
-            if let (Some(data), Ok(())) = (carried, life) {
+        if let Some(previous) = previous {
+            writes = end(previous.session, previous.owner, previous.record, writes, cx);
+            if let Some(data) = previous.carried {
                 writes = writes.put(Key::Data(id), owner, Some(record.absolute_end), data.record.clone());
             }
         }
         let token = opaque::mint_session(cx.keys, owner, id, record.generation, &record.salt);
         let session = Session::of(id, account, &record, cx.now);
         let writes = writes.put(Key::Session(id), owner, Some(record.idle_end()), record);
-        Decision::Commit(writes, Ok(LoggedIn { token, session, rehash }))
+        Decision::Commit(writes, Ok(LoggedIn { token, session, device, rehash }))
     }
 
     fn session(&self, (account_epoch, global_epoch): (u64, u64), cx: &Context<'_>) -> SessionRecord {
@@ -363,11 +436,27 @@ impl Login {
     }
 }
 
-/// The session that came with the request, and what is carried over from it.
+/// The session that came with the request and is replaced, and what is carried over from it.
 struct Previous<'a> {
     session: SessionId,
-    standing: Standing<'a>,
+    owner: Option<AccountId>,
+    record: &'a SessionRecord,
     carried: Option<&'a Row>,
+}
+
+impl<'a> Previous<'a> {
+    /// Nobody's session, or this account's own; over or not.
+    fn replaced_by(
+        account: AccountId,
+        session: SessionId,
+        standing: Standing<'a>,
+        carried: Option<&'a Row>,
+    ) -> Option<Self> {
+        let Standing::Proven { row, record, life } = standing else { return None };
+        let is_replaced = row.owner.is_none_or(|owner| owner == account);
+        let carried = carried.filter(|_| life.is_ok());
+        is_replaced.then_some(Self { session, owner: row.owner, record, carried })
+    }
 }
 
 /// A token that came with the request.

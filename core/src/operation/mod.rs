@@ -4,19 +4,19 @@
 //! |---|---|---|---|
 //! | [`open::Open`] | keyring | keyring, once per store and per new master key or pepper | [`open::Opened`] |
 //! | [`register::Register`] | login | login, account, active, credential | the account |
-//! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, previous session, its data to carry over | session and data, while throttle, attempts and previous session with its data go; or throttle and attempts | [`login::LoggedIn`] |
+//! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, devices, previous session, its data to carry over; with a cap scans the account's sessions | session and data, while throttle, attempts and previous session with its data go; devices; with a cap the account, while the oldest sessions go; or throttle and attempts | [`login::LoggedIn`] |
 //! | [`rehash::Rehash`] | credential | credential, when it is still the one that the login saw | [`rehash::Rehashed`] |
 //! | [`authenticate::Authenticate`] | session, account, keyring | a touch, now and then | [`authenticate::Session`] |
 //! | [`open_session::OpenSession`] | keyring | session, data | [`open_session::OpenedSession`] |
 //! | [`session_data::SessionData`] | session, account, keyring, data | a touch, now and then | [`session_data::KeptData`] |
 //! | [`session_data::UpdateSessionData`] | session, account, keyring, data | data; session, when a touch is due or it gets another lifetime | [`authenticate::Visitor`] |
-//! | [`reauthenticate::Reauthenticate`] | session, account, keyring; throttle, credential, attempts, data | session, data; or throttle and attempts | [`rotate_session::Renewed`] |
+//! | [`reauthenticate::Reauthenticate`] | session, account, keyring; throttle, credential, attempts, devices, data | session, data; or throttle and attempts | [`rotate_session::Renewed`] |
 //! | [`rotate_session::RotateSession`] | session, account, keyring | session | [`rotate_session::Renewed`] |
 //! | [`sessions::Sessions`] | account, keyring; scans the account's sessions | – | a list |
 //! | [`end_session::EndSession`] | session, account, keyring | deletes the session and its data, tells the journal | [`logout::Receipt`] |
 //! | [`logout_everywhere::LogoutEverywhere`] | account; the session to keep | raises the account, tells the journal; session | [`logout_everywhere::EndedEverywhere`] |
-//! | [`change_password::ChangePassword`] | as reauthenticate; scans the account's names | credential, session, data, raises the account, tells the journal; or throttle and attempts | [`rotate_session::Renewed`] |
-//! | [`set_password::SetPassword`] | account, credential, keyring; scans the account's names | credential, raises the account, deletes counters, tells the journal | – |
+//! | [`change_password::ChangePassword`] | as reauthenticate; scans the account's names | credential, session, data, raises the account, deletes devices, tells the journal; or throttle and attempts | [`rotate_session::Renewed`] |
+//! | [`set_password::SetPassword`] | account, credential, keyring; scans the account's names | credential, raises the account, deletes counters and devices, tells the journal | – |
 //! | [`unlock::Unlock`] | account, keyring; scans the account's names | deletes counters | – |
 //! | [`access::Disable`] | account | deletes active, raises the account, tells the journal | – |
 //! | [`access::Enable`] | account, active | active | – |
@@ -31,7 +31,9 @@
 pub mod access;
 pub mod after_restore;
 pub mod authenticate;
+mod cap;
 pub mod change_password;
+mod device;
 pub mod end_session;
 mod guess;
 pub mod login;

@@ -12,7 +12,7 @@ use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision};
 use crate::model::session::Gone;
 use crate::operation::authenticate::{AuthenticateError, Session};
-use crate::operation::guess::{Guess, Judged};
+use crate::operation::guess::Judged;
 use crate::operation::rotate_session::Renewed;
 use crate::operation::standing::{Entrance, account_guess};
 use crate::password::{Password, PasswordError};
@@ -143,7 +143,7 @@ impl Decide for Reauthenticate {
             Entrance::Refused(refusal) => return Ok(refusal.decision()),
             Entrance::Live(live) => live,
         };
-        let guess: Guess = account_guess(live.account, facts)?;
+        let guess = account_guess(live.account, facts)?;
         let data = Key::Data(live.id);
         let reads = || guess.keys().into_iter().chain([data.clone()]).collect();
         let writes = match guess.judge(password, true, facts, cx)? {

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
-use crate::id::AccountId;
+use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision};
-use crate::model::session::Holder;
+use crate::model::session::{Holder, SessionRecord};
 use crate::operation::authenticate::Session;
 use crate::record::{Key, Kind, RecordError};
 use crate::store::Range;
@@ -57,24 +57,15 @@ impl Decide for Sessions {
             return Ok(Decision::Read(vec![account, Key::Keyring]));
         };
         let keyring = keyring.ok_or(RecordError::NoKeyring)?;
-        let mut range = Range { kind: Kind::Session, owner: Some(self.account), after: None };
-        let mut sessions = Vec::new();
-        loop {
-            let Some(page) = facts.page(&range) else {
-                return Ok(Decision::Scan(range));
-            };
-            let Some((last, _)) = page.last() else {
-                return Ok(Decision::Done(sessions));
-            };
-            range.after = Some(last.clone());
-            for (key, row) in page {
-                let record = row.session()?;
-                let life = record.present(Holder::Account(account), keyring, cx.now);
-                if let (Key::Session(id), Ok(())) = (key, life) {
-                    sessions.push(Session::of(*id, self.account, record, cx.now));
-                }
-            }
-        }
+        let sessions = match sessions_of(self.account, facts)? {
+            Ok(sessions) => sessions.into_iter(),
+            Err(range) => return Ok(Decision::Scan(range)),
+        };
+        let is_live =
+            |record: &SessionRecord| record.present(Holder::Account(account), keyring, cx.now).is_ok();
+        let live = sessions.filter(|(_, record)| is_live(record));
+        let live = live.map(|(id, record)| Session::of(id, self.account, record, cx.now));
+        Ok(Decision::Done(live.collect()))
     }
 
     fn audit(&self, _: &Vec<Session>) -> (EventResult, Subject) {
@@ -83,5 +74,24 @@ impl Decide for Sessions {
 
     fn subject(&self) -> Subject {
         Subject { account: Some(self.account), ..Subject::default() }
+    }
+}
+
+/// Every session of an account that is stored, live or not, or the range that must be scanned first.
+pub(super) fn sessions_of(
+    account: AccountId,
+    facts: &Facts,
+) -> Result<Result<Vec<(SessionId, &SessionRecord)>, Range>, Fault> {
+    let mut range = Range { kind: Kind::Session, owner: Some(account), after: None };
+    let mut sessions = Vec::new();
+    loop {
+        let Some(page) = facts.page(&range) else { return Ok(Err(range)) };
+        let Some((last, _)) = page.last() else { return Ok(Ok(sessions)) };
+        range.after = Some(last.clone());
+        for (key, row) in page {
+            if let Key::Session(id) = key {
+                sessions.push((*id, row.session()?));
+            }
+        }
     }
 }

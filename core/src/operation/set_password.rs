@@ -17,8 +17,8 @@ use crate::secret::Pepper;
 use crate::store::Ending;
 use crate::work::{Work, Worked};
 
-/// Sets the password, ends every session of the account, and lifts what guesses have brought on it. The host has
-/// already made sure that it may. A disabled account stays disabled.
+/// Sets the password, ends every session of the account, forgets its known devices, and lifts what guesses have brought
+/// on it. The host has already made sure that it may. A disabled account stays disabled.
 ///
 /// The counters are deleted without being looked at, so nobody can starve a recovery by guessing on.
 ///
@@ -126,7 +126,8 @@ impl Decide for SetPassword {
             .put(credential, Some(self.account), None, record)
             .raise(account.clone())
             .journal(Ending::Epoch { key: account, until })
-            .delete(Key::Attempts(self.account));
+            .delete(Key::Attempts(self.account))
+            .delete(Key::Devices(self.account));
         let throttles = throttles_of(self.account, &names, keyring_of(keyring)?);
         Ok(Decision::Commit(throttles.fold(writes, Writes::delete), Ok(())))
     }

@@ -22,9 +22,10 @@ pub(super) fn keys_of(session: SessionId, account: AccountId) -> [Key; 3] {
 }
 
 /// A guess at an account's password by somebody who is inside one of its sessions.
-pub(super) fn account_guess(account: AccountId, facts: &Facts) -> Result<Guess, Fault> {
+pub(super) fn account_guess(account: AccountId, facts: &Facts) -> Result<Guess<'static>, Fault> {
     let keyring = facts.rows([&Key::Keyring]).and_then(|[row]| row).ok_or(RecordError::NoKeyring)?;
-    Ok(Guess::new(Key::Throttle(keyring.keyring()?.account_hash(account)), account, Some(account)))
+    let throttle = Key::Throttle(keyring.keyring()?.account_hash(account));
+    Ok(Guess::new(throttle, account, Some(account)).inside())
 }
 
 /// Where a claim stands.

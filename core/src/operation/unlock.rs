@@ -12,7 +12,8 @@ use crate::operation::names::{keyring_of, names_of, throttles_of};
 use crate::record::Key;
 
 /// Removes the counters of an account without looking at them, so that nobody can starve it by guessing on. The
-/// password stays; a disabled account stays disabled.
+/// password stays; a disabled account stays disabled. Known devices stay known, with all their tries: where the guessing
+/// goes on, they are the owner's way in.
 ///
 /// # Example: the owner need not wait
 /// ```

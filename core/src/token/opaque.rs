@@ -5,8 +5,8 @@
 //! | 1 | version | 1 |
 //! | 4 | master key number | big endian |
 //! | 16 | account | zero: none |
-//! | 16 | row id | the session |
-//! | 8 | generation | big endian |
+//! | 16 | row id | the session, or the device |
+//! | 8 | generation | big endian; a device's: 1 |
 //! | 8 | tag | HMAC under the key alone: tells a forged or mangled token from a real one without the store |
 //! | 16 | proof | HMAC under the key over all the above and the row's salt: 128 bits |
 //!
@@ -20,7 +20,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::id::{AccountId, SessionId};
+use crate::id::{AccountId, DeviceId, SessionId};
 use crate::secret::{DerivedKeys, MasterKeys, same};
 
 /// What a session's token begins with.
@@ -33,6 +33,17 @@ use crate::secret::{DerivedKeys, MasterKeys, same};
 /// assert_eq!(pattern, "dws_[A-Za-z0-9_-]{92}");
 /// ```
 pub const SESSION_PREFIX: &str = "dws_";
+
+/// What a known device's token begins with.
+///
+/// # Example: a pattern for secret scanners
+/// ```
+/// use doorward_core::token::opaque::DEVICE_PREFIX;
+///
+/// let pattern = format!("{DEVICE_PREFIX}[A-Za-z0-9_-]{{92}}");
+/// assert_eq!(pattern, "dwd_[A-Za-z0-9_-]{92}");
+/// ```
+pub const DEVICE_PREFIX: &str = "dwd_";
 
 const VERSION: u8 = 1;
 const FIELDS: usize = 1 + 4 + 16 + 16 + 8;
@@ -86,16 +97,45 @@ token! {
     SessionToken
 }
 
+token! {
+    /// A known device's token: it lets its holder guess although strangers keep the name waiting, and opens nothing
+    /// without the password. It outlives sessions, so it has a cookie of its own. Redacted in `Debug`, wiped when dropped.
+    ///
+    /// # Example: a cookie that lasts as long as browsers let one
+    /// ```
+    /// use doorward_core::policy::Policy;
+    /// use doorward_core::token::opaque::DeviceToken;
+    /// # use doorward_core::operation::{login::Login, register::Register};
+    /// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+    /// # use hidden::Engine;
+    ///
+    /// fn cookie(token: &DeviceToken, policy: &Policy) -> String {
+    ///     let seconds = policy.devices().lifetime.as_secs();
+    ///     format!("__Host-device={}; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax; Path=/", token.expose())
+    /// }
+    /// # let mut engine = Engine::opened();
+    /// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+    /// let login = engine.run(Login::new("ada", "plum kettle orbit").remember_device())??;
+    /// let token = login.device.ok_or("the device was known")?;
+    /// assert!(cookie(&token, &Policy::default()).contains("=dwd_"));
+    /// assert_eq!(format!("{token:?}"), "DeviceToken(..)");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    DeviceToken
+}
+
 /// What a token is for. Its prefix is under both MACs, so that none passes for one of another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Session,
+    Device,
 }
 
 impl Purpose {
     const fn prefix(self) -> &'static str {
         match self {
             Self::Session => SESSION_PREFIX,
+            Self::Device => DEVICE_PREFIX,
         }
     }
 }
@@ -187,6 +227,11 @@ impl<'a> Claim<'a> {
         SessionId::from_bytes(self.row)
     }
 
+    /// The known device that it names.
+    pub(crate) fn device(&self) -> DeviceId {
+        DeviceId::from_bytes(self.row)
+    }
+
     /// Whether it was made for the row with this salt.
     pub(crate) fn proven_by(&self, salt: &[u8; 16]) -> bool {
         same(&self.proof, &proof(self.purpose, self.keys, &self.fields, salt))
@@ -202,6 +247,16 @@ pub(crate) fn mint_session(
     salt: &[u8; 16],
 ) -> SessionToken {
     SessionToken(mint(Purpose::Session, keys, account, session.as_bytes(), generation, salt))
+}
+
+/// Makes the token of a known device, under the active key.
+pub(crate) fn mint_device(
+    keys: &MasterKeys,
+    account: AccountId,
+    device: DeviceId,
+    salt: &[u8; 16],
+) -> DeviceToken {
+    DeviceToken(mint(Purpose::Device, keys, Some(account), device.as_bytes(), 1, salt))
 }
 
 fn mint(
@@ -299,6 +354,25 @@ mod tests {
         assert_eq!(refused(token.expose(), &other_number), Some(TokenError::Key));
         assert_eq!(refused(token.expose(), &other_key), Some(TokenError::Forged));
         assert_eq!(refused(&other_kind, &keys()), Some(TokenError::Kind));
+    }
+
+    /// The same fields, the same salt: only the purpose is another.
+    #[test]
+    fn inv_34_a_devices_token_and_a_sessions_are_never_interchangeable() {
+        let account = AccountId::from_bytes([2; 16]);
+        let device = mint_device(&keys(), account, DeviceId::from_bytes([3; 16]), &SALT);
+        let session = mint_session(&keys(), Some(account), SessionId::from_bytes([3; 16]), 1, &SALT);
+        let tokens = [
+            (Purpose::Device, device.expose(), Purpose::Session),
+            (Purpose::Session, session.expose(), Purpose::Device),
+        ];
+        for (own, text, other) in tokens {
+            let keys = keys();
+            assert!(Claim::parse(own, text, &keys).is_ok_and(|claim| claim.proven_by(&SALT)));
+            assert_eq!(Claim::parse(other, text, &keys).err(), Some(TokenError::Kind));
+            let renamed = text.replacen(own.prefix(), other.prefix(), 1);
+            assert_eq!(Claim::parse(other, &renamed, &keys).err(), Some(TokenError::Forged));
+        }
     }
 
     proptest! {

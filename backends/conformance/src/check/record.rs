@@ -7,7 +7,7 @@ use doorward_core::model::deletion::DeletionRecord;
 use doorward_core::model::device::DevicesRecord;
 use doorward_core::model::keyring::{KeyCheck, KeyringRecord};
 use doorward_core::model::session::{Amr, SessionRecord};
-use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
+use doorward_core::model::throttle::{AttemptsRecord, DeviceFailures, ThrottleRecord};
 use doorward_core::name::LoginName;
 use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind, LoginRecord, Record, Row};
 use doorward_core::store::{Expect, Range};
@@ -95,7 +95,7 @@ fn records_of(kind: Kind) -> Vec<Record> {
         Kind::Active => moments().map(|since| ActiveRecord { since }.into()).collect(),
         // How a hash is spelt is the core's affair; a store that keeps one text whole keeps them all.
         Kind::Credential => vec![record(Kind::Credential, 1), record(Kind::Credential, u64::MAX)],
-        Kind::Attempts => [0, 1, u32::MAX].map(|failures| AttemptsRecord { failures }.into()).into(),
+        Kind::Attempts => [0, 1, u32::MAX].map(attempts).into(),
         Kind::Throttle => moments()
             .zip([0, u32::MAX].into_iter().cycle())
             .map(|(until, failures)| ThrottleRecord { failures, until }.into())
@@ -107,6 +107,12 @@ fn records_of(kind: Kind) -> Vec<Record> {
         Kind::Deletion => moments().map(|started| DeletionRecord { started }.into()).collect(),
         Kind::Clock => moments().map(|highest| ClockRecord { highest }.into()).collect(),
     }
+}
+
+fn attempts(failures: u32) -> Record {
+    let held = |number| DeviceFailures { device: known_device(number, at(0)).id, failures };
+    let devices = if failures == 1 { vec![] } else { (0..10).map(held).collect() };
+    AttemptsRecord { failures, devices }.into()
 }
 
 fn session(number: usize, moment: Timestamp) -> Record {

@@ -1,0 +1,525 @@
+//! Known devices: an attacker who keeps the name waiting, or drives it off, does not keep its owner out, and gains
+//! nothing from the owner's coming in.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use doorward_core::id::AccountId;
+use doorward_core::model::device::{DevicePolicy, KnownDevice};
+use doorward_core::model::throttle::{AttemptsRecord, ThrottlePolicy};
+use doorward_core::operation::access::{Disable, Enable};
+use doorward_core::operation::after_restore::AfterRestore;
+use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
+use doorward_core::operation::change_password::ChangePassword;
+use doorward_core::operation::login::{LoggedIn, Login, LoginError};
+use doorward_core::operation::logout::Logout;
+use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::reauthenticate::Reauthenticate;
+use doorward_core::operation::set_password::SetPassword;
+use doorward_core::operation::unlock::Unlock;
+use doorward_core::policy::Policy;
+use doorward_core::record::{Key, Kind, Row};
+use doorward_core::token::opaque::TokenError;
+use support::{RIGHT, START, Step, WRONG, World, environment_with, millis, stamp};
+
+const DAY: Duration = Duration::from_hours(24);
+
+type Outcome = Result<LoggedIn, LoginError>;
+
+fn denied(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(LoginError::Denied))
+}
+
+fn throttled(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(LoginError::Throttled { .. }))
+}
+
+/// Ada, with one known device.
+fn home() -> (World, AccountId, String) {
+    home_with(Policy::default())
+}
+
+fn home_with(policy: Policy) -> (World, AccountId, String) {
+    let mut world = World::with(environment_with(policy));
+    let account = world.register("ada");
+    let device = remember(&mut world, "ada").expect("none was known");
+    (world, account, device)
+}
+
+/// Logs in and asks for a device.
+fn remember(world: &mut World, name: &str) -> Option<String> {
+    let login = world.run(Login::new(name, RIGHT).remember_device()).unwrap().unwrap();
+    login.device.map(|token| token.expose().to_owned())
+}
+
+fn by_name(world: &mut World, password: &str) -> Outcome {
+    world.run(Login::new("ada", password)).unwrap()
+}
+
+fn from(world: &mut World, device: &str, password: &str) -> Outcome {
+    world.run(Login::new("ada", password).device(device)).unwrap()
+}
+
+/// The strangers come until the name has to wait.
+fn keep_waiting(world: &mut World) {
+    while !throttled(&by_name(world, WRONG)) {}
+}
+
+fn counted(world: &World, account: AccountId) -> AttemptsRecord {
+    let row = world.map.rows.get(&Key::Attempts(account));
+    row.map(|row| row.attempts().unwrap().clone()).unwrap_or_default()
+}
+
+fn set_attempts(world: &mut World, account: AccountId, failures: u32) {
+    let record = AttemptsRecord { failures, devices: vec![] };
+    let row =
+        Row { stamp: stamp(0xa7), epoch: 0, owner: Some(account), expires: None, record: record.into() };
+    world.map.rows.insert(Key::Attempts(account), row);
+}
+
+fn known(world: &World, account: AccountId) -> Vec<KnownDevice> {
+    let row = world.map.rows.get(&Key::Devices(account));
+    row.map(|row| row.devices().unwrap().devices.clone()).unwrap_or_default()
+}
+
+/// Whether the token lets its holder guess although the name has to wait.
+fn is_known(world: &World, device: &str) -> bool {
+    let mut probe = World::unopened(world.environment.clone());
+    (probe.map, probe.now) = (world.map.clone(), world.now);
+    let world = &mut probe;
+    for _ in 0..6 {
+        let _ = by_name(world, WRONG);
+    }
+    assert!(throttled(&by_name(world, WRONG)));
+    denied(&from(world, device, WRONG))
+}
+
+/// The rows that are the strangers' doing, whole: their stamps tell whether anybody has written them.
+fn strangers(world: &World, account: AccountId) -> Vec<Row> {
+    let throttles = world.map.rows.iter().filter(|(key, _)| key.kind() == Kind::Throttle);
+    throttles.map(|(_, row)| row).chain(world.map.rows.get(&Key::Attempts(account))).cloned().collect()
+}
+
+#[test]
+fn gu_3_the_owner_comes_in_from_a_known_device_while_the_name_waits() {
+    let (mut world, account, device) = home();
+    keep_waiting(&mut world);
+    let before = strangers(&world, account);
+    assert_eq!(before.len(), 2);
+    for _ in 0..3 {
+        let login = from(&mut world, &device, RIGHT).unwrap();
+        assert!(login.device.is_none(), "it was not asked for");
+        assert_eq!(strangers(&world, account), before, "the strangers have gained nothing");
+        assert!(throttled(&by_name(&mut world, RIGHT)), "and wait on");
+    }
+}
+
+/// INV 38: a mistyped password or two before the right one: the strangers' count and wait are what they were.
+#[test]
+fn inv_38_a_devices_success_takes_off_its_own_failures_and_no_others() {
+    let (mut world, account, device) = home();
+    keep_waiting(&mut world);
+    let (strange, throttle) = (counted(&world, account), world.map.only(Kind::Throttle).1.clone());
+    for failures in 1..=4 {
+        assert!(denied(&from(&mut world, &device, WRONG)));
+        assert_eq!(counted(&world, account).failures, strange.failures + failures, "all failures count");
+    }
+    from(&mut world, &device, RIGHT).unwrap();
+    assert_eq!(counted(&world, account), strange);
+    assert_eq!(*world.map.only(Kind::Throttle).1, throttle);
+}
+
+#[test]
+fn inv_38_each_device_holds_its_own_failures() {
+    let (mut world, account, one) = home();
+    let two = remember(&mut world, "ada").unwrap();
+    for device in [&one, &one, &two] {
+        assert!(denied(&from(&mut world, device, WRONG)));
+    }
+    assert!(denied(&by_name(&mut world, WRONG)));
+    from(&mut world, &two, RIGHT).unwrap();
+    assert_eq!(counted(&world, account).failures, 3, "one's two, and the stranger's");
+    // By name, everything goes but what a device holds; from the device as well, that too.
+    by_name(&mut world, RIGHT).unwrap();
+    assert_eq!((counted(&world, account).failures, world.map.count(Kind::Throttle)), (2, 0));
+    let inside = world.run(Login::new("ada", RIGHT)).unwrap().unwrap().token;
+    world.run(Reauthenticate::new(inside.expose(), RIGHT)).unwrap().unwrap();
+    assert_eq!(counted(&world, account).failures, 2, "nor does a success inside a session");
+    from(&mut world, &one, RIGHT).unwrap();
+    assert_eq!(world.map.count(Kind::Attempts), 0);
+}
+
+#[test]
+fn gu_3_after_its_tries_a_device_is_as_any_other() {
+    let (mut world, account, device) = home();
+    keep_waiting(&mut world);
+    for tries in 1..=10 {
+        assert!(denied(&from(&mut world, &device, WRONG)), "{tries}");
+    }
+    assert!(throttled(&from(&mut world, &device, RIGHT)), "now it waits as the name does");
+    // When the wait is over its guesses are the name's; a right one gives it its tries back.
+    world.wait(millis(30_000));
+    assert!(denied(&from(&mut world, &device, WRONG)));
+    assert_eq!(world.map.only(Kind::Throttle).1.throttle().unwrap().failures, 6);
+    assert_eq!(counted(&world, account).failures, 16);
+    world.wait(millis(60_000));
+    let login = world.run(Login::new("ada", RIGHT).device(&device).remember_device()).unwrap().unwrap();
+    assert!(login.device.is_none(), "the one it has is good again");
+    assert_eq!((world.map.count(Kind::Attempts), world.map.count(Kind::Throttle)), (0, 0));
+    keep_waiting(&mut world);
+    assert!(denied(&from(&mut world, &device, WRONG)));
+}
+
+/// GU-1, GU-3: strangers are decided ninety guesses; then the name is off for them, and the last ten are the device's.
+/// No more than a hundred in a row are decided by anybody.
+#[test]
+fn gu_1_gu_3_strangers_use_up_ninety_and_the_device_has_the_last_ten() {
+    let (mut world, account, device) = home();
+    for failures in 1..=90 {
+        world.wait(Duration::from_hours(1));
+        assert!(denied(&by_name(&mut world, WRONG)));
+        assert_eq!(counted(&world, account).failures, failures);
+    }
+    for _ in 0..20 {
+        world.wait(Duration::from_hours(1));
+        assert!(denied(&by_name(&mut world, RIGHT)), "off for guesses by name");
+        assert_eq!(counted(&world, account).failures, 90, "what is not decided uses nothing up");
+    }
+    let before = counted(&world, account);
+    for _ in 0..9 {
+        assert!(denied(&from(&mut world, &device, WRONG)));
+    }
+    let login = from(&mut world, &device, RIGHT).expect("the hundredth guess in a row is decided");
+    assert_eq!(counted(&world, account), before);
+    world.run(Logout::new(login.token.expose())).unwrap().unwrap();
+
+    for _ in 0..10 {
+        assert!(denied(&from(&mut world, &device, WRONG)));
+    }
+    assert_eq!(counted(&world, account).failures, 100);
+    for _ in 0..3 {
+        world.wait(Duration::from_hours(1));
+        assert!(denied(&from(&mut world, &device, RIGHT)), "a hundred and first is not");
+        world.wait(Duration::from_hours(1));
+        assert!(denied(&by_name(&mut world, RIGHT)));
+        assert_eq!(counted(&world, account).failures, 100);
+    }
+    world.run(Unlock::new(account)).unwrap().unwrap();
+    assert!(from(&mut world, &device, RIGHT).is_ok());
+}
+
+/// Many devices, and a session: together with the strangers they are decided a hundred, not one more.
+#[test]
+fn gu_1_all_devices_together_do_not_go_beyond_a_hundred() {
+    let (mut world, account, one) = home();
+    let two = remember(&mut world, "ada").unwrap();
+    let inside = by_name(&mut world, RIGHT).unwrap().token;
+    set_attempts(&mut world, account, 85);
+    for device in [&one, &two] {
+        for _ in 0..7 {
+            assert!(denied(&from(&mut world, device, WRONG)));
+        }
+    }
+    assert_eq!(counted(&world, account).failures, 99);
+    world.run(Reauthenticate::new(inside.expose(), WRONG)).unwrap().unwrap_err();
+    assert_eq!(counted(&world, account).failures, 100);
+    for device in [&one, &two] {
+        assert!(denied(&from(&mut world, device, RIGHT)), "three tries left, and none that is decided");
+    }
+    world.run(Reauthenticate::new(inside.expose(), RIGHT)).unwrap().unwrap_err();
+    assert_eq!(counted(&world, account).failures, 100);
+}
+
+/// When the last device is forgotten, the tries that were kept for it are the name's again: it goes off at a hundred.
+#[test]
+fn gu_1_where_no_device_is_known_any_more_the_name_goes_on_to_a_hundred() {
+    let (mut world, account, _) = home();
+    for _ in 0..92 {
+        world.wait(Duration::from_hours(1));
+        assert!(denied(&by_name(&mut world, WRONG)));
+    }
+    assert_eq!(counted(&world, account).failures, 90);
+    world.wait(DAY * 400);
+    for _ in 0..12 {
+        world.wait(Duration::from_hours(1));
+        assert!(denied(&by_name(&mut world, WRONG)));
+    }
+    assert_eq!(counted(&world, account).failures, 100);
+    world.wait(Duration::from_hours(1));
+    assert!(denied(&by_name(&mut world, RIGHT)));
+}
+
+/// INV 37, GU-5: a token that is worth nothing, of whatever kind, and for whatever name: the same answers and calls as
+/// a login without one that asks in the same words.
+#[test]
+fn gu_5_inv_37_a_device_token_that_is_worth_nothing_changes_nothing() {
+    let (mut stranger, _, foreign) = home();
+    stranger.register("bob");
+    let others = remember(&mut stranger, "bob").unwrap();
+    let session = stranger.run(Login::new("bob", RIGHT)).unwrap().unwrap().token.expose().to_owned();
+    let world = || {
+        let (mut world, _, device) = home();
+        world.register("bob");
+        let _ = remember(&mut world, "bob");
+        world.wait(DAY * 400); // what it knew has expired
+        (world, device)
+    };
+    let (mut expected, expired) = world();
+    let expected: Vec<_> = (0..6).map(|_| expected.trace(Login::new("ada", WRONG))).collect();
+    for token in
+        ["", "dwd_", "x", &expired, &foreign, &others, &session, &expired.replacen("dwd_", "dws_", 1)]
+    {
+        for name in ["ada", "nobody"] {
+            let (mut world, _) = world();
+            for (outcome, steps) in &expected {
+                let (seen, taken) = world.trace(Login::new(name, WRONG).device(token));
+                assert_eq!(format!("{seen:?}"), format!("{outcome:?}"), "{token} for {name}");
+                assert_eq!(taken, *steps, "{token} for {name}");
+            }
+        }
+    }
+    assert!(throttled(&expected[5].0) && !expected[5].1.contains(&Step::Verify));
+}
+
+/// INV 29: a device of one account neither opens nor touches another's.
+#[test]
+fn inv_29_a_device_is_known_to_its_own_account_only() {
+    let (mut world, ada, device) = home();
+    let bob = world.register("bob");
+    for _ in 0..5 {
+        world.run(Login::new("bob", WRONG)).unwrap().unwrap_err();
+    }
+    let of = |world: &World, owner| -> Vec<(Key, Row)> {
+        let rows = world.map.rows.iter().filter(|(_, row)| row.owner == Some(owner));
+        rows.map(|(key, row)| (key.clone(), row.clone())).collect()
+    };
+    let (adas, bobs) = (of(&world, ada), of(&world, bob));
+    assert!(throttled(&world.run(Login::new("bob", RIGHT).device(&device)).unwrap()));
+    assert_eq!((of(&world, ada), of(&world, bob)), (adas, bobs.clone()));
+    keep_waiting(&mut world);
+    assert!(denied(&from(&mut world, &device, WRONG)));
+    from(&mut world, &device, RIGHT).unwrap();
+    assert_eq!(of(&world, bob), bobs);
+    // Another account's row under this one's key, by a store that mixed them up: none is known.
+    let mut row = world.map.rows[&Key::Devices(ada)].clone();
+    row.owner = Some(bob);
+    world.map.rows.insert(Key::Devices(ada), row);
+    assert!(throttled(&from(&mut world, &device, RIGHT)));
+}
+
+#[test]
+fn inv_34_a_device_token_never_authenticates_and_a_session_token_is_no_device() {
+    let (mut world, _, device) = home();
+    for text in [device.clone(), device.replacen("dwd_", "dws_", 1)] {
+        let refused = world.run(Authenticate::new(&text)).unwrap();
+        let expected = if text == device { TokenError::Kind } else { TokenError::Forged };
+        assert!(matches!(refused, Err(AuthenticateError::Token(error)) if error == expected));
+        world.run(Logout::new(&text)).unwrap().unwrap_err();
+    }
+    let session = by_name(&mut world, RIGHT).unwrap().token.expose().to_owned();
+    keep_waiting(&mut world);
+    for text in [session.replacen("dws_", "dwd_", 1), session] {
+        assert!(throttled(&from(&mut world, &text, RIGHT)), "{text}");
+    }
+    assert!(denied(&from(&mut world, &device, "")), "alone it opens nothing");
+}
+
+#[test]
+fn inv_12_inv_14_what_ends_every_session_forgets_the_devices_and_a_logout_does_not() {
+    const NEW: &str = "an entirely different sentence";
+    type End = fn(&mut World, AccountId);
+    let password: End = |world, ada| world.run(SetPassword::new(ada, RIGHT)).unwrap().unwrap();
+    let change: End = |world, _| {
+        let token = by_name(world, RIGHT).unwrap().token;
+        let renewed = world.run(ChangePassword::new(token.expose(), RIGHT, NEW)).unwrap().unwrap();
+        world.run(ChangePassword::new(renewed.token.expose(), NEW, RIGHT)).unwrap().unwrap();
+    };
+    let everywhere: End = |world, ada| drop(world.run(LogoutEverywhere::new(ada)).unwrap().unwrap());
+    let disable: End = |world, ada| {
+        world.run(Disable::new(ada)).unwrap().unwrap();
+        world.run(Enable::new(ada)).unwrap().unwrap();
+    };
+    let restore: End = |world, _| world.run(AfterRestore::new()).unwrap();
+    let ends = [("set", password), ("change", change), ("everywhere", everywhere), ("disable", disable)];
+    for (name, end) in ends.into_iter().chain([("restore", restore)]) {
+        let (mut world, ada, device) = home();
+        end(&mut world, ada);
+        assert!(!is_known(&world, &device), "{name}");
+        // And a new one is remembered in its place; the dead are dropped.
+        let login = world.run(Login::new("ada", RIGHT).device(&device).remember_device()).unwrap().unwrap();
+        let next = login.device.expect("the presented one is worth nothing");
+        assert!(is_known(&world, next.expose()), "{name}");
+        assert_eq!(known(&world, ada).len(), 1, "{name}");
+    }
+    let (mut world, _, device) = home();
+    let token = from(&mut world, &device, RIGHT).unwrap().token;
+    world.run(Logout::new(token.expose())).unwrap().unwrap();
+    assert!(is_known(&world, &device));
+}
+
+#[test]
+fn a_new_password_leaves_nothing_of_the_devices() {
+    let (mut world, ada, device) = home();
+    for end in [false, true] {
+        assert!(denied(&from(&mut world, &device, WRONG)));
+        if end {
+            world.run(SetPassword::new(ada, RIGHT)).unwrap().unwrap();
+        } else {
+            let token = by_name(&mut world, RIGHT).unwrap().token;
+            assert_eq!(counted(&world, ada).failures, 1);
+            let new = "an entirely different sentence";
+            let renewed = world.run(ChangePassword::new(token.expose(), RIGHT, new)).unwrap().unwrap();
+            world.run(ChangePassword::new(renewed.token.expose(), new, RIGHT)).unwrap().unwrap();
+        }
+        assert_eq!((world.map.count(Kind::Devices), world.map.count(Kind::Attempts)), (0, 0));
+    }
+}
+
+/// GU-3: where the guessing goes on, the devices are the way in, so an unlock leaves them, with all their tries.
+#[test]
+fn gu_3_an_unlock_keeps_the_devices_and_gives_their_tries_back() {
+    let (mut world, ada, device) = home();
+    for _ in 0..10 {
+        assert!(denied(&from(&mut world, &device, WRONG)));
+    }
+    keep_waiting(&mut world);
+    assert!(throttled(&from(&mut world, &device, RIGHT)));
+    world.run(Unlock::new(ada)).unwrap().unwrap();
+    keep_waiting(&mut world);
+    for _ in 0..10 {
+        assert!(denied(&from(&mut world, &device, WRONG)));
+    }
+    assert!(throttled(&from(&mut world, &device, WRONG)));
+}
+
+#[test]
+fn a_device_is_known_until_its_time_is_over_and_each_day_moves_it() {
+    let (mut world, ada, device) = home();
+    let row = |world: &World| world.map.rows[&Key::Devices(ada)].clone();
+    let first = row(&world);
+    assert_eq!((first.owner, first.expires), (Some(ada), Some(START.saturating_add(DAY * 400))));
+    // Within a day nothing is written; after it, the whole lifetime begins anew.
+    world.wait(DAY - millis(1));
+    from(&mut world, &device, RIGHT).unwrap();
+    assert_eq!(row(&world), first);
+    world.wait(millis(1));
+    from(&mut world, &device, RIGHT).unwrap();
+    assert_eq!(row(&world).expires, Some(START.saturating_add(DAY * 401)));
+    assert!(denied(&from(&mut world, &device, WRONG)));
+    assert_eq!(row(&world).expires, Some(START.saturating_add(DAY * 401)), "a wrong guess moves nothing");
+    world.wait(DAY * 400 - millis(1));
+    assert!(is_known(&world, &device));
+    world.wait(millis(1));
+    assert!(!is_known(&world, &device));
+    // INV 21: a clock that steps back extends nothing.
+    world.now = START;
+    from(&mut world, &device, RIGHT).unwrap();
+    assert_eq!(row(&world).expires, Some(START.saturating_add(DAY * 401)));
+}
+
+#[test]
+fn a_full_list_drops_the_device_that_was_away_longest() {
+    let devices = DevicePolicy { per_account: 3, ..DevicePolicy::default() };
+    let (mut world, ada, first) = home_with(Policy::builder().devices(devices).build().unwrap());
+    let mut tokens = vec![first];
+    for _ in 0..2 {
+        world.wait(DAY);
+        tokens.push(remember(&mut world, "ada").unwrap());
+    }
+    world.wait(DAY);
+    from(&mut world, &tokens[0], RIGHT).unwrap();
+    tokens.push(remember(&mut world, "ada").unwrap());
+    assert_eq!(known(&world, ada).len(), 3);
+    let live: Vec<bool> = tokens.iter().map(|token| is_known(&world, token)).collect();
+    assert_eq!(live, [true, false, true, true]);
+}
+
+#[test]
+fn no_device_is_made_unasked_for_a_failure_or_where_the_policy_has_none() {
+    let (mut world, ada, _) = home();
+    assert!(by_name(&mut world, RIGHT).unwrap().device.is_none());
+    world.run(Login::new("ada", WRONG).remember_device()).unwrap().unwrap_err();
+    assert_eq!(known(&world, ada).len(), 1);
+
+    let none = DevicePolicy { per_account: 0, ..DevicePolicy::default() };
+    let mut off = World::with(environment_with(Policy::builder().devices(none).build().unwrap()));
+    let ada = off.register("ada");
+    assert_eq!(remember(&mut off, "ada"), None);
+    assert_eq!(known(&off, ada), []);
+    // Turned off later: those that are stored are not known, and nothing is kept for them.
+    let (mut world, ada, device) = home();
+    world.environment = environment_with(off.environment.policy.clone());
+    assert!(!is_known(&world, &device));
+    for _ in 0..100 {
+        world.wait(Duration::from_hours(1));
+        assert!(denied(&by_name(&mut world, WRONG)));
+    }
+    assert_eq!(counted(&world, ada).failures, 100);
+}
+
+/// INV 38: twenty guesses from one device, all verified before the first is written down: its ten tries are decided.
+#[test]
+fn inv_38_guesses_in_parallel_from_a_device_decide_no_more_than_its_tries() {
+    let (mut world, account, device) = home();
+    keep_waiting(&mut world);
+    let strange = counted(&world, account).failures;
+    let mut right = world.machine(Login::new("ada", RIGHT).device(&device));
+    world.step_to_commit(&mut right);
+    let guess = |world: &mut World| world.machine(Login::new("ada", WRONG).device(&device));
+    let mut wrong: Vec<_> = (0..20).map(|_| guess(&mut world)).collect();
+    for machine in &mut wrong {
+        world.step_to_commit(machine);
+    }
+    world.steps.clear();
+    let outcomes: Vec<_> = wrong.into_iter().map(|machine| world.finish(machine)).collect();
+    // A guess that met eight others is not decided either.
+    let decided = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Err(LoginError::Denied)))).count();
+    assert_eq!(decided, 10);
+    assert_eq!(counted(&world, account).failures, strange + 10);
+    assert!(!world.steps.contains(&Step::Verify), "a conflict costs no second run");
+    let sessions = world.map.count(Kind::Session);
+    assert!(throttled(&world.finish(right).unwrap()));
+    assert_eq!(world.map.count(Kind::Session), sessions);
+}
+
+/// INV 39, INV 13: the device is forgotten while its guess is being verified: the guess goes by the name.
+#[test]
+fn inv_13_a_device_forgotten_in_flight_no_longer_helps() {
+    let (mut world, ada, device) = home();
+    let end: [fn(&mut World, AccountId); 2] = [
+        |world, ada| drop(world.run(LogoutEverywhere::new(ada)).unwrap().unwrap()),
+        |world, ada| drop(world.map.rows.remove(&Key::Devices(ada)).unwrap()),
+    ];
+    for end in end {
+        world.run(Unlock::new(ada)).unwrap().unwrap();
+        let device =
+            if is_known(&world, &device) { device.clone() } else { remember(&mut world, "ada").unwrap() };
+        keep_waiting(&mut world);
+        let mut right = world.machine(Login::new("ada", RIGHT).device(&device));
+        world.step_to_commit(&mut right);
+        end(&mut world, ada);
+        assert!(throttled(&world.finish(right).unwrap()));
+    }
+}
+
+/// A count of a hundred at most, whatever the policy's numbers.
+#[test]
+fn gu_1_a_throttle_of_few_guesses_keeps_its_bound() {
+    let throttle = ThrottlePolicy { off_at: 5, ..ThrottlePolicy::default() };
+    let devices = DevicePolicy { tries: 2, ..DevicePolicy::default() };
+    let policy = Policy::builder().throttle(throttle).devices(devices).build().unwrap();
+    let (mut world, account, device) = home_with(policy);
+    for (expected, outcome) in (1..=5).zip([WRONG; 5]) {
+        assert!(denied(&by_name(&mut world, outcome)));
+        assert_eq!(counted(&world, account).failures, expected.min(3));
+    }
+    assert!(denied(&from(&mut world, &device, WRONG)));
+    assert!(from(&mut world, &device, RIGHT).is_ok());
+}
