@@ -58,7 +58,7 @@ impl From<IpAddr> for Source {
 pub struct Event {
     /// The engine's time when it ended.
     pub at: Timestamp,
-    /// Which operation: the name of its module under [`operation`](crate::operation), or `disable` or `enable`.
+    /// Which operation: the name of its module under [`operation`](crate::operation), or `disable`, `enable` or `maintain`.
     pub operation: &'static str,
     /// How it ended.
     pub result: EventResult,
@@ -87,7 +87,7 @@ pub enum EventResult {
     /// It did what was asked.
     Success,
     /// It decided against it; the word says why: `name`, `password`, `taken`, `denied`, `throttled`, `other account`,
-    /// `token`, `gone`, `overtaken`.
+    /// `token`, `gone`, `overtaken`, `must change`, `not found`, `no account`, `new password`.
     Refused(&'static str),
     /// It could not decide; the word is [`Fault::word`](crate::error::Fault::word).
     Failed(&'static str),

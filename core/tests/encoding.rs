@@ -78,7 +78,7 @@ fn samples() -> Vec<(Key, Row)> {
         ),
         (Key::Devices(ID), Some(ID), Some(START), DevicesRecord { devices: vec![device] }.into()),
         (Key::Deletion(ID), Some(ID), None, DeletionRecord { started: START }.into()),
-        (Key::Clock, None, None, ClockRecord { highest: START }.into()),
+        (Key::Clock, None, None, ClockRecord { highest: START, jumped_from: Some(Timestamp::from_millis(7)) }.into()),
     ];
     let row =
         |(key, owner, expires, record)| (key, Row { stamp: stamp(1), epoch: 5, owner, expires, record });

@@ -31,6 +31,8 @@ pub(super) enum Judged<'a> {
     Wrong(Writes),
     /// It is the password; commit these with what it grants.
     Right(&'a CredentialRecord, Writes),
+    /// It is the password, which is known to others: commit these, and grant nothing.
+    Compromised(Writes),
 }
 
 impl Guess {
@@ -86,7 +88,11 @@ impl Guess {
                 if attempts.is_some() {
                     writes = writes.delete(self.attempts.clone());
                 }
-                Ok(Judged::Right(record, writes))
+                Ok(match record.compromised {
+                    None => Judged::Right(record, writes),
+                    // That it is the right one rests on the counters too, or guesses in parallel would tell more.
+                    Some(_) => Judged::Compromised(writes.guarded()),
+                })
             }
             _ => {
                 let before = live(throttle, cx).map(Row::throttle).transpose()?.cloned().unwrap_or_default();

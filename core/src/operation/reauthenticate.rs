@@ -142,7 +142,10 @@ impl Decide for Reauthenticate {
             Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
             Judged::Wait(until) => return refused(ReauthenticateError::Throttled { until }),
             Judged::Work(work) => return Ok(Decision::Work(work)),
-            Judged::Wrong(writes) => return Ok(Decision::Commit(writes, Err(ReauthenticateError::Denied))),
+            // A mark has ended this session: who meets one here is denied as all others.
+            Judged::Wrong(writes) | Judged::Compromised(writes) => {
+                return Ok(Decision::Commit(writes, Err(ReauthenticateError::Denied)));
+            }
             Judged::Right(_, writes) => writes,
         };
         let (writes, renewed) = live.renew(live.record.reauthenticated(cx.now), writes, cx);
