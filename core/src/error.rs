@@ -105,10 +105,10 @@ impl Fault {
 /// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
 /// # let environment = Arc::new(Environment { policy: Policy::default(), keys });
 /// let mut machine = Machine::new(Open::new(), environment, Seed::from_bytes([2; 32]));
-/// let Need::Read(ticket, [_one_key]) = machine.poll(Timestamp::from_millis(0)) else { unreachable!() };
+/// let Need::Read(ticket, [_keyring, _clock]) = machine.poll(Timestamp::from_millis(0)) else { unreachable!() };
 /// assert_eq!(machine.reply(ticket, Reply::Rows(vec![])), Err(Misuse::Reply));
-/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None])), Ok(()));
-/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None])), Err(Misuse::Ticket)); // it has its answer
+/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None, None])), Ok(()));
+/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None, None])), Err(Misuse::Ticket)); // it has its answer
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -87,7 +87,8 @@ pub enum EventResult {
     /// It did what was asked.
     Success,
     /// It decided against it; the word says why: `name`, `password`, `taken`, `denied`, `throttled`, `other account`,
-    /// `token`, `gone`, `overtaken`, `must change`, `not found`, `no account`, `new password`.
+    /// `token`, `gone`, `overtaken`, `must change`, `not found`, `no account`, `new password`,
+    /// `compromised`.
     Refused(&'static str),
     /// It could not decide; the word is [`Fault::word`](crate::error::Fault::word).
     Failed(&'static str),
