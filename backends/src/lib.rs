@@ -30,6 +30,7 @@ pub use doorward_core::operation::logout_everywhere::{
 pub use doorward_core::operation::open_session::{OpenSession, OpenSessionError, OpenedSession};
 pub use doorward_core::operation::reauthenticate::ReauthenticateError;
 pub use doorward_core::operation::register::{Register, RegisterError};
+pub use doorward_core::operation::rename::RenameError;
 pub use doorward_core::operation::rotate_session::Renewed;
 pub use doorward_core::operation::session_data::{
     KeptData, SessionData, UpdateSessionData, UpdateSessionDataError,
@@ -39,7 +40,7 @@ pub use doorward_core::policy::Policy;
 pub use doorward_core::secret::{MasterKey, Pepper};
 
 pub use engine::{
-    Builder, Clock, Engine, Entropy, EntropyError, Hashing, ManualClock, OpenError, SystemClock,
+    Builder, Clock, Engine, Entropy, EntropyError, Hashing, Maintained, ManualClock, OpenError, SystemClock,
     SystemEntropy,
 };
 

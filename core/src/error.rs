@@ -7,6 +7,7 @@ use core::fmt;
 
 use thiserror::Error;
 
+use crate::model::clock::ClockError;
 use crate::record::RecordError;
 use crate::secret::KeyError;
 
@@ -42,6 +43,9 @@ pub enum Fault {
     /// The master keys do not fit this store.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The clock cannot be right.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// The operating system gave no random bytes. No weaker ones are used instead.
     #[error("no random bytes were to be had from the system")]
     Entropy,
@@ -57,12 +61,17 @@ impl Fault {
     ///
     /// Wait between calls, a second or so and longer each time: eight attempts were made before a `Contended`, and a
     /// `Busy` engine has a full queue. Of the others, `Unresolved` asks for a look first: the name may be
-    /// registered, and a logout may be repeated in any case. The rest need a person: a disk, a key, a backup, a bug.
+    /// registered, and a logout may be repeated in any case. The rest need a person: a disk, a key, a clock, a backup, a bug.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Contended | Self::Busy => true,
             Self::Store(error) => error.kind() == StoreErrorKind::Retryable,
-            Self::Unresolved | Self::Record(_) | Self::Key(_) | Self::Entropy | Self::Misuse(_) => false,
+            Self::Unresolved
+            | Self::Record(_)
+            | Self::Key(_)
+            | Self::Clock(_)
+            | Self::Entropy
+            | Self::Misuse(_) => false,
         }
     }
 
@@ -75,6 +84,7 @@ impl Fault {
             Self::Busy => "busy",
             Self::Record(_) => "record",
             Self::Key(_) => "key",
+            Self::Clock(_) => "clock",
             Self::Entropy => "entropy",
             Self::Misuse(_) => "misuse",
         }
@@ -95,10 +105,10 @@ impl Fault {
 /// # let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
 /// # let environment = Arc::new(Environment { policy: Policy::default(), keys });
 /// let mut machine = Machine::new(Open::new(), environment, Seed::from_bytes([2; 32]));
-/// let Need::Read(ticket, [_one_key]) = machine.poll(Timestamp::from_millis(0)) else { unreachable!() };
+/// let Need::Read(ticket, [_keyring, _clock]) = machine.poll(Timestamp::from_millis(0)) else { unreachable!() };
 /// assert_eq!(machine.reply(ticket, Reply::Rows(vec![])), Err(Misuse::Reply));
-/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None])), Ok(()));
-/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None])), Err(Misuse::Ticket)); // it has its answer
+/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None, None])), Ok(()));
+/// assert_eq!(machine.reply(ticket, Reply::Rows(vec![None, None])), Err(Misuse::Ticket)); // it has its answer
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -58,8 +58,8 @@ impl From<IpAddr> for Source {
 pub struct Event {
     /// The engine's time when it ended.
     pub at: Timestamp,
-    /// Which operation: the name of its module under [`operation`](crate::operation), or `disable`, `enable` or
-    /// `update_session_data`.
+    /// Which operation: the name of its module under [`operation`](crate::operation), or `disable`, `enable`,
+    /// `update_session_data` or `maintain`.
     pub operation: &'static str,
     /// How it ended.
     pub result: EventResult,
@@ -88,7 +88,8 @@ pub enum EventResult {
     /// It did what was asked.
     Success,
     /// It decided against it; the word says why: `name`, `password`, `taken`, `denied`, `throttled`, `other account`,
-    /// `token`, `gone`, `anonymous`, `overtaken`, `too large`, `lifetime`.
+    /// `token`, `gone`, `anonymous`, `overtaken`, `too large`, `lifetime`, `must change`, `too many sessions`,
+    /// `not found`, `no account`, `new password`, `compromised`.
     Refused(&'static str),
     /// It could not decide; the word is [`Fault::word`](crate::error::Fault::word).
     Failed(&'static str),

@@ -69,8 +69,8 @@ const PAGE: usize = 256;
 /// let mut other = Machine::new(Open::new(), environment, Seed::from_bytes([3; 32]));
 /// let Need::Read(for_one, _) = one.poll(now) else { unreachable!() };
 /// let Need::Read(for_other, _) = other.poll(now) else { unreachable!() };
-/// assert_eq!(other.reply(for_one, Reply::Rows(vec![None])), Err(Misuse::Ticket));
-/// assert_eq!(other.reply(for_other, Reply::Rows(vec![None])), Ok(()));
+/// assert_eq!(other.reply(for_one, Reply::Rows(vec![None, None])), Err(Misuse::Ticket));
+/// assert_eq!(other.reply(for_other, Reply::Rows(vec![None, None])), Ok(()));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ticket {
@@ -121,7 +121,7 @@ impl fmt::Debug for Ticket {
 /// # let mut engine = Engine::new();
 /// # let seed = engine.seed();
 /// # let machine = Machine::new(Open::new(), engine.environment.clone(), seed);
-/// # assert_eq!(drive(machine, &engine.store, || engine.now)?, Opened::New);
+/// # assert_eq!(drive(machine, &engine.store, || engine.now)?.found, Opened::New);
 /// # Ok::<(), Fault>(())
 /// ```
 #[derive(Debug)]
@@ -151,15 +151,15 @@ pub enum Need<'a, T> {
 /// # let now = Timestamp::from_millis(0);
 /// # let mut machine = Machine::new(Open::new(), environment, Seed::from_bytes([2; 32]));
 /// let Need::Read(ticket, _) = machine.poll(now) else { unreachable!() };
-/// machine.reply(ticket, Reply::Rows(vec![None]))?;
+/// machine.reply(ticket, Reply::Rows(vec![None, None]))?; // neither keyring nor clock
 /// let Need::Commit(ticket, batch) = machine.poll(now) else { unreachable!() };
-/// let [Write::Put { row, .. }] = &batch.writes[..] else { unreachable!() };
-/// let row = row.clone();
+/// let [Write::Put { row: keyring, .. }, Write::Put { row: clock, .. }] = &batch.writes[..] else { unreachable!() };
+/// let rows = vec![Some(keyring.clone()), Some(clock.clone())];
 ///
 /// machine.reply(ticket, Reply::Failed(StoreError::new(StoreErrorKind::Unknown, "connection lost")))?;
 /// let Need::Read(ticket, _) = machine.poll(now) else { unreachable!() };
-/// machine.reply(ticket, Reply::Rows(vec![Some(row)]))?; // it carries this attempt's stamp
-/// assert!(matches!(machine.poll(now), Need::Done(Ok(Opened::New), _)));
+/// machine.reply(ticket, Reply::Rows(rows))?; // they carry this attempt's stamp
+/// assert!(matches!(machine.poll(now), Need::Done(Ok(opening), _) if opening.found == Opened::New));
 /// # Ok::<(), Misuse>(())
 /// ```
 #[derive(Debug)]

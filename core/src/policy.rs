@@ -30,6 +30,8 @@ use crate::password::{Argon2Params, PasswordRules};
 /// | host data | 64 KiB with a session, 16 KiB with an anonymous one |
 /// | touch | every 60 s |
 /// | skew between instances | 2 s |
+/// | a clock may be behind its mark | 5 min |
+/// | a clock may be ahead of its mark, for a purge | 30 d |
 ///
 /// # Example: an office day instead of an hour
 /// ```
@@ -58,6 +60,8 @@ pub struct Policy {
     data_limits: DataLimits,
     touch_every: Duration,
     max_skew: Duration,
+    max_clock_regression: Duration,
+    max_clock_jump: Duration,
 }
 
 impl Policy {
@@ -129,7 +133,7 @@ impl Policy {
             .unwrap_or(Duration::ZERO)
     }
 
-    /// How often activity is written down, at most.
+    /// How often activity is written down, at most; as seldom, the latest time that was seen.
     pub fn touch_every(&self) -> Duration {
         self.touch_every
     }
@@ -137,6 +141,16 @@ impl Policy {
     /// How far the clocks of two instances on one store may differ.
     pub fn max_skew(&self) -> Duration {
         self.max_skew
+    }
+
+    /// How far behind the latest time that the store has seen a clock may be at open.
+    pub fn max_clock_regression(&self) -> Duration {
+        self.max_clock_regression
+    }
+
+    /// How far ahead of the latest time that the store has seen a clock may be for a purge to believe it.
+    pub fn max_clock_jump(&self) -> Duration {
+        self.max_clock_jump
     }
 }
 
@@ -163,6 +177,8 @@ impl Default for Policy {
             data_limits: DataLimits::default(),
             touch_every: Duration::from_mins(1),
             max_skew: Duration::from_secs(2),
+            max_clock_regression: Duration::from_mins(5),
+            max_clock_jump: Duration::from_secs(30 * DAY),
         }
     }
 }
@@ -278,6 +294,22 @@ impl PolicyBuilder {
         self
     }
 
+    /// How far behind the latest time that the store has seen a clock may be at open; the engine's own time then begins
+    /// at that mark.
+    #[must_use]
+    pub fn max_clock_regression(mut self, most: Duration) -> Self {
+        self.policy.max_clock_regression = most;
+        self
+    }
+
+    /// How far ahead of the latest time that the store has seen a clock may be for a purge to believe it. Maintenance
+    /// must run more often than this.
+    #[must_use]
+    pub fn max_clock_jump(mut self, most: Duration) -> Self {
+        self.policy.max_clock_jump = most;
+        self
+    }
+
     /// The policy, when it makes sense.
     ///
     /// # Errors
@@ -327,6 +359,13 @@ impl PolicyBuilder {
         if policy.max_skew > LONGEST_SKEW {
             return Err(PolicyError::Skew);
         }
+        let (regression, jump) = (policy.max_clock_regression, policy.max_clock_jump);
+        if regression < policy.max_skew
+            || regression > LONGEST_REGRESSION
+            || !(SHORTEST_JUMP..=LONGEST_JUMP).contains(&jump)
+        {
+            return Err(PolicyError::Clock);
+        }
         let PasswordRules { min, min_with_second_factor, max, .. } = policy.password;
         // NIST SP 800-63B-4, section 3.1.1.2; ASVS 5.0, 6.2.9.
         if min_with_second_factor < 8 || min_with_second_factor > min || min > max || max < 64 {
@@ -345,6 +384,9 @@ const LONGEST_SKEW: Duration = Duration::from_mins(1);
 /// A longer one would shut an address off that many people share.
 const LONGEST_REFILL: Duration = Duration::from_hours(1);
 const MOST_SOURCES: usize = 1 << 24;
+const LONGEST_REGRESSION: Duration = Duration::from_hours(24);
+const SHORTEST_JUMP: Duration = Duration::from_hours(1);
+const LONGEST_JUMP: Duration = Duration::from_hours(400 * 24);
 /// NIST SP 800-63B-4, section 3.2.2.
 const MOST_FAILURES: u32 = 100;
 
@@ -397,6 +439,11 @@ pub enum PolicyError {
     /// The skew is too large to be one.
     #[error("max_skew must be at most 60 s: set the clocks instead")]
     Skew,
+    /// The bounds of a clock would refuse good ones, or believe any.
+    #[error(
+        "max_clock_regression must be at least max_skew and at most 24 h, max_clock_jump from 1 h to 400 days"
+    )]
+    Clock,
     /// The password rules contradict themselves.
     #[error(
         "the password rules are impossible: 8 <= min_with_second_factor <= min <= max, and max at least 64"
@@ -426,6 +473,14 @@ mod tests {
         assert_eq!((data(128 * 1024, 128 * 1024), data(0, 0)), (None, None));
         assert_eq!(data(128 * 1024 + 1, 0), Some(PolicyError::Data));
         assert_eq!(data(1000, 1001), Some(PolicyError::Data));
+        assert_eq!(build(|b| b.max_clock_regression(Duration::from_secs(2))), None);
+        assert_eq!(build(|b| b.max_clock_regression(Duration::from_secs(1))), Some(PolicyError::Clock));
+        assert_eq!(
+            build(|b| b.max_clock_regression(Duration::from_mins(24 * 60 + 1))),
+            Some(PolicyError::Clock)
+        );
+        assert_eq!(build(|b| b.max_clock_jump(Duration::from_mins(59))), Some(PolicyError::Clock));
+        assert_eq!(build(|b| b.max_clock_jump(Duration::MAX)), Some(PolicyError::Clock));
         let throttle = |change: fn(&mut ThrottlePolicy)| {
             let mut throttle = ThrottlePolicy::default();
             change(&mut throttle);

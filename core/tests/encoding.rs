@@ -83,7 +83,7 @@ fn samples() -> Vec<(Key, Row)> {
         ),
         (Key::Devices(ID), Some(ID), Some(START), DevicesRecord { devices: vec![device] }.into()),
         (Key::Deletion(ID), Some(ID), None, DeletionRecord { started: START }.into()),
-        (Key::Clock, None, None, ClockRecord { highest: START }.into()),
+        (Key::Clock, None, None, ClockRecord::at(START).into()),
     ];
     let row =
         |(key, owner, expires, record)| (key, Row { stamp: stamp(1), epoch: 5, owner, expires, record });
@@ -367,7 +367,8 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
             .prop_map(|(id, bytes)| (Key::Data(SessionId::from_bytes(id)), DataRecord { bytes }.into())),
         (id(), devices).prop_map(|(id, record)| (Key::Devices(id), record.into())),
         (id(), moment()).prop_map(|(id, started)| (Key::Deletion(id), DeletionRecord { started }.into())),
-        moment().prop_map(|highest| (Key::Clock, ClockRecord { highest }.into())),
+        (moment(), proptest::option::of(moment()))
+            .prop_map(|(highest, jumped_from)| { (Key::Clock, ClockRecord { highest, jumped_from }.into()) }),
         login,
         (id(), moment()).prop_map(|(id, created)| (Key::Account(id), AccountRecord { created }.into())),
         (id(), moment()).prop_map(|(id, since)| (Key::Active(id), ActiveRecord { since }.into())),

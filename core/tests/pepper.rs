@@ -170,8 +170,8 @@ fn pw_13_a_wrong_pepper_is_refused_at_open_and_changes_nothing() {
         world.run(Open::new())
     };
     let mut world = World::new();
-    assert_eq!(open(&mut world, pepper(1)).unwrap(), Opened::KeyAdded);
-    assert_eq!(open(&mut world, pepper(1)).unwrap(), Opened::Known);
+    assert_eq!(open(&mut world, pepper(1)).unwrap().found, Opened::KeyAdded);
+    assert_eq!(open(&mut world, pepper(1)).unwrap().found, Opened::Known);
     let before = world.map.clone();
     let refused = open(&mut world, Pepper::new(1, [0xff; 32]));
     assert!(matches!(refused, Err(Fault::Key(KeyError::WrongPepper(1)))), "{refused:?}");

@@ -105,7 +105,7 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
         Kind::Data => DataRecord { bytes: number.to_be_bytes().to_vec() }.into(),
         Kind::Devices => DevicesRecord { devices: vec![known_device(number, millis)] }.into(),
         Kind::Deletion => DeletionRecord { started: millis }.into(),
-        Kind::Clock => ClockRecord { highest: millis }.into(),
+        Kind::Clock => ClockRecord::at(millis).into(),
     }
 }
 

@@ -1,12 +1,16 @@
 //! Putting an engine together.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorward_core::error::Fault;
 use doorward_core::event::Event;
 use doorward_core::machine::Environment;
+use doorward_core::model::clock::ClockError;
 use doorward_core::operation::open::Open;
+use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::policy::Policy;
 use doorward_core::secret::{KeyError, MasterKey, MasterKeys, Pepper};
 use doorward_core::store::{Guarantees, Store};
@@ -15,6 +19,7 @@ use thiserror::Error;
 use super::clock::{Clock, Monotonic, SystemClock};
 use super::entropy::{Entropy, SystemEntropy};
 use super::hashing::{Hashing, Pool};
+use super::maintenance::Thread;
 use super::sources::Sources;
 use super::{Engine, Parts, Sink};
 
@@ -29,6 +34,7 @@ use super::{Engine, Parts, Sink};
 /// | hashing | as many runs at once as cores, 128 may wait, a quarter of them from one source |
 /// | durability | required of the store |
 /// | events | told to nobody |
+/// | maintenance | the host's affair: no thread |
 ///
 /// # Example: two keys, a clock of the test's own, and an audit trail
 /// ```
@@ -81,6 +87,8 @@ pub struct Builder {
     hashing: Hashing,
     asked: Guarantees,
     events: Option<Sink>,
+    trusts_clock: bool,
+    maintain_every: Option<Duration>,
 }
 
 impl Builder {
@@ -96,6 +104,8 @@ impl Builder {
             hashing: Hashing::default(),
             asked: Guarantees::ALL,
             events: None,
+            trusts_clock: false,
+            maintain_every: None,
         }
     }
 
@@ -171,7 +181,27 @@ impl Builder {
         self
     }
 
-    /// Opens the engine: makes the store's keyring, or compares keys and peppers with it.
+    /// Takes the clock's word against the store's, where they are too far apart to open ([`OpenError::Clock`]) or to
+    /// purge. It is for a person who has looked at the clock, once. When the store's mark is lowered by it, all sessions of
+    /// the store are ended: some are of a time that has not come yet, others were over and would live again.
+    #[must_use]
+    pub fn trust_clock(mut self) -> Self {
+        self.trusts_clock = true;
+        self
+    }
+
+    /// Runs [`Engine::maintain`] at open and every so often from then on, on a thread of the engine's own, until the last
+    /// clone of the engine is dropped. That waits for a run under way to stop, which is within one call of the store: do
+    /// not hold a lock then that the [`events`](Self::events) wait for. What fails is told to them, and tried again the
+    /// next time.
+    #[must_use]
+    pub fn maintain_every(mut self, every: Duration) -> Self {
+        self.maintain_every = Some(every);
+        self
+    }
+
+    /// Opens the engine: makes the store's keyring, or compares keys and peppers with it, and the clock with what the
+    /// store has seen.
     ///
     /// # Errors
     /// What does not fit. Nothing was changed.
@@ -180,6 +210,9 @@ impl Builder {
         if !offered.meets(self.asked) {
             return Err(OpenError::Guarantees { offered, asked: self.asked });
         }
+        if self.maintain_every.is_some_and(|every| every < Duration::from_secs(1)) {
+            return Err(OpenError::Interval);
+        }
         let mut given = self.keys.into_iter();
         let first = given.next().ok_or(OpenError::NoKey)?;
         let keys = given.try_fold(MasterKeys::new(first), MasterKeys::accept)?;
@@ -187,7 +220,7 @@ impl Builder {
         let keys = self.accepted_peppers.into_iter().try_fold(keys, MasterKeys::accept_pepper)?;
         let hashing = Pool::new(self.hashing, *self.policy.argon2());
         let sources = Sources::new(self.policy.sources());
-        let engine = Engine {
+        let mut engine = Engine {
             parts: Arc::new(Parts {
                 store: self.store,
                 environment: Arc::new(Environment { policy: self.policy, keys }),
@@ -197,8 +230,20 @@ impl Builder {
                 sources,
                 events: self.events,
             }),
+            maintenance: None,
         };
-        engine.run(Open::new())?;
+        let mark = if self.trusts_clock {
+            engine.run(Open::new().trusting_the_clock())?;
+            engine.run(TrustClock::new())?.mark
+        } else {
+            engine.run(Open::new())?.mark
+        };
+        engine.parts.clock.start_at(mark);
+        if let Some(every) = self.maintain_every {
+            let thread =
+                Thread::start(engine.clone(), every).map_err(|error| OpenError::Thread(error.kind()))?;
+            engine.maintenance = Some(Arc::new(thread));
+        }
         Ok(engine)
     }
 }
@@ -248,6 +293,15 @@ pub enum OpenError {
     /// The master keys or peppers do not fit each other or the store.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The clock is too far behind what the store has seen.
+    #[error(transparent)]
+    Clock(ClockError),
+    /// Maintenance was asked for too often.
+    #[error("maintenance needs at least a second from one run to the next")]
+    Interval,
+    /// The system gave no thread for maintenance.
+    #[error("the maintenance thread cannot be started: {0}")]
+    Thread(io::ErrorKind),
     /// The store could not be read or written.
     #[error(transparent)]
     Fault(Fault),
@@ -257,6 +311,7 @@ impl From<Fault> for OpenError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Key(error) => Self::Key(error),
+            Fault::Clock(error) => Self::Clock(error),
             other => Self::Fault(other),
         }
     }

@@ -99,6 +99,11 @@ impl Monotonic {
         Self { clock, latest: AtomicI64::new(i64::MIN) }
     }
 
+    /// Never shows less than this from here on.
+    pub(super) fn start_at(&self, mark: Timestamp) {
+        self.latest.fetch_max(mark.as_millis(), Ordering::SeqCst);
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         let now = self.clock.now().as_millis();
         Timestamp::from_millis(self.latest.fetch_max(now, Ordering::SeqCst).max(now))
@@ -123,6 +128,18 @@ mod tests {
             clock.set(at(shown));
             assert_eq!(engine.now(), at(told), "the clock shows {shown}");
         }
+    }
+
+    #[test]
+    fn inv_20_the_engines_time_begins_at_the_mark() {
+        let clock = ManualClock::at(at(1_000));
+        let engine = Monotonic::new(Box::new(clock.clone()));
+        engine.start_at(at(3_000));
+        assert_eq!(engine.now(), at(3_000));
+        engine.start_at(at(2_000));
+        assert_eq!(engine.now(), at(3_000));
+        clock.set(at(3_001));
+        assert_eq!(engine.now(), at(3_001));
     }
 
     #[test]

@@ -13,13 +13,16 @@ use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session, Visitor};
 use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
+use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
 use doorward_core::operation::logout::{Logout, LogoutError, Receipt};
 use doorward_core::operation::logout_everywhere::{EndedEverywhere, LogoutEverywhere, LogoutEverywhereError};
+use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open_session::{OpenSession, OpenSessionError, OpenedSession};
 use doorward_core::operation::reauthenticate::{Reauthenticate, ReauthenticateError};
 use doorward_core::operation::register::{Register, RegisterError};
+use doorward_core::operation::rename::{Rename, RenameError};
 use doorward_core::operation::rotate_session::{Renewed, RotateSession};
 use doorward_core::operation::session_data::{
     KeptData, SessionData, UpdateSessionData, UpdateSessionDataError,
@@ -35,11 +38,13 @@ pub use builder::{Builder, OpenError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use hashing::Hashing;
+pub use maintenance::Maintained;
 
 mod builder;
 mod clock;
 mod entropy;
 mod hashing;
+mod maintenance;
 mod sources;
 
 /// An authentication engine on a store. Cheap to clone; every method may be called from any thread, and
@@ -114,6 +119,8 @@ mod sources;
 #[derive(Clone)]
 pub struct Engine {
     parts: Arc<Parts>,
+    /// Stopped when the last clone is dropped.
+    maintenance: Option<Arc<maintenance::Thread>>,
 }
 
 struct Parts {
@@ -280,6 +287,45 @@ impl Engine {
         self.run(Enable::new(account))?
     }
 
+    /// Deletes an account: when this returns, all its sessions are over and its login name is free. Its remains are
+    /// removed next, at once if nothing fails, else by [`Engine::maintain`]. Its id is never given again.
+    ///
+    /// # Errors
+    /// [`AccountError::NotFound`]: there is no such account, or no more. [`AccountError::Fault`]: it is not known to be
+    /// done; call again.
+    ///
+    /// # Example: nobody is in, and the name is anybody's
+    /// ```
+    /// # use doorward::{Engine, Login, MasterKey, Register};
+    /// # use doorward::store::MemoryStore;
+    /// # let engine = Engine::builder(MemoryStore::new()).ephemeral().master_key(MasterKey::new(1, [1; 32])).open()?;
+    /// let ada = engine.register(Register::new("ada", "plum kettle orbit"))?;
+    /// let login = engine.login(Login::new("ada", "plum kettle orbit"))?;
+    /// engine.delete_account(ada)?;
+    /// assert!(engine.authenticate(login.token.expose()).is_err());
+    /// assert_ne!(engine.register(Register::new("ada", "slate lantern ferry"))?, ada);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delete_account(&self, account: AccountId) -> Result<(), AccountError> {
+        self.run(DeleteAccount::new(account))??;
+        // The account is gone; of what it leaves behind the tombstone tells, until maintenance has removed it.
+        let _ = self.finish_deletion(account, &|| false);
+        Ok(())
+    }
+
+    /// Gives an account another login name; the old one is free, and sessions live on.
+    /// [`RenameError::Taken`] when somebody has it.
+    pub fn rename(&self, account: AccountId, name: &str) -> Result<(), RenameError> {
+        self.run(Rename::new(account, name))?
+    }
+
+    /// Says that an account's password is in other hands: all its sessions are over, and the password brings
+    /// [`LoginError::MustChange`] until [`Engine::set_password`] sets another. [`AccountError::Fault`] means that it is
+    /// not known to be done.
+    pub fn mark_compromised(&self, account: AccountId) -> Result<(), AccountError> {
+        self.run(MarkCompromised::new(account))?
+    }
+
     /// Ends every session of every account: run it once after restoring a backup, before the doors open. After an
     /// error, run it again.
     pub fn after_restore(&self) -> Result<(), Fault> {
@@ -291,7 +337,8 @@ impl Engine {
     /// the store's size.
     ///
     /// # Errors
-    /// [`Fault::Store`]. What was removed before stays removed.
+    /// [`Fault::Store`]. What was removed before stays removed. [`Fault::Clock`]: the clock cannot be right, and nothing
+    /// was removed.
     ///
     /// # Example: a job for the night
     /// ```
@@ -317,9 +364,7 @@ impl Engine {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn purge(&self, limit: usize) -> Result<usize, Fault> {
-        // An instance whose clock is behind may still count these rows as live.
-        let now = self.now().saturating_sub(self.policy().max_skew());
-        Ok(contain(|| self.parts.store.purge(now, limit), StoreErrorKind::Unknown)?)
+        self.checked_purge(limit)
     }
 
     /// The policy in force.

@@ -156,7 +156,8 @@ impl Decide for ChangePassword {
             Judged::Unread => return Ok(Decision::Read(reads())),
             Judged::Wait(until) => return denied(ReauthenticateError::Throttled { until }),
             Judged::Work(work) => return Ok(Decision::Work(work)),
-            Judged::Wrong(writes) => {
+            // A mark has ended this session: who meets one here is denied as all others.
+            Judged::Wrong(writes) | Judged::Compromised(writes) => {
                 return Ok(Decision::Commit(writes, Err(ReauthenticateError::Denied.into())));
             }
             Judged::Right(_, writes) => writes,

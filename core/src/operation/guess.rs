@@ -43,6 +43,8 @@ pub(super) enum Judged<'a> {
     Wrong(Writes),
     /// It is the password; commit these with what it grants.
     Right(&'a CredentialRecord, Writes),
+    /// It is the password, which is known to others: commit these, and grant nothing.
+    Compromised(Writes),
 }
 
 impl<'k> Guess<'k> {
@@ -106,18 +108,10 @@ impl<'k> Guess<'k> {
         {
             return Ok(Judged::Wait(until));
         }
-        // One whose pepper is not given cannot be verified: it is as good as none, and looks like it.
-        let credential =
-            credential.map(Row::credential).transpose()?.filter(|record| is_verifiable(record, cx));
-        let work = match credential {
-            Some(record) => Work::Verify {
-                password: password.clone(),
-                normalization: record.normalization,
-                hash: record.hash.clone(),
-                pepper: record.pepper.and_then(|number| cx.keys.numbered_pepper(number)).cloned(),
-            },
-            None => decoy(password, cx),
-        };
+        let credential = credential.map(Row::credential).transpose()?;
+        let verification = credential.and_then(|record| verification(record, password, cx));
+        let credential = credential.filter(|_| verification.is_some());
+        let work = verification.unwrap_or_else(|| decoy(password, cx));
         let Some(Worked::Verified(verdict)) = facts.worked(&work) else {
             return Ok(Judged::Work(work));
         };
@@ -142,7 +136,11 @@ impl<'k> Guess<'k> {
                 } else if left != failed {
                     writes = writes.put(self.attempts.clone(), self.owner, None, left);
                 }
-                Ok(Judged::Right(record, devices.seen(writes, cx)))
+                Ok(match record.compromised {
+                    None => Judged::Right(record, devices.seen(writes, cx)),
+                    // That it is the right one rests on the counters too, or guesses in parallel would tell more.
+                    Some(_) => Judged::Compromised(writes.guarded()),
+                })
             }
             _ => {
                 // What is off is not decided, and so is no failure: it must not use up what is kept for others.
@@ -183,8 +181,15 @@ fn live<'a>(row: Option<&'a Row>, cx: &Context<'_>) -> Option<&'a Row> {
     row.filter(|row| row.expires.is_none_or(|expires| cx.now < expires))
 }
 
-fn is_verifiable(record: &CredentialRecord, cx: &Context<'_>) -> bool {
-    record.pepper.is_none_or(|number| cx.keys.numbered_pepper(number).is_some())
+/// What tells whether this is the password; `None` when its pepper is not given: it is as good as no password then, and
+/// must look like it.
+pub(super) fn verification(record: &CredentialRecord, password: &Password, cx: &Context<'_>) -> Option<Work> {
+    let pepper = match record.pepper {
+        Some(number) => Some(cx.keys.numbered_pepper(number)?.clone()),
+        None => None,
+    };
+    let (normalization, hash) = (record.normalization, record.hash.clone());
+    Some(Work::Verify { password: password.clone(), normalization, hash, pepper })
 }
 
 /// What is run where there is no credential: as hard as one of the policy's, and matched by nothing.

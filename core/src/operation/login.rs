@@ -6,8 +6,9 @@
 //! | `previous` is a live session of another account | nothing; before any hashing, alike for names that do not exist | [`LoginError::OtherAccount`] |
 //! | a wait on the name, and no known device with tries left | the same | [`LoginError::Throttled`] |
 //! | no account, disabled, no password, off, wrong password | one Argon2id run, both counters up | [`LoginError::Denied`] |
-//! | right password | counters reset, `previous` ended, session made, an anonymous one's data carried over and the device remembered when asked: one commit | [`LoggedIn`] |
+//! | right password, marked as compromised | counters reset | [`LoginError::MustChange`] |
 //! | right password, no room under the policy's cap | counters reset; scans the account's sessions first | [`LoginError::TooManySessions`] |
+//! | right password | counters reset, `previous` ended, session made, an anonymous one's data carried over and the device remembered when asked: one commit | [`LoggedIn`] |
 //!
 //! The ways to be denied differ in neither answer nor work nor store calls: where nothing is there, a
 //! decoy is read, hashed and written. A success rests on the counters as it read them, so that of many
@@ -242,6 +243,9 @@ pub enum LoginError {
         /// When the next attempt is decided.
         until: Timestamp,
     },
+    /// The password is right and known to others: it opens nothing until another one is set, after a recovery.
+    #[error("the password is known to others: recover the account and set another")]
+    MustChange,
     /// The browser is logged in as somebody else, who must log out first.
     #[error("the previous session is another account's: log out of it first")]
     OtherAccount,
@@ -322,6 +326,7 @@ impl Decide for Login {
             Judged::Wait(until) => return refused(LoginError::Throttled { until }),
             Judged::Work(work) => return Ok(Decision::Work(work)),
             Judged::Wrong(writes) => return Ok(Decision::Commit(writes, Err(LoginError::Denied))),
+            Judged::Compromised(writes) => return Ok(Decision::Commit(writes, Err(LoginError::MustChange))),
             Judged::Right(credential, writes) => (credential, writes),
         };
         let (Some(id), Some(account), Some(devices)) = (owner, account, guess.devices(facts, cx)?) else {
@@ -356,6 +361,7 @@ impl Decide for Login {
             }
             Err(LoginError::Denied) => EventResult::Refused("denied"),
             Err(LoginError::Throttled { .. }) => EventResult::Refused("throttled"),
+            Err(LoginError::MustChange) => EventResult::Refused("must change"),
             Err(LoginError::OtherAccount) => EventResult::Refused("other account"),
             Err(LoginError::TooManySessions) => EventResult::Refused("too many sessions"),
             Err(LoginError::Name(_)) => EventResult::Refused("name"),

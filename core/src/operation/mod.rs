@@ -2,7 +2,7 @@
 //!
 //! | operation | reads | writes | outcome |
 //! |---|---|---|---|
-//! | [`open::Open`] | keyring | keyring, once per store and per new master key or pepper | [`open::Opened`] |
+//! | [`open::Open`] | keyring, clock | keyring, once per store and per new master key or pepper; the clock's mark, now and then | [`open::Opening`] |
 //! | [`register::Register`] | login | login, account, active, credential | the account |
 //! | [`login::Login`] | keyring, login; throttle, account, active, credential, attempts, devices, previous session, its data to carry over; with a cap scans the account's sessions | session and data, while throttle, attempts and previous session with its data go; devices; with a cap the account, while the oldest sessions go; or throttle and attempts | [`login::LoggedIn`] |
 //! | [`rehash::Rehash`] | credential | credential, when it is still the one that the login saw | [`rehash::Rehashed`] |
@@ -21,6 +21,13 @@
 //! | [`access::Disable`] | account | deletes active, raises the account, tells the journal | – |
 //! | [`access::Enable`] | account, active | active | – |
 //! | [`after_restore::AfterRestore`] | keyring | raises the keyring, tells the journal | – |
+//! | [`rename::Rename`] | account, the new login; scans the account's names | login, account, deletes the old login | – |
+//! | [`mark_compromised::MarkCompromised`] | account, credential | credential, raises the account, tells the journal | – |
+//! | [`delete_account::DeleteAccount`] | account, deletion, keyring; scans the account's names | deletion; deletes the account, its names and all that lets in, tells the journal | – |
+//! | [`finish_deletion::FinishDeletion`] | deletion; scans all that the account owns | deletes a bite of it, the deletion last | [`finish_deletion::Remains`] |
+//! | [`deletions::Deletions`] | scans the deletions | – | a list |
+//! | [`tick::Tick`] | clock | the clock's mark, now and then | whether the clock can be right |
+//! | [`trust_clock::TrustClock`] | keyring, clock | the clock's mark; raises the keyring, tells the journal, when it is lowered | [`trust_clock::Trusted`] |
 //! | [`logout::Logout`] | session, account, keyring | deletes the session and its data, tells the journal | [`logout::Receipt`] |
 //!
 //! An anonymous session has no account row to read.
@@ -33,21 +40,28 @@ pub mod after_restore;
 pub mod authenticate;
 mod cap;
 pub mod change_password;
+pub mod delete_account;
+pub mod deletions;
 mod device;
 pub mod end_session;
+pub mod finish_deletion;
 mod guess;
 pub mod login;
 pub mod logout;
 pub mod logout_everywhere;
+pub mod mark_compromised;
 mod names;
 pub mod open;
 pub mod open_session;
 pub mod reauthenticate;
 pub mod register;
 pub mod rehash;
+pub mod rename;
 pub mod rotate_session;
 pub mod session_data;
 pub mod sessions;
 pub mod set_password;
 mod standing;
+pub mod tick;
+pub mod trust_clock;
 pub mod unlock;

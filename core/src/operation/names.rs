@@ -12,7 +12,8 @@ use crate::password::{Password, PasswordContext, PasswordError};
 use crate::record::{Key, Kind, Row};
 use crate::store::Range;
 
-/// The names, or the range that must be scanned first.
+/// The names, or the range that must be scanned first. Whoever gives an account a name puts the account's row too: names
+/// that are scanned after that row was read are all of them in a commit that rests on it.
 pub(super) fn names_of(account: AccountId, facts: &Facts) -> Result<Vec<LoginName>, Range> {
     let mut range = Range { kind: Kind::Login, owner: Some(account), after: None };
     let mut names = Vec::new();

@@ -1,4 +1,4 @@
-//! Opening a store: its keyring is made, or met and compared.
+//! Opening a store: its keyring is made, or met and compared, and the clock with what the store has seen.
 
 use alloc::vec;
 
@@ -6,10 +6,14 @@ use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision, Writes};
+use crate::model::clock::ClockRecord;
 use crate::model::keyring::KeyringRecord;
-use crate::record::Key;
+use crate::record::{Key, Row};
+use crate::time::Timestamp;
 
-/// Makes sure that the store has a keyring and that the given master keys and peppers fit it. Idempotent; engines run it
+/// Makes sure that the store has a keyring, that the given master keys and peppers fit it, and that the clock is not
+/// behind what the store has seen ([`ClockError::Behind`](crate::model::clock::ClockError), as a [`Fault`]). Idempotent;
+/// engines run it
 /// before anything else.
 ///
 /// # Example: a wrong key is found at once
@@ -29,13 +33,45 @@ use crate::record::Key;
 /// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct Open {}
+pub struct Open {
+    trusts_clock: bool,
+}
 
 impl Open {
     /// The operation.
     pub fn new() -> Self {
-        Self {}
+        Self::default()
     }
+
+    /// Takes the clock as it is: [`TrustClock`](super::trust_clock::TrustClock) is to follow.
+    #[must_use]
+    pub fn trusting_the_clock(mut self) -> Self {
+        self.trusts_clock = true;
+        self
+    }
+}
+
+/// An open store.
+///
+/// # Example: a clock that is a little behind
+/// ```
+/// use core::time::Duration;
+/// use doorward_core::operation::open::Open;
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+///
+/// engine.now = engine.now.saturating_sub(Duration::from_secs(3));
+/// let opening = engine.run(Open::new())?;
+/// assert_eq!(opening.mark.since(engine.now), Duration::from_secs(3)); // the driver's time begins at the mark
+/// # Ok::<(), doorward_core::error::Fault>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// What was found.
+    pub found: Opened,
+    /// The latest time that the store has seen: a driver's time must never be earlier (INV 20).
+    pub mark: Timestamp,
 }
 
 /// What was found at open.
@@ -47,8 +83,8 @@ impl Open {
 /// # use hidden::Engine;
 /// # let mut engine = Engine::new();
 ///
-/// assert_eq!(engine.run(Open::new())?, Opened::New);
-/// assert_eq!(engine.run(Open::new())?, Opened::Known);
+/// assert_eq!(engine.run(Open::new())?.found, Opened::New);
+/// assert_eq!(engine.run(Open::new())?.found, Opened::Known);
 /// # Ok::<(), doorward_core::error::Fault>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,28 +98,46 @@ pub enum Opened {
 }
 
 impl Decide for Open {
-    type Outcome = Opened;
+    type Outcome = Opening;
 
     fn name(&self) -> &'static str {
         "open"
     }
 
-    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Opened>, Fault> {
-        let Some([keyring]) = facts.rows([&Key::Keyring]) else {
-            return Ok(Decision::Read(vec![Key::Keyring]));
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Opening>, Fault> {
+        let Some([keyring, clock]) = facts.rows([&Key::Keyring, &Key::Clock]) else {
+            return Ok(Decision::Read(vec![Key::Keyring, Key::Clock]));
         };
-        let write = |record: KeyringRecord| Writes::new().put(Key::Keyring, None, None, record);
-        let Some(row) = keyring else {
-            let record = KeyringRecord::new(cx.keys, cx.bytes("throttle key"));
-            return Ok(Decision::Commit(write(record), Opened::New));
+        let (found, keyring) = match keyring {
+            None => (Opened::New, Some(KeyringRecord::new(cx.keys, cx.bytes("throttle key")))),
+            Some(row) => match row.keyring()?.accepting(cx.keys)? {
+                None => (Opened::Known, None),
+                Some(grown) => (Opened::KeyAdded, Some(grown)),
+            },
         };
-        Ok(match row.keyring()?.accepting(cx.keys)? {
-            None => Decision::Done(Opened::Known),
-            Some(grown) => Decision::Commit(write(grown), Opened::KeyAdded),
+        let seen = clock.map(Row::clock).transpose()?;
+        let clock = match seen {
+            None => Some(ClockRecord::at(cx.now)),
+            Some(_) if self.trusts_clock => None,
+            Some(seen) => {
+                seen.check_behind(cx.now, cx.policy.max_clock_regression())?;
+                seen.is_due(cx.now, cx.policy).then(|| seen.raised(cx.now, cx.policy))
+            }
+        };
+        let opening = Opening { found, mark: seen.map_or(cx.now, |seen| seen.highest) };
+        let put = |writes: Writes, clock| writes.put(Key::Clock, None, None, clock);
+        Ok(match (keyring, clock) {
+            (Some(record), clock) => {
+                let writes = Writes::new().put(Key::Keyring, None, None, record);
+                Decision::Commit(clock.into_iter().fold(writes, put), opening)
+            }
+            // A known store opens on a full disk, too.
+            (None, Some(clock)) => Decision::Offer(put(Writes::new(), clock), opening),
+            (None, None) => Decision::Done(opening),
         })
     }
 
-    fn audit(&self, _: &Opened) -> (EventResult, Subject) {
+    fn audit(&self, _: &Opening) -> (EventResult, Subject) {
         (EventResult::Success, Subject::default())
     }
 }

@@ -150,7 +150,10 @@ impl Decide for Reauthenticate {
             Judged::Unread => return Ok(Decision::Read(reads())),
             Judged::Wait(until) => return refused(ReauthenticateError::Throttled { until }),
             Judged::Work(work) => return Ok(Decision::Work(work)),
-            Judged::Wrong(writes) => return Ok(Decision::Commit(writes, Err(ReauthenticateError::Denied))),
+            // A mark has ended this session: who meets one here is denied as all others.
+            Judged::Wrong(writes) | Judged::Compromised(writes) => {
+                return Ok(Decision::Commit(writes, Err(ReauthenticateError::Denied)));
+            }
             Judged::Right(_, writes) => writes,
         };
         let Some([data]) = facts.rows([&data]) else {

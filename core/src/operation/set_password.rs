@@ -10,15 +10,17 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
+use crate::operation::guess::verification;
 use crate::operation::names::{check_new, keyring_of, names_of, throttles_of};
-use crate::password::{Password, PasswordError};
-use crate::record::{CredentialRecord, Key};
+use crate::password::{Password, PasswordError, Verdict};
+use crate::record::{CredentialRecord, Key, Row};
 use crate::secret::Pepper;
 use crate::store::Ending;
 use crate::work::{Work, Worked};
 
 /// Sets the password, ends every session of the account, forgets its known devices, and lifts what guesses have brought
-/// on it. The host has already made sure that it may. A disabled account stays disabled.
+/// on it. The host has already made sure that it may. A disabled account stays disabled. A password that was marked as
+/// compromised cannot be set again (ASVS 5.0, 6.2.10).
 ///
 /// The counters are deleted without being looked at, so nobody can starve a recovery by guessing on.
 ///
@@ -76,6 +78,9 @@ pub enum SetPasswordError {
     /// The new password cannot be one.
     #[error("the new password cannot be used: {0}")]
     Password(#[from] PasswordError),
+    /// It is the present one, which is known to others.
+    #[error("the new password is the one that is known to others: choose another")]
+    Compromised,
     /// It is not done.
     #[error("the password is not set: {0}")]
     Fault(#[from] Fault),
@@ -95,7 +100,7 @@ impl Decide for SetPassword {
             Err(error) => return refused((*error).into()),
         };
         let (account, credential) = (Key::Account(self.account), Key::Credential(self.account));
-        let Some([row, _, keyring]) = facts.rows([&account, &credential, &Key::Keyring]) else {
+        let Some([row, present, keyring]) = facts.rows([&account, &credential, &Key::Keyring]) else {
             return Ok(Decision::Read(vec![account, credential, Key::Keyring]));
         };
         if row.is_none() {
@@ -107,6 +112,15 @@ impl Decide for SetPassword {
         };
         if let Err(error) = check_new(password, &names, cx) {
             return refused(error.into());
+        }
+        let present = present.map(Row::credential).transpose()?;
+        let marked = present.filter(|record| record.compromised.is_some());
+        if let Some(work) = marked.and_then(|record| verification(record, password, cx)) {
+            match facts.worked(&work) {
+                Some(Worked::Verified(Verdict::Match)) => return refused(SetPasswordError::Compromised),
+                Some(Worked::Verified(Verdict::Mismatch)) => {}
+                _ => return Ok(Decision::Work(work)),
+            }
         }
         let (normalization, params) = (cx.policy.password().normalization, *cx.policy.argon2());
         let work = Work::Hash {
@@ -137,6 +151,7 @@ impl Decide for SetPassword {
             Ok(()) => EventResult::Success,
             Err(SetPasswordError::NotFound) => EventResult::Refused("not found"),
             Err(SetPasswordError::Password(_)) => EventResult::Refused("password"),
+            Err(SetPasswordError::Compromised) => EventResult::Refused("compromised"),
             Err(SetPasswordError::Fault(fault)) => EventResult::Failed(fault.word()),
         };
         (result, self.subject())

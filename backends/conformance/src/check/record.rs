@@ -105,7 +105,10 @@ fn records_of(kind: Kind) -> Vec<Record> {
         Kind::Data => [0, 1, 64 * 1024].map(|size| DataRecord { bytes: vec![0xff; size] }.into()).into(),
         Kind::Devices => [0, 1, 10].map(devices).into(),
         Kind::Deletion => moments().map(|started| DeletionRecord { started }.into()).collect(),
-        Kind::Clock => moments().map(|highest| ClockRecord { highest }.into()).collect(),
+        Kind::Clock => moments()
+            .flat_map(|highest| [None, Some(highest)].map(|jumped_from| ClockRecord { highest, jumped_from }))
+            .map(Record::from)
+            .collect(),
     }
 }
 
