@@ -34,6 +34,7 @@ pub use hashing::Hashing;
 mod builder;
 mod clock;
 mod entropy;
+pub mod events;
 mod hashing;
 
 /// An authentication engine on a store. Cheap to clone; every method may be called from any thread, and
@@ -95,10 +96,8 @@ struct Parts {
     clock: clock::Monotonic,
     entropy: Box<dyn Entropy>,
     hashing: hashing::Pool,
-    events: Option<Sink>,
+    events: events::Sinks,
 }
-
-type Sink = Box<dyn Fn(&Event) + Send + Sync>;
 
 impl Engine {
     /// A builder for an engine on this store.
@@ -337,13 +336,7 @@ impl Parts {
     }
 
     fn tell(&self, event: &Event) {
-        if let Some(events) = &self.events {
-            // The outcome stands whether or not the host's sink can take the event.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| events(event))) {
-                // Dropping it runs the host's code again, which could panic again.
-                std::mem::forget(payload);
-            }
-        }
+        self.events.tell(event);
     }
 }
 
