@@ -21,7 +21,9 @@ mod tracing;
 
 /// Every sink that a host gave.
 #[derive(Default)]
-pub(super) struct Sinks(Vec<Box<dyn Fn(&Event) + Send + Sync>>);
+pub(super) struct Sinks(Vec<Sink>);
+
+type Sink = Box<dyn Fn(&Event) + Send + Sync>;
 
 impl Sinks {
     pub(super) fn add(&mut self, sink: impl Fn(&Event) + Send + Sync + 'static) {
@@ -147,6 +149,6 @@ impl fmt::Debug for EventQueue {
             .field("capacity", &self.capacity)
             .field("waiting", &waiting)
             .field("lost", &lost)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
