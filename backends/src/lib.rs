@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Engine`] | the whole story of a session, in ten lines |
 //! | [`Builder`] | what an engine is made of, and the defaults |
+//! | [`events`] | the audit trail: a queue to poll, `tracing` |
 //! | [`KeyFile`] | a master key in a file of its own |
 //! | [`store`] | where rows live |
 //! | [`Policy`] | every number, with its default |
@@ -13,6 +14,7 @@
 //! |---|---|---|
 //! | `sqlite` | yes | `store::SqliteStore`, with the SQLite that it compiles itself |
 //! | `sqlite-host` | | the same on the SQLite that the host links; one older than 3.51.3 is refused |
+//! | `tracing` | | `events::to_tracing`: the audit trail as events of the `tracing` crate |
 #![forbid(unsafe_code)]
 
 pub use doorward_core as core;
@@ -41,7 +43,7 @@ pub use doorward_core::secret::{MasterKey, Pepper};
 
 pub use engine::{
     Builder, Clock, Engine, Entropy, EntropyError, Hashing, Maintained, ManualClock, OpenError, SystemClock,
-    SystemEntropy,
+    SystemEntropy, events,
 };
 
 pub use key_file::{KeyFile, KeyFileError};

@@ -18,10 +18,11 @@ use thiserror::Error;
 
 use super::clock::{Clock, Monotonic, SystemClock};
 use super::entropy::{Entropy, SystemEntropy};
+use super::events::Sinks;
 use super::hashing::{Hashing, Pool};
 use super::maintenance::Thread;
 use super::sources::Sources;
-use super::{Engine, Parts, Sink};
+use super::{Engine, Parts};
 
 /// Builds an [`Engine`]. Only the store and a master key have no default.
 ///
@@ -86,7 +87,7 @@ pub struct Builder {
     entropy: Box<dyn Entropy>,
     hashing: Hashing,
     asked: Guarantees,
-    events: Option<Sink>,
+    events: Sinks,
     trusts_clock: bool,
     maintain_every: Option<Duration>,
 }
@@ -103,7 +104,7 @@ impl Builder {
             entropy: Box::new(SystemEntropy),
             hashing: Hashing::default(),
             asked: Guarantees::ALL,
-            events: None,
+            events: Sinks::default(),
             trusts_clock: false,
             maintain_every: None,
         }
@@ -172,12 +173,12 @@ impl Builder {
         self
     }
 
-    /// Who is told of each finished operation, after its commit, on the thread that ran it. Keep it short; a
-    /// panic in it is contained and changes no outcome. There is no event of an operation that could not begin
-    /// ([`Fault::Entropy`]), nor of one whose store gave an answer of the wrong form ([`Fault::Misuse`]).
+    /// Who is told of each finished operation, once, after its commit, on the thread that ran it: a closure, an
+    /// [`EventQueue`](super::events::EventQueue)'s sink, or `events::to_tracing`. Given more than once, each is told.
+    /// Keep it short; a panic in it is contained, and harms neither the outcome nor the others.
     #[must_use]
     pub fn events(mut self, sink: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.events = Some(Box::new(sink));
+        self.events.add(sink);
         self
     }
 

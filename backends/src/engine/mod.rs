@@ -43,6 +43,7 @@ pub use maintenance::Maintained;
 mod builder;
 mod clock;
 mod entropy;
+pub mod events;
 mod hashing;
 mod maintenance;
 mod sources;
@@ -130,10 +131,8 @@ struct Parts {
     entropy: Box<dyn Entropy>,
     hashing: hashing::Pool,
     sources: sources::Sources,
-    events: Option<Sink>,
+    events: events::Sinks,
 }
-
-type Sink = Box<dyn Fn(&Event) + Send + Sync>;
 
 impl Engine {
     /// A builder for an engine on this store.
@@ -441,13 +440,7 @@ impl Parts {
     }
 
     fn tell(&self, event: &Event) {
-        if let Some(events) = &self.events {
-            // The outcome stands whether or not the host's sink can take the event.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| events(event))) {
-                // Dropping it runs the host's code again, which could panic again.
-                std::mem::forget(payload);
-            }
-        }
+        self.events.tell(event);
     }
 }
 
