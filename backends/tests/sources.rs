@@ -119,7 +119,7 @@ fn gu_4_of_a_password_sprayed_in_parallel_only_the_allowed_number_is_decided() {
             };
             let guess = &guess;
             std::thread::scope(|scope| {
-                (0..THREADS).for_each(|thread| drop(scope.spawn(move || guess(thread))))
+                (0..THREADS).for_each(|thread| drop(scope.spawn(move || guess(thread))));
             });
             assert_eq!(denied.into_inner(), allowed, "{}", store.name);
             clock.advance(REFILL * 2);
