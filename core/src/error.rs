@@ -34,7 +34,8 @@ pub enum Fault {
     /// nobody can use them. An account that it made may be there.
     #[error("the commit's fate is unknown: no token was given out; look before trying again")]
     Unresolved,
-    /// There is no room for the work: the hashing queue is full, or its memory cannot be had. Nothing was changed.
+    /// There is no room for the work: the hashing queue, or the source's share of it, is full, or its memory cannot be
+    /// had. Nothing was changed.
     #[error("there is no room to hash a password now: try again later")]
     Busy,
     /// A stored record cannot be what was written.

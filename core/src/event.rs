@@ -9,7 +9,7 @@ use crate::id::{AccountId, SessionId};
 use crate::name::LoginName;
 use crate::time::Timestamp;
 
-/// Where a request came from, as the host sees it: the client's address, not a proxy's.
+/// Where a request came from, as the host sees it: the client's address, not a proxy's. Who shares it is slowed together.
 ///
 /// # Example: an address as the host's server gives it
 /// ```

@@ -68,7 +68,7 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct State {
-    /// The sources of the runs in progress.
+    /// The sources of the runs in progress, in the order of beginning.
     running: Vec<Option<SourcePrefix>>,
     /// Who waits, in the order of coming.
     waiting: VecDeque<Waiter>,
@@ -136,7 +136,7 @@ impl State {
         let next = self.waiting.iter().enumerate().min_by_key(|(_, waiter)| runs_of(waiter));
         let next = next.map(|(position, _)| position);
         if let Some(position) = self.running.iter().position(|running| *running == ended) {
-            self.running.swap_remove(position);
+            self.running.remove(position);
         }
         if let Some(waiter) = next.and_then(|position| self.waiting.remove(position)) {
             self.running.push(waiter.source);
@@ -169,11 +169,13 @@ impl Drop for Slot<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
+    use doorward_core::event::Source;
     use doorward_core::password::{Normalization, Password};
 
     use super::*;
@@ -286,6 +288,105 @@ mod tests {
         let pool = pool(1, 1);
         pool.state().waiting.push_back(Waiter { ticket: u64::MAX, source: None });
         assert!(matches!(pool.enter(None), Err(Fault::Busy)));
+    }
+
+    fn source(number: u32) -> Option<SourcePrefix> {
+        Some(Source::from(IpAddr::from(Ipv4Addr::from_bits(number))).into())
+    }
+
+    #[test]
+    fn pw_15_a_source_fills_its_share_of_the_queue_and_others_still_get_in() {
+        let pool = pool(1, 8);
+        thread::scope(|scope| {
+            let running = pool.enter(source(1)).unwrap();
+            let wait = |source| {
+                let waiting = pool.state().waiting.len() + 1;
+                let pool = &pool;
+                scope.spawn(move || drop(pool.enter(source).unwrap()));
+                wait_for(pool, waiting);
+            };
+            let is_busy = |source| {
+                let pool = &pool;
+                let asked = scope.spawn(move || matches!(pool.enter(source), Err(Fault::Busy)));
+                let is_answered = |_| {
+                    thread::sleep(Duration::from_millis(1));
+                    asked.is_finished()
+                };
+                (0..5_000).any(is_answered) && asked.join().unwrap()
+            };
+            wait(source(1));
+            wait(source(1));
+            assert!(is_busy(source(1)), "a quarter of eight");
+            assert!(pool.state().idle.is_empty(), "nothing is allocated");
+            wait(source(2));
+            wait(source(2));
+            assert!(is_busy(source(2)));
+            (0..4).for_each(|_| wait(None));
+            assert!(is_busy(source(3)), "the queue itself is full");
+            drop(running);
+        });
+        assert!(pool.enter(source(1)).is_ok(), "and all were served");
+    }
+
+    #[test]
+    fn pw_15_a_source_may_wait_in_the_shortest_queue_too() {
+        let pool = pool(1, 1);
+        thread::scope(|scope| {
+            let running = pool.enter(source(1)).unwrap();
+            scope.spawn(|| drop(pool.enter(source(1)).unwrap()));
+            wait_for(&pool, 1);
+            drop(running);
+        });
+    }
+
+    #[test]
+    fn a_flood_from_one_source_does_not_keep_another_waiting() {
+        for at_once in [1, 2, 3] {
+            let pool = pool(at_once, 100);
+            let served = Mutex::new(Vec::new());
+            thread::scope(|scope| {
+                let mut running: Vec<_> = (0..at_once).map(|_| pool.enter(source(1)).unwrap()).collect();
+                for (waiting, number) in [1, 1, 1, 1, 1, 1, 1, 1, 2].into_iter().enumerate() {
+                    let (pool, served) = (&pool, &served);
+                    scope.spawn(move || {
+                        let _slot = pool.enter(source(number)).unwrap();
+                        served.lock().unwrap().push(number);
+                    });
+                    wait_for(pool, waiting + 1);
+                }
+                drop(running.pop());
+                wait_for(&pool, 0);
+            });
+            assert_eq!(served.lock().unwrap()[0], 2, "{at_once} at once");
+        }
+    }
+
+    /// Callers of fresh sources come without end; each finds a place in the queue, and none of them keeps a caller
+    /// of the busy source from being served.
+    #[test]
+    fn nobody_starves() {
+        const QUEUE: u64 = 16;
+        for at_once in 1..5 {
+            let mut state = State::default();
+            state.running = vec![source(0); at_once];
+            let come = |state: &mut State, source| {
+                state.waiting.push_back(Waiter { ticket: state.next, source });
+                state.next += 1;
+            };
+            (0..4).for_each(|_| come(&mut state, source(0)));
+            for turn in 0..200_u32 {
+                while state.waiting.len() < 16 {
+                    come(&mut state, source(1_000 + turn));
+                }
+                // The oldest run ends; who came when is what waits too long.
+                let ended = state.running[0];
+                state.hand_over(ended);
+                assert_eq!(state.running.len(), at_once);
+                let oldest = state.waiting.iter().map(|waiter| waiter.ticket).min().unwrap();
+                let most = 4 * (QUEUE + u64::try_from(at_once).unwrap());
+                assert!(state.next - oldest <= most, "{at_once} at once: ticket {oldest} in turn {turn}");
+            }
+        }
     }
 
     #[test]

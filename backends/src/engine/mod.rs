@@ -393,10 +393,8 @@ impl Engine {
         };
         let seed = entropy::seed(&*parts.entropy).map_err(told)?;
         let environment = Arc::clone(&parts.environment);
-        let toll = operation.toll();
-        let charge = toll.map(|toll| parts.sources.charge(toll, parts.clock.now())).transpose();
-        let (mut machine, charge) = match charge {
-            Ok(charge) => (Machine::new(operation, environment, seed), charge),
+        let (mut machine, charge) = match parts.sources.charge(operation.toll(), &parts.clock) {
+            Ok(charge) => (Machine::new(operation, environment, seed), Some(charge)),
             Err(Throttled { until }) => (Machine::turned_away(operation, environment, seed, until), None),
         };
         let (outcome, event) = loop {

@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use doorward_core::model::source::{SourceBuckets, SourcePolicy, Throttled, Toll};
-use doorward_core::time::Timestamp;
+
+use super::clock::Monotonic;
 
 pub(super) struct Sources(Mutex<SourceBuckets>);
 
@@ -12,10 +13,13 @@ impl Sources {
         Self(Mutex::new(SourceBuckets::new(policy)))
     }
 
-    /// Takes what an attempt costs, before it begins.
-    pub(super) fn charge(&self, toll: Toll, now: Timestamp) -> Result<Charge<'_>, Throttled> {
-        self.buckets().charge(toll, now)?;
-        Ok(Charge { sources: self, toll: Some(toll) })
+    /// Takes what an attempt costs, if anything, before it begins.
+    pub(super) fn charge(&self, toll: Option<Toll>, clock: &Monotonic) -> Result<Charge<'_>, Throttled> {
+        if let Some(toll) = toll {
+            let now = clock.now();
+            self.buckets().charge(toll, now)?;
+        }
+        Ok(Charge { sources: self, toll })
     }
 
     fn buckets(&self) -> MutexGuard<'_, SourceBuckets> {
@@ -52,20 +56,21 @@ mod tests {
     use doorward_core::event::Source;
 
     use super::*;
+    use crate::engine::SystemClock;
 
     #[test]
     fn a_charge_is_given_back_when_the_attempt_panics_and_stays_when_it_was_due() {
         let sources = Sources::new(&SourcePolicy::default());
-        let toll = Toll::Guess(Source::from(IpAddr::from([192, 0, 2, 1])).into());
-        let now = Timestamp::from_millis(0);
+        let toll = Some(Toll::Guess(Source::from(IpAddr::from([192, 0, 2, 1])).into()));
+        let clock = Monotonic::new(Box::new(SystemClock));
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            let _charge = sources.charge(toll, now);
+            let _charge = sources.charge(toll, &clock);
             assert_eq!(sources.buckets().remembered(), 1);
             std::panic::resume_unwind(Box::new(()));
         }));
         assert!(panicked.is_err());
         assert_eq!(sources.buckets().remembered(), 0);
-        sources.charge(toll, now).ok().unwrap().keep();
+        sources.charge(toll, &clock).ok().unwrap().keep();
         assert_eq!(sources.buckets().remembered(), 1);
     }
 }

@@ -281,6 +281,17 @@ mod tests {
         assert_eq!(buckets.remembered(), 100_000.min(most), "those that have recovered are gone");
     }
 
+    #[test]
+    fn a_bucket_that_was_full_again_unnoticed_is_full_and_no_more() {
+        let mut buckets = buckets(30);
+        for number in 0..4 {
+            buckets.charge(guess(number), at(i64::from(number))).unwrap();
+        }
+        let later = at(1_000 * REFILL);
+        assert_eq!(admitted(&mut buckets, guess(3), later), 30);
+        assert_eq!(buckets.remembered(), 1, "the others are forgotten");
+    }
+
     /// A flood of fresh sources must not wipe out what a busy one has to wait for.
     #[test]
     fn when_there_are_too_many_sources_the_first_to_recover_is_forgotten() {
