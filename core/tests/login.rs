@@ -10,6 +10,7 @@ mod support;
 
 use doorward_core::id::AccountId;
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
+use doorward_core::operation::open_session::OpenSession;
 use doorward_core::record::{Key, Kind, Record, Row};
 use doorward_core::time::Timestamp;
 use support::{Ask, RIGHT, START, Step, WRONG, World, ask_at, millis, stamp};
@@ -87,6 +88,21 @@ fn gu_5_a_previous_session_tells_nobody_apart() {
         let (outcome, steps) = world.trace(Login::new("ada", password).previous(token.expose()));
         assert!(matches!(outcome, Err(LoginError::OtherAccount)), "{way}");
         assert!(!steps.contains(&Step::Verify), "{way}");
+        assert_eq!(*expected.get_or_insert(steps.clone()), steps, "{way}");
+    }
+}
+
+/// An anonymous session, and what is kept there, are read before any hashing and alike for every name.
+#[test]
+fn gu_5_an_anonymous_session_tells_nobody_apart() {
+    let mut expected = None;
+    for (way, mut world, password) in nobodies() {
+        let guest = world.run(OpenSession::new("two plums")).unwrap().unwrap().token;
+        let login = Login::new("ada", password).previous(guest.expose()).carry_data();
+        let (outcome, steps) = world.trace(login);
+        assert!(denied(&outcome), "{way}");
+        assert!(matches!(&steps[1], Step::Read(kinds) if kinds.contains(&Kind::Data)), "{way}: {steps:?}");
+        assert_eq!((steps.len(), &steps[2]), (4, &Step::Verify), "{way}: {steps:?}");
         assert_eq!(*expected.get_or_insert(steps.clone()), steps, "{way}");
     }
 }

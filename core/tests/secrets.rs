@@ -17,9 +17,11 @@ use doorward_core::operation::change_password::ChangePassword;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::open_session::OpenSession;
 use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::register::Register;
 use doorward_core::operation::rotate_session::RotateSession;
+use doorward_core::operation::session_data::{SessionData, UpdateSessionData};
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
 use doorward_core::record::{Key, Record};
@@ -69,6 +71,9 @@ fn inv_30_no_input_prints_its_secret() {
         shown(&ChangePassword::new(token, RIGHT, RIGHT)),
         shown(&SetPassword::new(nobody, RIGHT)),
         shown(&LogoutEverywhere::new(nobody).keep(token)),
+        shown(&OpenSession::new(RIGHT)),
+        shown(&SessionData::new(token)),
+        shown(&UpdateSessionData::new(token, RIGHT)),
     ];
     for shown in inputs {
         assert_hides(&shown, RIGHT);
@@ -131,6 +136,31 @@ fn rv_9_inv_30_nothing_in_a_sessions_life_prints_a_secret() {
     }
     assert!(!all.contains("$argon2id$"), "a hash is worth attacking");
     assert_hides_bytes(&all, &salt);
+}
+
+/// What a host keeps may be private, and a guest's token is a token.
+#[test]
+fn inv_30_a_guests_session_prints_neither_its_token_nor_its_data() {
+    let (cart, more) = (b"two plums and a kettle", b"three plums and a kettle");
+    let mut world = World::new();
+    world.register("ada");
+    let guest = world.run(OpenSession::new(cart)).unwrap().unwrap().token;
+    world.run(UpdateSessionData::new(guest.expose(), more)).unwrap().unwrap();
+    world.run(SessionData::new(guest.expose())).unwrap().unwrap();
+    let renewed = world.run(RotateSession::new(guest.expose())).unwrap().unwrap();
+    let login = Login::new("ada", RIGHT).previous(renewed.token.expose()).carry_data();
+    let login = world.run(login).unwrap().unwrap();
+    world.run(SessionData::new(login.token.expose())).unwrap().unwrap();
+
+    let all = world.transcript.join("\n") + &shown(&world.map) + &shown(&renewed);
+    let words = ["OpenedSession", "KeptData", "DataRecord(24 bytes)", "Anonymous", "LoggedIn"];
+    assert!(words.iter().all(|word| all.contains(word)), "else this search proves nothing");
+    for token in [&guest, &renewed.token, &login.token] {
+        assert_hides(&all, secret_part(token));
+    }
+    for data in [&cart[..], more] {
+        assert_hides_bytes(&all, data);
+    }
 }
 
 #[test]
