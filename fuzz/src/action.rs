@@ -1,0 +1,137 @@
+//! What clients and administrators ask for, as small numbers that any state of the world gives a meaning to.
+
+use crate::rng::Rng;
+
+/// One request. Numbers choose among what there is when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields say no more than their types")]
+pub enum Action {
+    /// Somebody signs up under this name.
+    Register { name: u8, password: u8 },
+    /// Somebody logs in.
+    Login { name: u8, guess: Guess, previous: Option<Pick>, lifetime: u8 },
+    /// The upgrade of a hash that a login called for, now or much later.
+    Rehash { which: u8 },
+    /// A request with a token.
+    Authenticate { token: Pick },
+    /// The password is shown again in a session.
+    Reauthenticate { token: Pick, guess: Guess },
+    /// A token is replaced.
+    RotateSession { token: Pick },
+    /// An account's sessions are listed.
+    Sessions { account: u8 },
+    /// One session is ended by its id: of the account's own, or of anybody's.
+    EndSession { account: u8, session: u16, own: bool },
+    /// A token's session is ended.
+    Logout { token: Pick },
+    /// All of an account's sessions are ended, but perhaps one.
+    LogoutEverywhere { account: u8, keep: Option<Pick> },
+    /// The password is changed in a session.
+    ChangePassword { token: Pick, guess: Guess, new: u8 },
+    /// The password is set from outside.
+    SetPassword { account: u8, new: u8 },
+    /// Counters are lifted.
+    Unlock { account: u8 },
+    /// An account is shut.
+    Disable { account: u8 },
+    /// An account is opened.
+    Enable { account: u8 },
+    /// Everything is ended.
+    AfterRestore,
+    /// The store is opened once more.
+    Open,
+}
+
+/// Which password is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guess {
+    /// The one in force when the request starts.
+    Right,
+    /// One of the list: perhaps an old one, perhaps by luck the right one.
+    Listed(u8),
+}
+
+/// Which token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pick {
+    /// Which one.
+    pub which: u16,
+    /// Among those given out last, or among all there ever were.
+    pub recent: bool,
+    /// What an attacker did to it.
+    pub forgery: Forgery,
+}
+
+/// What became of a token on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgery {
+    /// Nothing.
+    None,
+    /// Another proof, all else as it was.
+    Proof(u8),
+    /// Another kind's prefix.
+    Prefix,
+    /// Another character somewhere before the proof.
+    Field(u8),
+    /// The row id of another token.
+    Spliced(u8),
+    /// Cut short.
+    Cut(u8),
+}
+
+impl Action {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        let (name, password, account) = (rng.byte(), rng.byte(), rng.byte());
+        let token = Pick::draw(rng);
+        let guess = Guess::draw(rng);
+        match rng.below(1000) {
+            0..50 => Self::Register { name, password },
+            50..280 => {
+                let previous = rng.in_thousand(250).then_some(token);
+                Self::Login { name, guess, previous, lifetime: password }
+            }
+            280..300 => Self::Rehash { which: name },
+            300..590 => Self::Authenticate { token },
+            590..650 => Self::Reauthenticate { token, guess },
+            650..700 => Self::RotateSession { token },
+            700..730 => Self::Sessions { account },
+            730..765 => Self::EndSession { account, session: token.which, own: !rng.in_thousand(250) },
+            765..835 => Self::Logout { token },
+            835..870 => {
+                Self::LogoutEverywhere { account, keep: rng.in_thousand(600).then_some(token) }
+            }
+            870..905 => Self::ChangePassword { token, guess, new: password },
+            905..925 => Self::SetPassword { account, new: password },
+            925..945 => Self::Unlock { account },
+            945..965 => Self::Disable { account },
+            965..995 => Self::Enable { account },
+            995..997 => Self::AfterRestore,
+            _ => Self::Open,
+        }
+    }
+}
+
+impl Guess {
+    fn draw(rng: &mut Rng) -> Self {
+        if rng.in_thousand(600) { Self::Right } else { Self::Listed(rng.byte()) }
+    }
+}
+
+impl Pick {
+    fn draw(rng: &mut Rng) -> Self {
+        let noise = rng.byte();
+        let forgery = [
+            (920, Forgery::None),
+            (30, Forgery::Proof(noise)),
+            (10, Forgery::Prefix),
+            (15, Forgery::Field(noise)),
+            (15, Forgery::Spliced(noise)),
+            (10, Forgery::Cut(noise)),
+        ];
+        Self {
+            which: u16::from_be_bytes([rng.byte(), rng.byte()]),
+            recent: !rng.in_thousand(200),
+            forgery: rng.weighted(&forgery).unwrap_or(Forgery::None),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! A request gets its meaning: whose token, which account, which password, as things stand.
+
+use std::sync::Arc;
+
+use doorward_core::id::{AccountId, SessionId};
+use doorward_core::operation::access::{Disable, Enable};
+use doorward_core::operation::after_restore::AfterRestore;
+use doorward_core::operation::authenticate::Authenticate;
+use doorward_core::operation::change_password::ChangePassword;
+use doorward_core::operation::end_session::EndSession;
+use doorward_core::operation::login::Login;
+use doorward_core::operation::logout::Logout;
+use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::open::Open;
+use doorward_core::operation::reauthenticate::Reauthenticate;
+use doorward_core::operation::register::Register;
+use doorward_core::operation::rotate_session::RotateSession;
+use doorward_core::operation::sessions::Sessions;
+use doorward_core::operation::set_password::SetPassword;
+use doorward_core::operation::unlock::Unlock;
+
+use super::World;
+use crate::action::{Action, Forgery, Guess, Pick};
+use crate::answer::Machinery;
+use crate::model::judge::{Intent, Shown, Who};
+use crate::model::{NAMES, PASSWORDS, lifetime, name};
+use crate::task::machine;
+
+/// How many tokens count as recent.
+const RECENT: usize = 24;
+/// Where the proof begins: the last 16 bytes of 69, in base64.
+const PROOF: usize = 21;
+
+impl World {
+    /// The request's meaning, and its machine.
+    pub(super) fn meaning(&mut self, action: Action, engine: usize, seed: u64) -> (Intent, Box<dyn Machinery>) {
+        let environment = &Arc::clone(&self.engines[engine].environment);
+        match action {
+            Action::Register { name: number, password } => {
+                let (number, password) = (usize::from(number) % NAMES, listed(password));
+                let operation = Register::new(&name(number), PASSWORDS[password]);
+                (Intent::Register { name: number, password }, machine(operation, environment, seed))
+            }
+            Action::Login { name: number, guess, previous, lifetime: kind } => {
+                let number = usize::from(number) % NAMES;
+                let password = self.guess(guess, self.model.names[number].account);
+                let lifetime = lifetime(kind);
+                let mut operation = Login::new(&name(number), PASSWORDS[password]).lifetime(lifetime);
+                let previous = previous.map(|pick| self.shown(pick));
+                if let Some((_, text)) = &previous {
+                    operation = operation.previous(text);
+                }
+                let previous = previous.map(|(shown, _)| shown);
+                (
+                    Intent::Login { name: number, password, previous, lifetime },
+                    machine(operation, environment, seed),
+                )
+            }
+            Action::Rehash { which } => match usize::from(which).checked_rem(self.rehashes.len()) {
+                None => (Intent::Open, machine(Open::new(), environment, seed)),
+                Some(at) => {
+                    let (operation, account, shown) = self.rehashes.swap_remove(at);
+                    (Intent::Rehash { account, shown }, machine(operation, environment, seed))
+                }
+            },
+            Action::Authenticate { token } => {
+                let (shown, text) = self.shown(token);
+                (Intent::Authenticate(shown), machine(Authenticate::new(&text), environment, seed))
+            }
+            Action::Reauthenticate { token, guess } => {
+                let (shown, text) = self.shown(token);
+                let password = self.guess(guess, self.account_of(shown));
+                let operation = Reauthenticate::new(&text, PASSWORDS[password]);
+                (Intent::Reauthenticate(shown, password), machine(operation, environment, seed))
+            }
+            Action::RotateSession { token } => {
+                let (shown, text) = self.shown(token);
+                (Intent::RotateSession(shown), machine(RotateSession::new(&text), environment, seed))
+            }
+            Action::Sessions { account } => {
+                let (who, id) = self.who(account);
+                (Intent::Sessions(who), machine(Sessions::new(id), environment, seed))
+            }
+            Action::EndSession { account, session, own } => {
+                let (who, id) = self.who(account);
+                let session = self.session(who.filter(|_| own), session);
+                (Intent::EndSession(who, session), machine(EndSession::new(id, session), environment, seed))
+            }
+            Action::Logout { token } => {
+                let (shown, text) = self.shown(token);
+                (Intent::Logout(shown), machine(Logout::new(&text), environment, seed))
+            }
+            Action::LogoutEverywhere { account, keep } => {
+                let (mut who, mut id) = self.who(account);
+                let mut operation = LogoutEverywhere::new(id);
+                let keep = keep.map(|pick| self.shown(pick));
+                if let Some((shown, text)) = &keep {
+                    // Mostly the account's own.
+                    if let Some(own) = self.account_of(*shown).filter(|_| account % 8 != 0) {
+                        (who, id) = (Some(own), self.model.accounts[own].id);
+                        operation = LogoutEverywhere::new(id);
+                    }
+                    operation = operation.keep(text);
+                }
+                let keep = keep.map(|(shown, _)| shown);
+                (Intent::LogoutEverywhere(who, keep), machine(operation, environment, seed))
+            }
+            Action::ChangePassword { token, guess, new } => {
+                let (shown, text) = self.shown(token);
+                let (current, new) = (self.guess(guess, self.account_of(shown)), listed(new));
+                let operation = ChangePassword::new(&text, PASSWORDS[current], PASSWORDS[new]);
+                (Intent::ChangePassword { token: shown, current, new }, machine(operation, environment, seed))
+            }
+            Action::SetPassword { account, new } => {
+                let ((who, id), new) = (self.who(account), listed(new));
+                let operation = SetPassword::new(id, PASSWORDS[new]);
+                (Intent::SetPassword(who, new), machine(operation, environment, seed))
+            }
+            Action::Unlock { account } => {
+                let (who, id) = self.who(account);
+                (Intent::Unlock(who), machine(Unlock::new(id), environment, seed))
+            }
+            Action::Disable { account } => {
+                let (who, id) = self.who(account);
+                (Intent::Disable(who), machine(Disable::new(id), environment, seed))
+            }
+            Action::Enable { account } => {
+                let (who, id) = self.who(account);
+                (Intent::Enable(who), machine(Enable::new(id), environment, seed))
+            }
+            Action::AfterRestore => (Intent::AfterRestore, machine(AfterRestore::new(), environment, seed)),
+            Action::Open => (Intent::Open, machine(Open::new(), environment, seed)),
+        }
+    }
+
+    /// An account, and seldom nobody.
+    fn who(&self, number: u8) -> (Who, AccountId) {
+        let accounts = &self.model.accounts;
+        match usize::from(number).checked_rem(accounts.len()).filter(|_| number < 250) {
+            Some(account) => (Some(account), accounts[account].id),
+            None => (None, AccountId::from_bytes([number; 16])),
+        }
+    }
+
+    /// A session of this account that is there; of anybody when none is given.
+    fn session(&self, of: Who, number: u16) -> SessionId {
+        let number = usize::from(number);
+        let sessions = &self.model.sessions;
+        let own = of.map(|account| &self.model.accounts[account].sessions).filter(|own| !own.is_empty());
+        let at = match own {
+            Some(own) => Some(own[number % own.len()]),
+            None => number.checked_rem(sessions.len()),
+        };
+        at.map_or(SessionId::from_bytes([7; 16]), |at| sessions[at].id)
+    }
+
+    fn account_of(&self, shown: Shown) -> Who {
+        match shown {
+            Shown::Token(number) | Shown::WrongProof(number) => {
+                Some(self.model.sessions[self.model.tokens[number].session].account)
+            }
+            Shown::Garbage => None,
+        }
+    }
+
+    fn guess(&self, guess: Guess, account: Who) -> usize {
+        match (guess, account) {
+            (Guess::Right, Some(account)) => self.model.accounts[account].password,
+            (Guess::Right, None) => 0,
+            (Guess::Listed(number), _) => listed(number),
+        }
+    }
+
+    fn shown(&self, pick: Pick) -> (Shown, String) {
+        let all = self.wallet.len();
+        let among = if pick.recent { all.min(RECENT) } else { all };
+        let Some(back) = usize::from(pick.which).checked_rem(among) else {
+            return (Shown::Garbage, "dws_none".to_owned());
+        };
+        let number = self.wallet[all - 1 - back];
+        let text = self.model.tokens[number].text.clone();
+        let at = |noise: u8, from: usize, to: usize| from + usize::from(noise) % (to - from);
+        let garbage = |text| (Shown::Garbage, text);
+        match pick.forgery {
+            Forgery::None => (Shown::Token(number), text),
+            Forgery::Proof(noise) => {
+                let at = at(noise, text.len() - PROOF, text.len());
+                (Shown::WrongProof(number), with_another_character(&text, at))
+            }
+            Forgery::Prefix => {
+                let prefix = ["dwd_", "dwr_", "dwa_", ""][usize::from(pick.which) % 4];
+                garbage(text.replacen("dws_", prefix, 1))
+            }
+            Forgery::Field(noise) => {
+                let at = at(noise, 4, text.len() - PROOF - 1);
+                garbage(with_another_character(&text, at))
+            }
+            Forgery::Spliced(noise) => {
+                let other = &self.model.tokens[self.wallet[usize::from(noise) % all]].text;
+                // Fields of one, tag and proof of the other.
+                let spliced = format!("{}{}", &other[..64], &text[64..]);
+                if spliced == text { (Shown::Token(number), text) } else { garbage(spliced) }
+            }
+            Forgery::Cut(noise) => garbage(text[..at(noise, 0, text.len())].to_owned()),
+        }
+    }
+}
+
+fn listed(number: u8) -> usize {
+    usize::from(number) % PASSWORDS.len()
+}
+
+fn with_another_character(text: &str, at: usize) -> String {
+    let other = if &text[at..=at] == "A" { "B" } else { "A" };
+    format!("{}{other}{}", &text[..at], &text[at + 1..])
+}

@@ -1,0 +1,219 @@
+//! One step of one operation: its next need is carried out, and its outcome is held against the model's.
+
+use std::fmt::Write as _;
+
+use doorward_core::error::{Fault, StoreErrorKind};
+use doorward_core::machine::{Reply, Ticket};
+use doorward_core::model::session::Gone;
+use doorward_core::operation::logout::Ended;
+use doorward_core::store::Store;
+use doorward_core::time::Timestamp;
+
+use super::store::failed;
+use super::{World, word};
+use crate::answer::{Answer, Asked, Told};
+use crate::hashing::stand_in;
+use crate::model::Token;
+use crate::model::judge::{Intent, Shown};
+use crate::plan::Luck;
+use crate::task::{Shape, Task, describe};
+use crate::violation::{Violation, ensure};
+
+impl World {
+    /// Carries out the next need of the task at this place.
+    pub(super) fn step(&mut self, at: usize, luck: Luck) -> Result<(), Violation> {
+        let mut task = self.tasks.remove(at);
+        let now = self.now(task.engine);
+        let asked = task.machine.poll(now);
+        if self.records {
+            let (number, asked) = (task.number, describe(&asked));
+            let _ = writeln!(self.run.transcript, "{} operation {number} {luck:?}: {asked}", self.tick);
+        }
+        task.shape.extend(Shape::of(&asked));
+        let error = match luck {
+            Luck::Retryable => Some(StoreErrorKind::Retryable),
+            Luck::Fatal => Some(StoreErrorKind::Fatal),
+            _ => None,
+        };
+        let (ticket, reply, has_read) = match asked {
+            Asked::Done(outcome) => return self.release(&task, outcome, luck),
+            Asked::Read(ticket, _) | Asked::Scan(ticket, ..) if error.is_some() => {
+                (task.disturbed, task.failed) = (true, true);
+                (ticket, failed(error.unwrap_or(StoreErrorKind::Fatal)), false)
+            }
+            Asked::Read(ticket, keys) => {
+                (ticket, self.store.read(keys).map_or_else(Reply::Failed, Reply::Rows), !task.settles)
+            }
+            Asked::Scan(ticket, range, limit) => {
+                (ticket, self.store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page), true)
+            }
+            Asked::Work(ticket, _) if luck == Luck::Retryable => {
+                (task.disturbed, task.failed) = (true, true);
+                (ticket, Reply::Busy, false)
+            }
+            Asked::Work(ticket, work) => (ticket, Reply::Worked(stand_in(work)), false),
+            Asked::Commit(ticket, batch) => {
+                let batch = batch.clone();
+                (ticket, self.commit(&mut task, batch, luck)?, false)
+            }
+        };
+        if luck == Luck::Misfit {
+            misfit(&mut task, ticket, now)?;
+        }
+        task.old_ticket = Some(ticket);
+        task.machine
+            .reply(ticket, reply)
+            .map_err(|misuse| Violation::new(40, format!("a right reply was refused: {misuse}")))?;
+        if has_read {
+            task.judged = self.model.judge(&task.intent, now);
+            task.has_landed = false;
+            task.waited |= matches!(task.judged.answer, Answer::Throttled(_));
+            if let Answer::Listed(live) = &task.judged.answer {
+                task.seen_live.extend(live);
+            }
+        }
+        // It decides at once: what it then wants is of this moment, however long the want waits.
+        task.decided = now;
+        let asked = task.machine.poll(now);
+        if self.records && matches!(asked, Asked::Done(_)) {
+            let (number, asked) = (task.number, describe(&asked));
+            let _ = writeln!(self.run.transcript, "{} operation {number} ends: {asked}", self.tick);
+        }
+        let Asked::Done(outcome) = asked else {
+            self.tasks.insert(at.min(self.tasks.len()), task);
+            return Ok(());
+        };
+        self.release(&task, outcome, luck)
+    }
+
+    /// The outcome is there: is it the right one? Then the client has it, unless the reply is lost.
+    fn release(
+        &mut self,
+        task: &Task,
+        outcome: Result<Told, Fault>,
+        luck: Luck,
+    ) -> Result<(), Violation> {
+        let told = match outcome {
+            Ok(told) => told,
+            Err(fault) => return check_fault(task, &fault),
+        };
+        ensure(!task.failed, 17, || {
+            format!("{:?} was answered {:?}, and the store had failed", task.intent, told.answer)
+        })?;
+        if let (Answer::Live(_) | Answer::Renewed(_), Some(token)) = (&told.answer, shown(&task.intent)) {
+            self.model.accepted(token, task.started)?;
+        }
+        ensure(self.is_right(task, &told.answer), blame(&task.judged.answer, &told.answer), || {
+            format!("{:?} was answered {:?} instead of {:?}", task.intent, told.answer, task.judged.answer)
+        })?;
+        ensure(task.has_landed || !task.judged.effect.is_owed(), 26, || {
+            format!("{:?} was answered {:?}, and nothing has landed", task.intent, told.answer)
+        })?;
+        self.compare_denied(task, &told.answer)?;
+        self.run.answered += 1;
+        *self.run.answers.entry(format!("{} {}", word(&task.intent), kind(&told.answer))).or_default() += 1;
+        self.give(task, told, luck == Luck::ReplyLost);
+        Ok(())
+    }
+
+    fn is_right(&self, task: &Task, answer: &Answer) -> bool {
+        match (answer, &task.judged.answer) {
+            // A list is of several moments; each of its sessions was live at one of them.
+            (Answer::Listed(listed), Answer::Listed(_)) => listed.iter().all(|id| task.seen_live.contains(id)),
+            (answer, judged) => answer == judged,
+        }
+    }
+
+    /// INVARIANT 37: whatever the cause, a denied login looks alike to who counts and times its steps.
+    fn compare_denied(&mut self, task: &Task, answer: &Answer) -> Result<(), Violation> {
+        let is_plain = matches!(&*task.intent, Intent::Login { previous: None, .. });
+        if task.disturbed || task.waited || !is_plain || *answer != Answer::Denied {
+            return Ok(());
+        }
+        let known = self.model.denied_shape.get_or_insert_with(|| task.shape.clone());
+        ensure(*known == task.shape, 37, || {
+            format!("{:?} was denied by {:?}, others by {known:?}", task.intent, task.shape)
+        })
+    }
+
+    fn give(&mut self, task: &Task, told: Told, is_lost: bool) {
+        let minted = told.token.map(|text| {
+            let (Answer::LoggedIn(life) | Answer::Renewed(life)) = &told.answer else { return usize::MAX };
+            let session = self.model.by_id[&life.id];
+            let generation = self.model.sessions[session].generation;
+            self.model.tokens.push(Token { text, session, generation, given: self.tick, dead: None });
+            self.model.tokens.len() - 1
+        });
+        if is_lost {
+            // It is known to nobody: no client tries it, and no promise was made.
+            return;
+        }
+        self.wallet.extend(minted);
+        if let (Some(rehash), Answer::LoggedIn(life)) = (told.rehash, &told.answer) {
+            let account = self.model.by_account[&life.account];
+            self.rehashes.push((rehash, account, self.model.accounts[account].hash.clone()));
+        }
+        self.model.promise(&task.intent, &told.answer, minted, task.started, self.tick);
+    }
+}
+
+/// INVARIANT 40: late, doubled and ill-formed replies are refused, and change nothing.
+fn misfit(task: &mut Task, ticket: Ticket, now: Timestamp) -> Result<(), Violation> {
+    let before = describe(&task.machine.poll(now));
+    let ill_formed = task.machine.reply(ticket, Reply::Rows(vec![None; 99]));
+    ensure(ill_formed.is_err(), 40, || "an ill-formed reply was taken".to_owned())?;
+    if let Some(old) = task.old_ticket {
+        let late = task.machine.reply(old, failed(StoreErrorKind::Fatal));
+        ensure(late.is_err(), 40, || "a late reply was taken".to_owned())?;
+    }
+    let after = describe(&task.machine.poll(now));
+    ensure(before == after, 40, || format!("a refused reply turned {before} into {after}"))
+}
+
+fn check_fault(task: &Task, fault: &Fault) -> Result<(), Violation> {
+    let invariant = if matches!(fault, Fault::Misuse(_)) { 40 } else { 43 };
+    let is_excused = match fault {
+        Fault::Contended => task.disturbed && !task.intent.is_ending(),
+        Fault::Store(_) | Fault::Unresolved | Fault::Busy => task.disturbed,
+        _ => false,
+    };
+    ensure(is_excused, invariant, || format!("{:?} failed without a cause: {fault}", task.intent))
+}
+
+fn shown(intent: &Intent) -> Option<Shown> {
+    match intent {
+        Intent::Authenticate(token)
+        | Intent::Reauthenticate(token, _)
+        | Intent::RotateSession(token)
+        | Intent::LogoutEverywhere(_, Some(token))
+        | Intent::ChangePassword { token, .. } => Some(*token),
+        _ => None,
+    }
+}
+
+/// Which invariant a wrong answer breaks.
+pub(super) fn blame(expected: &Answer, told: &Answer) -> u8 {
+    match (expected, told) {
+        (Answer::Gone(Gone::Idle | Gone::Expired), _) => 19,
+        (Answer::Gone(Gone::Revoked), _) => 12,
+        (Answer::Gone(Gone::Replaced), _) => 32,
+        (Answer::Gone(_), _) => 11,
+        (Answer::BadToken, _) => 35,
+        (Answer::Ended(Ended::AlreadyGone), _) => 16,
+        (Answer::Throttled(_), _) => 38,
+        (Answer::Denied, Answer::LoggedIn(_)) => 14,
+        (Answer::Denied, _) => 37,
+        (Answer::OtherAccount | Answer::NotFound, _) => 29,
+        (Answer::Upgraded | Answer::Overtaken, _) => 39,
+        (Answer::Live(_) | Answer::Renewed(_) | Answer::LoggedIn(_), _) => 26,
+        _ => 40,
+    }
+}
+
+fn kind(answer: &Answer) -> String {
+    let text = format!("{answer:?}");
+    match answer {
+        Answer::Gone(_) | Answer::Ended(_) => text,
+        _ => text.split('(').next().unwrap_or_default().to_owned(),
+    }
+}
