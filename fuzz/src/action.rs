@@ -11,7 +11,7 @@ pub enum Action {
     /// Somebody logs in.
     Login { name: u8, guess: Guess, previous: Option<Pick>, lifetime: u8 },
     /// The upgrade of a hash that a login called for, now or much later.
-    Rehash { which: u8 },
+    Rehash { of: u32 },
     /// A request with a token.
     Authenticate { token: Pick },
     /// The password is shown again in a session.
@@ -19,23 +19,23 @@ pub enum Action {
     /// A token is replaced.
     RotateSession { token: Pick },
     /// An account's sessions are listed.
-    Sessions { account: u8 },
+    Sessions { name: u8 },
     /// One session is ended by its id: of the account's own, or of anybody's.
-    EndSession { account: u8, session: u16, own: bool },
+    EndSession { name: u8, session: u32, own: bool },
     /// A token's session is ended.
     Logout { token: Pick },
     /// All of an account's sessions are ended, but perhaps one.
-    LogoutEverywhere { account: u8, keep: Option<Pick> },
+    LogoutEverywhere { name: u8, keep: Option<Pick> },
     /// The password is changed in a session.
     ChangePassword { token: Pick, guess: Guess, new: u8 },
     /// The password is set from outside.
-    SetPassword { account: u8, new: u8 },
+    SetPassword { name: u8, new: u8 },
     /// Counters are lifted.
-    Unlock { account: u8 },
+    Unlock { name: u8 },
     /// An account is shut.
-    Disable { account: u8 },
+    Disable { name: u8 },
     /// An account is opened.
-    Enable { account: u8 },
+    Enable { name: u8 },
     /// Everything is ended.
     AfterRestore,
     /// The store is opened once more.
@@ -54,10 +54,8 @@ pub enum Guess {
 /// Which token is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pick {
-    /// Which one.
-    pub which: u16,
-    /// Among those given out last, or among all there ever were.
-    pub recent: bool,
+    /// The one that this operation gave, or else the last one before.
+    pub of: u32,
     /// What an attacker did to it.
     pub forgery: Forgery,
 }
@@ -70,19 +68,20 @@ pub enum Forgery {
     /// Another proof, all else as it was.
     Proof(u8),
     /// Another kind's prefix.
-    Prefix,
+    Prefix(u8),
     /// Another character somewhere before the proof.
     Field(u8),
-    /// The row id of another token.
-    Spliced(u8),
+    /// The fields of another token.
+    Spliced(u32),
     /// Cut short.
     Cut(u8),
 }
 
 impl Action {
-    pub(crate) fn draw(rng: &mut Rng) -> Self {
-        let (name, password, account) = (rng.byte(), rng.byte(), rng.byte());
-        let token = Pick::draw(rng);
+    /// The operations before `next` are there to be named.
+    pub(crate) fn draw(rng: &mut Rng, next: u32) -> Self {
+        let (name, password) = (rng.byte(), rng.byte());
+        let token = Pick::draw(rng, next);
         let guess = Guess::draw(rng);
         match rng.below(1000) {
             0..50 => Self::Register { name, password },
@@ -90,21 +89,19 @@ impl Action {
                 let previous = rng.in_thousand(250).then_some(token);
                 Self::Login { name, guess, previous, lifetime: password }
             }
-            280..300 => Self::Rehash { which: name },
+            280..300 => Self::Rehash { of: token.of },
             300..590 => Self::Authenticate { token },
             590..650 => Self::Reauthenticate { token, guess },
             650..700 => Self::RotateSession { token },
-            700..730 => Self::Sessions { account },
-            730..765 => Self::EndSession { account, session: token.which, own: !rng.in_thousand(250) },
+            700..730 => Self::Sessions { name },
+            730..765 => Self::EndSession { name, session: token.of, own: !rng.in_thousand(250) },
             765..835 => Self::Logout { token },
-            835..870 => {
-                Self::LogoutEverywhere { account, keep: rng.in_thousand(600).then_some(token) }
-            }
+            835..870 => Self::LogoutEverywhere { name, keep: rng.in_thousand(600).then_some(token) },
             870..905 => Self::ChangePassword { token, guess, new: password },
-            905..925 => Self::SetPassword { account, new: password },
-            925..945 => Self::Unlock { account },
-            945..965 => Self::Disable { account },
-            965..995 => Self::Enable { account },
+            905..925 => Self::SetPassword { name, new: password },
+            925..945 => Self::Unlock { name },
+            945..965 => Self::Disable { name },
+            965..995 => Self::Enable { name },
             995..997 => Self::AfterRestore,
             _ => Self::Open,
         }
@@ -118,19 +115,20 @@ impl Guess {
 }
 
 impl Pick {
-    fn draw(rng: &mut Rng) -> Self {
+    fn draw(rng: &mut Rng, next: u32) -> Self {
         let noise = rng.byte();
         let forgery = [
             (920, Forgery::None),
             (30, Forgery::Proof(noise)),
-            (10, Forgery::Prefix),
+            (10, Forgery::Prefix(noise)),
             (15, Forgery::Field(noise)),
-            (15, Forgery::Spliced(noise)),
+            (15, Forgery::Spliced(rng.below(next + 1))),
             (10, Forgery::Cut(noise)),
         ];
+        // Mostly one of the latest, and now and then any that there ever was.
+        let back = if rng.in_thousand(150) { next } else { next.min(60) };
         Self {
-            which: u16::from_be_bytes([rng.byte(), rng.byte()]),
-            recent: !rng.in_thousand(200),
+            of: next - rng.below(back + 1),
             forgery: rng.weighted(&forgery).unwrap_or(Forgery::None),
         }
     }

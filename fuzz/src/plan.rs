@@ -1,11 +1,14 @@
-//! What happens in a case, move by move. Each move stands for itself, so that a plan from which moves are taken away is a
-//! plan again: that is how a counterexample is made small.
+//! What happens in a case, move by move. Moves name operations, and the tokens they gave, by a number of the operation's
+//! own: a plan from which moves are taken away is a plan again, and the moves that are left mean what they meant.
+//! That is how a counterexample is made small.
 
 use crate::action::Action;
 use crate::rng::Rng;
 
 /// How many engines work on the one store.
 pub const ENGINES: u8 = 2;
+/// How many operations are under way at once, at most: when one more starts, the oldest is brought to its end.
+pub const CROWD: u32 = 8;
 
 /// The moves of a case, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum Move {
     Start {
         /// Which engine.
         engine: u8,
+        /// The operation's own number.
+        label: u32,
         /// What for.
         action: Action,
         /// What the operation's seed is made of.
@@ -28,20 +33,20 @@ pub enum Move {
     },
     /// An operation under way gets one need carried out.
     Step {
-        /// Which one, among those under way.
-        pick: u8,
+        /// Whose; without effect when it is not under way.
+        label: u32,
         /// How that goes.
         luck: Luck,
     },
     /// A batch whose sender was told "unknown" lands after all.
     Land {
-        /// Which one, among those in flight.
-        pick: u8,
+        /// Whose; without effect when it has none in flight.
+        label: u32,
     },
     /// A batch in flight is lost for good.
     Lose {
-        /// Which one, among those in flight.
-        pick: u8,
+        /// Whose; without effect when it has none in flight.
+        label: u32,
     },
     /// Time passes, for all.
     Advance {
@@ -115,9 +120,13 @@ impl Plan {
         let rng = &mut Rng::new(seed);
         let mut moves = Vec::with_capacity(operations * 5);
         let mut started = 0;
+        let mut label = 0;
         while started < operations {
-            let one = Move::draw(rng);
-            started += usize::from(matches!(one, Move::Start { .. }));
+            let one = Move::draw(rng, label);
+            if matches!(one, Move::Start { .. }) {
+                started += 1;
+                label += 1;
+            }
             moves.push(one);
         }
         Self { moves }
@@ -130,26 +139,28 @@ impl Plan {
 }
 
 impl Move {
-    fn draw(rng: &mut Rng) -> Self {
+    /// The operations before `next` are there to be named.
+    fn draw(rng: &mut Rng, next: u32) -> Self {
         let engine = rng.byte() % ENGINES;
-        let pick = rng.byte();
+        let noise = rng.byte();
+        let label = next.saturating_sub(1 + rng.below(CROWD));
         match rng.below(1000) {
-            0..250 => Self::Start { engine, action: Action::draw(rng), seed: rng.next() },
-            250..840 => Self::Step { pick, luck: Luck::draw(rng) },
-            840..880 => Self::Land { pick },
-            880..890 => Self::Lose { pick },
-            890..900 => Self::Skew { engine, millis: i16::from(pick) * 7 - 893 },
-            900..903 => Self::StepBack { millis: span(rng) },
-            903..906 => Self::Restart { engine },
-            906..908 => Self::PowerCut,
-            908..914 => Self::Purge { engine, limit: pick },
-            914..916 => Self::Sweep,
+            0..180 => Self::Start { engine, label: next, action: Action::draw(rng, next), seed: rng.next() },
+            180..880 => Self::Step { label, luck: Luck::draw(rng) },
+            880..910 => Self::Land { label: next.saturating_sub(1 + rng.below(4 * CROWD)) },
+            910..916 => Self::Lose { label },
+            916..924 => Self::Skew { engine, millis: i16::from(noise) * 7 - 893 },
+            924..926 => Self::StepBack { millis: span(rng) },
+            926..928 => Self::Restart { engine },
+            928..930 => Self::PowerCut,
+            930..936 => Self::Purge { engine, limit: noise },
+            936..938 => Self::Sweep,
             _ => Self::Advance { millis: span(rng) },
         }
     }
 }
 
-/// From a millisecond to about two minutes, the short ones far more often.
+/// From a millisecond to a minute, the short ones far more often.
 fn span(rng: &mut Rng) -> u32 {
     let magnitude = 1 << rng.below(12);
     let long = if rng.in_thousand(20) { 32 } else { 1 };
@@ -159,12 +170,12 @@ fn span(rng: &mut Rng) -> u32 {
 impl Luck {
     fn draw(rng: &mut Rng) -> Self {
         let choices = [
-            (740, Self::Good),
-            (30, Self::Retryable),
-            (30, Self::Fatal),
-            (50, Self::UnknownApplied),
-            (30, Self::UnknownLost),
-            (60, Self::UnknownInFlight),
+            (700, Self::Good),
+            (35, Self::Retryable),
+            (35, Self::Fatal),
+            (60, Self::UnknownApplied),
+            (35, Self::UnknownLost),
+            (75, Self::UnknownInFlight),
             (30, Self::Misfit),
             (30, Self::ReplyLost),
         ];

@@ -15,7 +15,7 @@ use crate::model::judge::{Intent, Judgement};
 use crate::rng::Rng;
 
 pub(crate) struct Task {
-    pub(crate) number: usize,
+    pub(crate) label: u32,
     pub(crate) machine: Box<dyn Machinery>,
     pub(crate) intent: Rc<Intent>,
     pub(crate) engine: usize,
@@ -71,7 +71,7 @@ impl Shape {
 
 /// A batch whose sender was told "unknown".
 pub(crate) struct Flight {
-    pub(crate) task: usize,
+    pub(crate) label: u32,
     pub(crate) batch: Batch,
     pub(crate) intent: Rc<Intent>,
     pub(crate) judged: Judgement,

@@ -50,6 +50,8 @@ pub(crate) enum Shown {
 pub(crate) struct Judgement {
     pub(crate) answer: Answer,
     pub(crate) effect: Effect,
+    /// The account and its hash that a login met, which an upgrade would replace.
+    pub(crate) shown: Option<(usize, PasswordHash)>,
 }
 
 /// What should change.
@@ -274,7 +276,7 @@ impl Model {
 
 impl Judgement {
     pub(crate) fn of(answer: Answer, effect: Effect) -> Self {
-        Self { answer, effect }
+        Self { answer, effect, shown: None }
     }
 
     fn told(answer: Answer) -> Self {

@@ -79,6 +79,7 @@ impl Model {
                 let session = self.begin(account, self.policy.span(lifetime), landing)?;
                 touched.push(Key::Session(session.id));
                 judged.answer = Answer::LoggedIn(session.life());
+                judged.shown = Some((account, self.accounts[account].hash.clone()));
                 self.by_id.insert(session.id, self.sessions.len());
                 self.accounts[account].sessions.push(self.sessions.len());
                 self.sessions.push(session);

@@ -29,7 +29,7 @@ use doorward_core::time::Timestamp;
 use crate::action::Action;
 use crate::model::Model;
 use crate::model::judge::Intent;
-use crate::plan::{Luck, Move, Plan};
+use crate::plan::{CROWD, Luck, Move, Plan};
 use crate::task::{Flight, Task};
 use crate::violation::Violation;
 
@@ -38,8 +38,6 @@ mod start;
 mod step;
 mod store;
 
-/// How many operations are under way at once, at most.
-const CROWD: usize = 8;
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// A run of a plan.
@@ -64,9 +62,9 @@ pub struct World {
     model: Model,
     tasks: Vec<Task>,
     flights: Vec<Flight>,
-    /// Tokens that reached a client, in order.
-    wallet: Vec<usize>,
-    rehashes: Vec<(Rehash, usize, PasswordHash)>,
+    /// Tokens that reached a client, by the operation that gave them.
+    wallet: Vec<(u32, usize)>,
+    rehashes: Vec<(u32, Rehash, usize, PasswordHash)>,
     /// What a power cut undoes: rows as they were before each commit without a barrier.
     relaxed: Vec<(Key, Row)>,
     stamps: BTreeSet<Stamp>,
@@ -193,19 +191,17 @@ impl World {
 
     fn make(&mut self, one: Move) -> Result<(), Violation> {
         match one {
-            Move::Start { engine, action, seed } => self.start(engine, action, seed),
-            Move::Step { pick, luck } => match usize::from(pick).checked_rem(self.tasks.len()) {
+            Move::Start { engine, label, action, seed } => self.start(engine, label, action, seed),
+            Move::Step { label, luck } => match self.tasks.iter().position(|task| task.label == label) {
                 Some(at) => self.step(at, luck),
                 None => Ok(()),
             },
-            Move::Land { pick } => match usize::from(pick).checked_rem(self.flights.len()) {
+            Move::Land { label } => match self.flights.iter().position(|flight| flight.label == label) {
                 Some(at) => self.land(at),
                 None => Ok(()),
             },
-            Move::Lose { pick } => {
-                if let Some(at) = usize::from(pick).checked_rem(self.flights.len()) {
-                    self.flights.swap_remove(at);
-                }
+            Move::Lose { label } => {
+                self.flights.retain(|flight| flight.label != label);
                 Ok(())
             }
             Move::Advance { millis } => {
@@ -235,8 +231,8 @@ impl World {
         }
     }
 
-    fn start(&mut self, engine: u8, action: Action, seed: u64) -> Result<(), Violation> {
-        while self.tasks.len() >= CROWD {
+    fn start(&mut self, engine: u8, label: u32, action: Action, seed: u64) -> Result<(), Violation> {
+        while self.tasks.len() >= CROWD as usize {
             self.step(0, Luck::Good)?;
         }
         let engine = self.engine(engine);
@@ -245,12 +241,11 @@ impl World {
             let tick = self.tick;
             let _ = writeln!(self.run.transcript, "{tick} engine {engine}: {intent:?}");
         }
-        let number = self.run.operations;
         self.run.operations += 1;
         let now = self.now(engine);
         let judged = self.model.judge(&intent, now);
         self.tasks.push(Task {
-            number,
+            label,
             machine,
             intent: Rc::new(intent),
             engine,

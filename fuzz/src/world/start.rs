@@ -26,8 +26,6 @@ use crate::model::judge::{Intent, Shown, Who};
 use crate::model::{NAMES, PASSWORDS, lifetime, name};
 use crate::task::machine;
 
-/// How many tokens count as recent.
-const RECENT: usize = 24;
 /// Where the proof begins: the last 16 bytes of 69, in base64.
 const PROOF: usize = 21;
 
@@ -56,10 +54,10 @@ impl World {
                     machine(operation, environment, seed),
                 )
             }
-            Action::Rehash { which } => match usize::from(which).checked_rem(self.rehashes.len()) {
+            Action::Rehash { of } => match self.rehashes.iter().rposition(|(label, ..)| *label <= of) {
                 None => (Intent::Open, machine(Open::new(), environment, seed)),
                 Some(at) => {
-                    let (operation, account, shown) = self.rehashes.swap_remove(at);
+                    let (_, operation, account, shown) = self.rehashes.remove(at);
                     (Intent::Rehash { account, shown }, machine(operation, environment, seed))
                 }
             },
@@ -77,26 +75,31 @@ impl World {
                 let (shown, text) = self.shown(token);
                 (Intent::RotateSession(shown), machine(RotateSession::new(&text), environment, seed))
             }
-            Action::Sessions { account } => {
-                let (who, id) = self.who(account);
+            Action::Sessions { name } => {
+                let (who, id) = self.who(name);
                 (Intent::Sessions(who), machine(Sessions::new(id), environment, seed))
             }
-            Action::EndSession { account, session, own } => {
-                let (who, id) = self.who(account);
-                let session = self.session(who.filter(|_| own), session);
+            Action::EndSession { name, session, own } => {
+                let session = self.token(session).map(|token| self.model.tokens[token].session);
+                let session = session.map(|number| &self.model.sessions[number]);
+                let (who, id) = match session {
+                    Some(session) if own => (Some(session.account), session.account_id),
+                    _ => self.who(name),
+                };
+                let session = session.map_or(SessionId::from_bytes([7; 16]), |session| session.id);
                 (Intent::EndSession(who, session), machine(EndSession::new(id, session), environment, seed))
             }
             Action::Logout { token } => {
                 let (shown, text) = self.shown(token);
                 (Intent::Logout(shown), machine(Logout::new(&text), environment, seed))
             }
-            Action::LogoutEverywhere { account, keep } => {
-                let (mut who, mut id) = self.who(account);
+            Action::LogoutEverywhere { name: number, keep } => {
+                let (mut who, mut id) = self.who(number);
                 let mut operation = LogoutEverywhere::new(id);
                 let keep = keep.map(|pick| self.shown(pick));
                 if let Some((shown, text)) = &keep {
                     // Mostly the account's own.
-                    if let Some(own) = self.account_of(*shown).filter(|_| account % 8 != 0) {
+                    if let Some(own) = self.account_of(*shown).filter(|_| number % 8 != 0) {
                         (who, id) = (Some(own), self.model.accounts[own].id);
                         operation = LogoutEverywhere::new(id);
                     }
@@ -111,21 +114,21 @@ impl World {
                 let operation = ChangePassword::new(&text, PASSWORDS[current], PASSWORDS[new]);
                 (Intent::ChangePassword { token: shown, current, new }, machine(operation, environment, seed))
             }
-            Action::SetPassword { account, new } => {
-                let ((who, id), new) = (self.who(account), listed(new));
+            Action::SetPassword { name, new } => {
+                let ((who, id), new) = (self.who(name), listed(new));
                 let operation = SetPassword::new(id, PASSWORDS[new]);
                 (Intent::SetPassword(who, new), machine(operation, environment, seed))
             }
-            Action::Unlock { account } => {
-                let (who, id) = self.who(account);
+            Action::Unlock { name } => {
+                let (who, id) = self.who(name);
                 (Intent::Unlock(who), machine(Unlock::new(id), environment, seed))
             }
-            Action::Disable { account } => {
-                let (who, id) = self.who(account);
+            Action::Disable { name } => {
+                let (who, id) = self.who(name);
                 (Intent::Disable(who), machine(Disable::new(id), environment, seed))
             }
-            Action::Enable { account } => {
-                let (who, id) = self.who(account);
+            Action::Enable { name } => {
+                let (who, id) = self.who(name);
                 (Intent::Enable(who), machine(Enable::new(id), environment, seed))
             }
             Action::AfterRestore => (Intent::AfterRestore, machine(AfterRestore::new(), environment, seed)),
@@ -133,25 +136,15 @@ impl World {
         }
     }
 
-    /// An account, and seldom nobody.
-    fn who(&self, number: u8) -> (Who, AccountId) {
-        let accounts = &self.model.accounts;
-        match usize::from(number).checked_rem(accounts.len()).filter(|_| number < 250) {
-            Some(account) => (Some(account), accounts[account].id),
-            None => (None, AccountId::from_bytes([number; 16])),
-        }
+    /// The account of this name; nobody when it has none.
+    fn who(&self, name: u8) -> (Who, AccountId) {
+        let who = self.model.names[usize::from(name) % NAMES].account;
+        (who, who.map_or(AccountId::from_bytes([name; 16]), |account| self.model.accounts[account].id))
     }
 
-    /// A session of this account that is there; of anybody when none is given.
-    fn session(&self, of: Who, number: u16) -> SessionId {
-        let number = usize::from(number);
-        let sessions = &self.model.sessions;
-        let own = of.map(|account| &self.model.accounts[account].sessions).filter(|own| !own.is_empty());
-        let at = match own {
-            Some(own) => Some(own[number % own.len()]),
-            None => number.checked_rem(sessions.len()),
-        };
-        at.map_or(SessionId::from_bytes([7; 16]), |at| sessions[at].id)
+    /// The token that this operation gave to its client, or else the last one before.
+    fn token(&self, of: u32) -> Option<usize> {
+        self.wallet[..self.wallet.partition_point(|(label, _)| *label <= of)].last().map(|(_, token)| *token)
     }
 
     fn account_of(&self, shown: Shown) -> Who {
@@ -172,12 +165,9 @@ impl World {
     }
 
     fn shown(&self, pick: Pick) -> (Shown, String) {
-        let all = self.wallet.len();
-        let among = if pick.recent { all.min(RECENT) } else { all };
-        let Some(back) = usize::from(pick.which).checked_rem(among) else {
+        let Some(number) = self.token(pick.of) else {
             return (Shown::Garbage, "dws_none".to_owned());
         };
-        let number = self.wallet[all - 1 - back];
         let text = self.model.tokens[number].text.clone();
         let at = |noise: u8, from: usize, to: usize| from + usize::from(noise) % (to - from);
         let garbage = |text| (Shown::Garbage, text);
@@ -187,16 +177,16 @@ impl World {
                 let at = at(noise, text.len() - PROOF, text.len());
                 (Shown::WrongProof(number), with_another_character(&text, at))
             }
-            Forgery::Prefix => {
-                let prefix = ["dwd_", "dwr_", "dwa_", ""][usize::from(pick.which) % 4];
+            Forgery::Prefix(noise) => {
+                let prefix = ["dwd_", "dwr_", "dwa_", ""][usize::from(noise) % 4];
                 garbage(text.replacen("dws_", prefix, 1))
             }
             Forgery::Field(noise) => {
                 let at = at(noise, 4, text.len() - PROOF - 1);
                 garbage(with_another_character(&text, at))
             }
-            Forgery::Spliced(noise) => {
-                let other = &self.model.tokens[self.wallet[usize::from(noise) % all]].text;
+            Forgery::Spliced(of) => {
+                let other = &self.model.tokens[self.token(of).unwrap_or(number)].text;
                 // Fields of one, tag and proof of the other.
                 let spliced = format!("{}{}", &other[..64], &text[64..]);
                 if spliced == text { (Shown::Token(number), text) } else { garbage(spliced) }

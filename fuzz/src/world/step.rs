@@ -26,7 +26,7 @@ impl World {
         let now = self.now(task.engine);
         let asked = task.machine.poll(now);
         if self.records {
-            let (number, asked) = (task.number, describe(&asked));
+            let (number, asked) = (task.label, describe(&asked));
             let _ = writeln!(self.run.transcript, "{} operation {number} {luck:?}: {asked}", self.tick);
         }
         task.shape.extend(Shape::of(&asked));
@@ -45,7 +45,7 @@ impl World {
                 (ticket, self.store.read(keys).map_or_else(Reply::Failed, Reply::Rows), !task.settles)
             }
             Asked::Scan(ticket, range, limit) => {
-                (ticket, self.store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page), true)
+                (ticket, self.store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page), false)
             }
             Asked::Work(ticket, _) if luck == Luck::Retryable => {
                 (task.disturbed, task.failed) = (true, true);
@@ -68,15 +68,13 @@ impl World {
             task.judged = self.model.judge(&task.intent, now);
             task.has_landed = false;
             task.waited |= matches!(task.judged.answer, Answer::Throttled(_));
-            if let Answer::Listed(live) = &task.judged.answer {
-                task.seen_live.extend(live);
-            }
         }
+        self.show_list(&mut task);
         // It decides at once: what it then wants is of this moment, however long the want waits.
         task.decided = now;
         let asked = task.machine.poll(now);
         if self.records && matches!(asked, Asked::Done(_)) {
-            let (number, asked) = (task.number, describe(&asked));
+            let (number, asked) = (task.label, describe(&asked));
             let _ = writeln!(self.run.transcript, "{} operation {number} ends: {asked}", self.tick);
         }
         let Asked::Done(outcome) = asked else {
@@ -148,10 +146,12 @@ impl World {
             // It is known to nobody: no client tries it, and no promise was made.
             return;
         }
-        self.wallet.extend(minted);
-        if let (Some(rehash), Answer::LoggedIn(life)) = (told.rehash, &told.answer) {
-            let account = self.model.by_account[&life.account];
-            self.rehashes.push((rehash, account, self.model.accounts[account].hash.clone()));
+        if let Some(token) = minted {
+            let at = self.wallet.partition_point(|(label, _)| *label <= task.label);
+            self.wallet.insert(at, (task.label, token));
+        }
+        if let (Some(rehash), Some((account, shown))) = (told.rehash, &task.judged.shown) {
+            self.rehashes.push((task.label, rehash, *account, shown.clone()));
         }
         self.model.promise(&task.intent, &told.answer, minted, task.started, self.tick);
     }

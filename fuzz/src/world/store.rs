@@ -12,7 +12,7 @@ use doorward_core::store::{Batch, Commit, Durability, Expect, Range, Store, Writ
 use doorward_core::time::Timestamp;
 
 use super::World;
-use crate::answer::Asked;
+use crate::answer::{Answer, Asked};
 use crate::model::judge::{Effect, Intent, Judgement};
 use crate::model::land::Landing;
 use crate::model::{Counted, Throttle};
@@ -56,7 +56,7 @@ impl World {
         let is_touch = batch.durability == Durability::Relaxed;
         let intent = Rc::clone(&task.intent);
         let flight =
-            Flight { task: task.number, batch, intent, judged: task.judged.clone(), decided: task.decided };
+            Flight { label: task.label, batch, intent, judged: task.judged.clone(), decided: task.decided };
         task.disturbed |= !is_good;
         let unknown = |task: &mut Task| {
             task.settles = puts && !is_touch;
@@ -96,7 +96,7 @@ impl World {
         let flight = self.flights.swap_remove(at);
         let (_, judged) = self.apply(&flight)?;
         // Its sender may still be looking for it; one that decided again has forgotten it.
-        if let Some(task) = self.tasks.iter_mut().find(|task| task.number == flight.task && task.settles) {
+        if let Some(task) = self.tasks.iter_mut().find(|task| task.label == flight.label && task.settles) {
             land_in(task, judged);
         }
         Ok(())
@@ -140,7 +140,20 @@ impl World {
         }
         let landing = Landing { batch, at: *decided, before: &before, rows: &self.rows };
         self.model.land(&mut judged, &landing)?;
+        let mut tasks = std::mem::take(&mut self.tasks);
+        tasks.iter_mut().for_each(|task| self.show_list(task));
+        self.tasks = tasks;
         Ok((answer, Some(judged)))
+    }
+
+    /// Whoever lists sessions, page by page, may come upon all that is live at one of its moments.
+    pub(super) fn show_list(&mut self, task: &mut Task) {
+        if matches!(&*task.intent, Intent::Sessions(_)) {
+            let now = self.now(task.engine);
+            if let Answer::Listed(live) = self.model.judge(&task.intent, now).answer {
+                task.seen_live.extend(live);
+            }
+        }
     }
 
     /// The lights go out: touches since the last barrier are undone, and nothing that was under way goes on.
