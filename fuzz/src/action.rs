@@ -84,24 +84,24 @@ impl Action {
         let token = Pick::draw(rng, next);
         let guess = Guess::draw(rng);
         match rng.below(1000) {
-            0..50 => Self::Register { name, password },
-            50..280 => {
-                let previous = rng.in_thousand(250).then_some(token);
+            0..30 => Self::Register { name, password },
+            30..290 => {
+                let previous = rng.in_thousand(200).then_some(token);
                 Self::Login { name, guess, previous, lifetime: password }
             }
-            280..300 => Self::Rehash { of: token.of },
-            300..590 => Self::Authenticate { token },
-            590..650 => Self::Reauthenticate { token, guess },
-            650..700 => Self::RotateSession { token },
-            700..730 => Self::Sessions { name },
-            730..765 => Self::EndSession { name, session: token.of, own: !rng.in_thousand(250) },
-            765..835 => Self::Logout { token },
-            835..870 => Self::LogoutEverywhere { name, keep: rng.in_thousand(600).then_some(token) },
-            870..905 => Self::ChangePassword { token, guess, new: password },
-            905..925 => Self::SetPassword { name, new: password },
-            925..945 => Self::Unlock { name },
-            945..965 => Self::Disable { name },
-            965..995 => Self::Enable { name },
+            290..320 => Self::Rehash { of: token.of },
+            320..630 => Self::Authenticate { token },
+            630..690 => Self::Reauthenticate { token, guess },
+            690..750 => Self::RotateSession { token },
+            750..780 => Self::Sessions { name },
+            780..805 => Self::EndSession { name, session: token.of, own: !rng.in_thousand(250) },
+            805..855 => Self::Logout { token },
+            855..880 => Self::LogoutEverywhere { name, keep: rng.in_thousand(700).then_some(token) },
+            880..920 => Self::ChangePassword { token, guess, new: password },
+            920..935 => Self::SetPassword { name, new: password },
+            935..955 => Self::Unlock { name },
+            955..967 => Self::Disable { name },
+            967..995 => Self::Enable { name },
             995..997 => Self::AfterRestore,
             _ => Self::Open,
         }
@@ -126,7 +126,7 @@ impl Pick {
             (10, Forgery::Cut(noise)),
         ];
         // Mostly one of the latest, and now and then any that there ever was.
-        let back = if rng.in_thousand(150) { next } else { next.min(60) };
+        let back = if rng.in_thousand(150) { next } else { next.min(40) };
         Self {
             of: next - rng.below(back + 1),
             forgery: rng.weighted(&forgery).unwrap_or(Forgery::None),

@@ -314,19 +314,19 @@ fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Polic
     };
     let throttle = ThrottlePolicy {
         free: 3,
-        first_wait: Duration::from_secs(1),
-        longest_wait: Duration::from_secs(10),
+        first_wait: Duration::from_millis(500),
+        longest_wait: Duration::from_secs(5),
         off_at: 8,
-        forget_after: Duration::from_secs(60),
+        forget_after: Duration::from_secs(20),
     };
     let argon2 = Argon2Params::default().with_memory_kib(memory);
     let builder = Policy::builder()
         .argon2(argon2.expect("it is within Argon2's bounds"))
         .throttle(throttle)
-        .touch_every(Duration::from_secs(5))
-        .session(Lifetime::Web, span(30, 90))
-        .session(Lifetime::Remembered, span(90, 400))
-        .session(Lifetime::Device, span(300, 1200));
+        .touch_every(Duration::from_secs(1))
+        .session(Lifetime::Web, span(4, 10))
+        .session(Lifetime::Remembered, span(10, 40))
+        .session(Lifetime::Device, span(40, 200));
     change(builder).build().expect("the simulator's policy makes sense")
 }
 
