@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::model::session::{Lifetime, Span};
 use crate::model::throttle::ThrottlePolicy;
 use crate::password::{Argon2Params, PasswordRules};
+use crate::planted::Planted;
 
 /// The rules in force, immutable once built.
 ///
@@ -45,6 +46,8 @@ pub struct Policy {
     device: Span,
     touch_every: Duration,
     max_skew: Duration,
+    #[cfg(feature = "planted")]
+    planted: Option<Planted>,
 }
 
 impl Policy {
@@ -100,6 +103,18 @@ impl Policy {
     pub fn max_skew(&self) -> Duration {
         self.max_skew
     }
+
+    #[cfg(feature = "planted")]
+    pub(crate) fn has(&self, bug: Planted) -> bool {
+        self.planted == Some(bug)
+    }
+
+    /// Whether a test planted this bug: never, without the feature.
+    #[cfg(not(feature = "planted"))]
+    #[allow(clippy::unused_self, reason = "with the feature, it is asked")]
+    pub(crate) const fn has(&self, _: Planted) -> bool {
+        false
+    }
 }
 
 impl Default for Policy {
@@ -120,6 +135,8 @@ impl Default for Policy {
             device: span(30 * DAY, 90 * DAY),
             touch_every: Duration::from_mins(1),
             max_skew: Duration::from_secs(2),
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 }
@@ -197,6 +214,15 @@ impl PolicyBuilder {
     #[must_use]
     pub fn max_skew(mut self, skew: Duration) -> Self {
         self.policy.max_skew = skew;
+        self
+    }
+
+    /// Plants a bug in the rules. Test-only.
+    #[cfg(feature = "planted")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn planted(mut self, bug: Planted) -> Self {
+        self.policy.planted = Some(bug);
         self
     }
 

@@ -14,6 +14,7 @@ use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::{Amr, Gone, SessionRecord};
 use crate::operation::standing::Entrance;
+use crate::planted::Planted;
 use crate::record::{ClientLabel, Key};
 use crate::time::Timestamp;
 use crate::token::opaque::TokenError;
@@ -179,10 +180,15 @@ impl Decide for Authenticate {
         let record = live.record;
         let session = Session::of(live.id, live.account, record, cx.now);
         // A touch moves forwards only, also where another instance's clock is ahead of this one's.
-        if cx.now <= record.last_seen || cx.now.since(record.last_seen) < cx.policy.touch_every() {
+        let goes_back = cx.now < record.last_seen && cx.policy.has(Planted::TouchGoesBack);
+        let is_behind = cx.now <= record.last_seen;
+        if (is_behind || cx.now.since(record.last_seen) < cx.policy.touch_every()) && !goes_back {
             return Ok(Decision::Done(Ok(session)));
         }
-        let touched = SessionRecord { last_seen: cx.now, ..record.clone() };
+        let mut touched = SessionRecord { last_seen: cx.now, ..record.clone() };
+        if cx.policy.has(Planted::TouchMovesAbsoluteEnd) {
+            touched.absolute_end = cx.now.saturating_add(cx.policy.longest_session());
+        }
         let expires = Some(touched.idle_end());
         let writes = Writes::new().put(Key::Session(live.id), Some(live.account), expires, touched);
         Ok(Decision::Offer(writes, Ok(session)))

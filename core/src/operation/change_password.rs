@@ -18,6 +18,7 @@ use crate::operation::reauthenticate::ReauthenticateError;
 use crate::operation::rotate_session::Renewed;
 use crate::operation::standing::{Entrance, account_guess};
 use crate::password::{Password, PasswordError};
+use crate::planted::Planted;
 use crate::record::{CredentialRecord, Key};
 use crate::store::Ending;
 use crate::work::{Work, Worked};
@@ -155,6 +156,11 @@ impl Decide for ChangePassword {
             Judged::Right(_, writes) => writes,
         };
         let record = CredentialRecord { hash: hash.clone(), normalization, set: cx.now };
+        if cx.policy.has(Planted::ChangeSparesOthers) {
+            let writes = writes.put(Key::Credential(live.account), Some(live.account), None, record);
+            let (writes, renewed) = live.renew(live.record.reauthenticated(cx.now), writes, cx);
+            return Ok(Decision::Commit(writes, Ok(renewed)));
+        }
         let until = cx.now.saturating_add(cx.policy.longest_session());
         let account_epoch = account_row.epoch.saturating_add(1);
         let writes = writes

@@ -6,6 +6,7 @@ use crate::id::AccountId;
 use crate::machine::{Context, Writes};
 use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
 use crate::password::{Normalization, Password, PasswordHash, Verdict};
+use crate::planted::Planted;
 use crate::record::{CredentialRecord, Key, Row};
 use crate::time::Timestamp;
 use crate::work::{Work, Worked};
@@ -47,7 +48,7 @@ impl Guess {
     pub(super) fn wait(&self, facts: &Facts, cx: &Context<'_>) -> Result<Option<Timestamp>, Fault> {
         let Some([throttle]) = facts.rows([&self.throttle]) else { return Ok(None) };
         let until = live(throttle, cx).map(Row::throttle).transpose()?.map(|record| record.until);
-        Ok(until.filter(|until| *until > cx.now))
+        Ok(until.filter(|until| *until > cx.now && !cx.policy.has(Planted::WaitIgnored)))
     }
 
     /// Exactly one run of Argon2id, whatever is there; `may` says whether the right password would do.
@@ -76,7 +77,7 @@ impl Guess {
             return Ok(Judged::Work(work));
         };
         let failed = live(attempts, cx).map(Row::attempts).transpose()?.map_or(0, |record| record.failures);
-        let is_off = failed >= cx.policy.throttle().off_at;
+        let is_off = failed >= cx.policy.throttle().off_at && !cx.policy.has(Planted::OffIgnored);
         match credential {
             Some(record) if may && *verdict == Verdict::Match && !is_off => {
                 let mut writes = Writes::new();
@@ -98,9 +99,14 @@ impl Guess {
     /// One more failure. A decoy's counter expires with its name's; an account's lasts.
     fn failure(&self, before: &ThrottleRecord, failed: u32, cx: &Context<'_>) -> Writes {
         let policy = cx.policy.throttle();
-        let throttle = before.failed(policy, cx.now);
+        let mut throttle = before.failed(policy, cx.now);
+        if cx.policy.has(Planted::WaitStepsBack) {
+            throttle.until = cx.now.saturating_add(policy.wait_after(throttle.failures));
+        }
         let expires = throttle.expires(policy, cx.now);
-        let attempts = AttemptsRecord { failures: failed.saturating_add(1) };
+        let attempts = AttemptsRecord {
+            failures: failed.saturating_add(u32::from(!cx.policy.has(Planted::FailuresUncounted))),
+        };
         let attempts_expire = self.owner.is_none().then_some(expires);
         Writes::new().put(self.throttle.clone(), None, Some(expires), throttle).put(
             self.attempts.clone(),

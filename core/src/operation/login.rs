@@ -31,6 +31,7 @@ use crate::operation::guess::{Guess, Judged};
 use crate::operation::rehash::Rehash;
 use crate::operation::standing::Standing;
 use crate::password::{Password, PasswordError};
+use crate::planted::Planted;
 use crate::record::{ClientLabel, Key, RecordError};
 use crate::store::Ending;
 use crate::time::Timestamp;
@@ -243,7 +244,11 @@ impl Decide for Login {
         {
             return refused(LoginError::OtherAccount);
         }
-        let may = owner.is_some() && account.is_some() && active.is_some();
+        let is_active = active.is_some() || cx.policy.has(Planted::DisabledMayLogIn);
+        let may = owner.is_some() && account.is_some() && is_active;
+        if owner.is_none() && cx.policy.has(Planted::UnknownIsQuick) {
+            return refused(LoginError::Denied);
+        }
         let (credential, writes) = match guess.judge(password, may, facts, cx)? {
             Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
             Judged::Wait(until) => return refused(LoginError::Throttled { until }),
@@ -294,14 +299,21 @@ impl Login {
         cx: &Context<'_>,
     ) -> Decision<Result<LoggedIn, LoginError>> {
         let owner = Some(account);
+        let mut id = SessionId::from_bytes(cx.bytes("session"));
         if let Some((session, Standing::Proven { row, record, .. })) = previous
             && row.owner == owner
+            && !cx.policy.has(Planted::PreviousLives)
         {
             let ending = Ending::Session { session, until: record.absolute_end };
             writes = writes.delete(Key::Session(session)).journal(ending);
+            if cx.policy.has(Planted::PreviousIdAdopted) {
+                id = session;
+            }
         }
-        let id = SessionId::from_bytes(cx.bytes("session"));
-        let record = self.session(epochs, cx);
+        let mut record = self.session(epochs, cx);
+        if cx.policy.has(Planted::SaltIsId) {
+            record.salt = *id.as_bytes();
+        }
         let token = opaque::mint(cx.keys, owner, id, record.generation, &record.salt);
         let session = Session::of(id, account, &record, cx.now);
         let writes = writes.put(Key::Session(id), owner, Some(record.idle_end()), record);

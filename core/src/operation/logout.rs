@@ -12,6 +12,7 @@ use crate::id::SessionId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::Gone;
 use crate::operation::standing::Standing;
+use crate::planted::Planted;
 use crate::record::Key;
 use crate::store::Ending;
 use crate::time::Timestamp;
@@ -159,7 +160,10 @@ impl Decide for Logout {
             Standing::Proven { record, life: Err(_), .. } => (record, Ended::AlreadyGone),
         };
         let ending = Ending::Session { session: claim.session, until: record.latest_end(cx.now) };
-        let writes = Writes::new().delete(Key::Session(claim.session)).journal(ending);
+        let mut writes = Writes::new().journal(ending);
+        if !cx.policy.has(Planted::LogoutKeepsRow) {
+            writes = writes.delete(Key::Session(claim.session));
+        }
         Ok(Decision::Commit(writes, receipt(ended)))
     }
 

@@ -12,6 +12,7 @@ use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::operation::names::{check_new, keyring_of, names_of, throttles_of};
 use crate::password::{Password, PasswordError};
+use crate::planted::Planted;
 use crate::record::{CredentialRecord, Key};
 use crate::store::Ending;
 use crate::work::{Work, Worked};
@@ -115,11 +116,13 @@ impl Decide for SetPassword {
         };
         let record = CredentialRecord { hash: hash.clone(), normalization, set: cx.now };
         let until = cx.now.saturating_add(cx.policy.longest_session());
-        let writes = Writes::new()
+        let mut writes = Writes::new()
             .put(credential, Some(self.account), None, record)
-            .raise(account.clone())
-            .journal(Ending::Epoch { key: account, until })
+            .journal(Ending::Epoch { key: account.clone(), until })
             .delete(Key::Attempts(self.account));
+        if !cx.policy.has(Planted::SetSparesSessions) {
+            writes = writes.raise(account);
+        }
         let throttles = throttles_of(self.account, &names, keyring_of(keyring)?);
         Ok(Decision::Commit(throttles.fold(writes, Writes::delete), Ok(())))
     }

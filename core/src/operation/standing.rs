@@ -11,6 +11,7 @@ use crate::model::session::{Gone, SessionRecord};
 use crate::operation::authenticate::{AuthenticateError, Session};
 use crate::operation::guess::Guess;
 use crate::operation::rotate_session::Renewed;
+use crate::planted::Planted;
 use crate::record::{Key, RecordError, Row};
 use crate::store::Ending;
 use crate::time::Timestamp;
@@ -92,14 +93,20 @@ impl<'a> Entrance<'a> {
             Ok(claim) => claim,
             Err(error) => return Ok(Self::refused(error)),
         };
-        Ok(match (Standing::of(&claim, facts, cx.now)?, claim.account) {
+        let standing = Standing::of(&claim, facts, cx.now)?;
+        #[cfg(feature = "planted")]
+        if let Some(live) = Live::planted(&standing, &claim, facts, cx) {
+            return Ok(Self::Live(live));
+        }
+        Ok(match (standing, claim.account) {
             (Standing::Unread(keys), _) => Self::Read(keys),
             (Standing::Forged, _) => Self::refused(TokenError::Forged),
             // Once seen over, for good: a touch that is still on its way must not find the row.
             (Standing::Proven { life: Err(gone @ (Gone::Idle | Gone::Expired)), record, .. }, _) => {
                 let ending = Ending::Session { session: claim.session, until: record.latest_end(cx.now) };
                 let writes = Writes::new().delete(Key::Session(claim.session)).journal(ending);
-                Self::Refused(Refusal { error: gone.into(), writes: Some(writes) })
+                let writes = (!cx.policy.has(Planted::OverIsLeft)).then_some(writes);
+                Self::Refused(Refusal { error: gone.into(), writes })
             }
             (Standing::Proven { life: Err(gone), .. }, _) => Self::refused(gone),
             (Standing::Proven { record, life: Ok(()), .. }, Some(account)) => {
@@ -128,6 +135,34 @@ impl Refusal {
             Some(writes) => Decision::Commit(writes, outcome),
             None => Decision::Done(outcome),
         }
+    }
+}
+
+#[cfg(feature = "planted")]
+impl<'a> Live<'a> {
+    /// What a planted bug takes for live.
+    fn planted(
+        standing: &Standing<'a>,
+        claim: &Claim<'_>,
+        facts: &'a Facts,
+        cx: &Context<'_>,
+    ) -> Option<Self> {
+        let (bug, record) = match standing {
+            Standing::Forged => {
+                let [row] = facts.rows([&Key::Session(claim.session)])?;
+                (Planted::ProofIgnored, row?.session().ok()?)
+            }
+            Standing::Proven { life: Err(gone), record, .. } => match gone {
+                Gone::Idle => (Planted::IdleEndIgnored, *record),
+                Gone::Expired => (Planted::AbsoluteEndIgnored, *record),
+                Gone::Revoked => (Planted::EpochsIgnored, *record),
+                Gone::Replaced => (Planted::GenerationIgnored, *record),
+                Gone::Ended => return None,
+            },
+            Standing::Unread(_) | Standing::Absent | Standing::Proven { .. } => return None,
+        };
+        let account = claim.account.filter(|_| cx.policy.has(bug))?;
+        Some(Self { id: claim.session, account, record })
     }
 }
 

@@ -129,8 +129,8 @@ impl Arguments {
 fn world(arguments: &Arguments) -> Result<Box<dyn Fn() -> World>, String> {
     use doorward_core::planted::Planted;
     let Some(name) = &arguments.planted else { return Ok(Box::new(World::new)) };
-    let known = || Planted::ALL.map(|bug| format!("{bug:?}")).join(", ");
-    let bug = Planted::ALL.into_iter().find(|bug| format!("{bug:?}") == *name);
+    let known = || Planted::ALL.iter().map(|bug| format!("{bug:?}")).collect::<Vec<_>>().join(", ");
+    let bug = Planted::ALL.iter().copied().find(|bug| format!("{bug:?}") == *name);
     let bug = bug.ok_or_else(|| format!("no such bug; there are {}", known()))?;
     Ok(Box::new(move || World::with(|policy| policy.planted(bug))))
 }
