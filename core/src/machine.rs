@@ -395,6 +395,9 @@ impl<O: Decide> Machine<O> {
         let attempt = if self.has(Planted::StampPerOperation) { 0 } else { self.attempt };
         let stamp = Stamp::from_bytes(self.seed.stamp(attempt));
         let mut batch = writes.into_batch(&self.facts, stamp, durability);
+        if self.has(Planted::CommitsAreRelaxed) {
+            batch.durability = Durability::Relaxed;
+        }
         if self.has(Planted::ChecksDropped) {
             batch.checks.clear();
         }

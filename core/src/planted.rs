@@ -65,8 +65,8 @@ bugs! {
     UnknownIsQuick,
     /// No wait is obeyed.
     WaitIgnored,
-    /// A wait is counted from the clock, and shrinks when that steps back.
-    WaitStepsBack,
+    /// Every failure is the first one.
+    WaitNeverGrows,
     /// An account's failures are not counted.
     FailuresUncounted,
     /// A password that is off is taken.
@@ -81,6 +81,8 @@ bugs! {
     UnknownIsApplied,
     /// A conflict is taken for applied.
     ConflictIsApplied,
+    /// No commit waits for the disk.
+    CommitsAreRelaxed,
     /// Rows that were consulted and are not written are not compared.
     ChecksDropped,
     /// An outcome may rest on rows of several moments.

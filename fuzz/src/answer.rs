@@ -60,6 +60,29 @@ pub(crate) struct Life {
     pub(crate) absolute_ends: Timestamp,
 }
 
+impl Answer {
+    /// Which invariant it breaks to be told, or to do, otherwise.
+    pub(crate) fn blame(&self, told: &Self) -> u8 {
+        match (self, told) {
+            (Self::Gone(Gone::Expired), _) => 22,
+            (Self::Gone(Gone::Idle), _) => 19,
+            (Self::Gone(Gone::Revoked), _) => 12,
+            (Self::Gone(Gone::Replaced), _) => 32,
+            (Self::Gone(_), _) => 11,
+            (Self::BadToken, _) => 35,
+            (Self::Ended(_), _) => 16,
+            (Self::Throttled(_), _) => 38,
+            (Self::Denied, Self::LoggedIn(_)) => 14,
+            (Self::Denied, _) => 37,
+            (Self::OtherAccount | Self::NotFound, _) => 29,
+            (Self::Upgraded | Self::Overtaken, _) => 39,
+            (Self::Live(_), _) => 21,
+            (Self::Renewed(_) | Self::LoggedIn(_), _) => 26,
+            _ => 40,
+        }
+    }
+}
+
 /// An answer and what came with it.
 pub(crate) struct Told {
     pub(crate) answer: Answer,

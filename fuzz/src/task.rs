@@ -37,8 +37,10 @@ pub(crate) struct Task {
     pub(crate) failed: bool,
     /// What it needed so far.
     pub(crate) shape: Vec<Shape>,
-    /// Sessions that were live at one of its reads.
-    pub(crate) seen_live: Vec<SessionId>,
+    /// Sessions that were live at one of its moments.
+    pub(crate) once_live: Vec<SessionId>,
+    /// Sessions that were live at all of its moments; `None`: it had none yet.
+    pub(crate) always_live: Option<Vec<SessionId>>,
     pub(crate) old_ticket: Option<Ticket>,
 }
 

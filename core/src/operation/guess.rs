@@ -99,10 +99,9 @@ impl Guess {
     /// One more failure. A decoy's counter expires with its name's; an account's lasts.
     fn failure(&self, before: &ThrottleRecord, failed: u32, cx: &Context<'_>) -> Writes {
         let policy = cx.policy.throttle();
-        let mut throttle = before.failed(policy, cx.now);
-        if cx.policy.has(Planted::WaitStepsBack) {
-            throttle.until = cx.now.saturating_add(policy.wait_after(throttle.failures));
-        }
+        let none = ThrottleRecord::default();
+        let before = if cx.policy.has(Planted::WaitNeverGrows) { &none } else { before };
+        let throttle = before.failed(policy, cx.now);
         let expires = throttle.expires(policy, cx.now);
         let attempts = AttemptsRecord {
             failures: failed.saturating_add(u32::from(!cx.policy.has(Planted::FailuresUncounted))),

@@ -8,6 +8,7 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision};
+use crate::model::session::Gone;
 use crate::operation::authenticate::Session;
 use crate::record::{Key, Kind, RecordError};
 use crate::store::Range;
@@ -68,7 +69,12 @@ impl Decide for Sessions {
             range.after = Some(last.clone());
             for (key, row) in page {
                 let record = row.session()?;
-                if let (Key::Session(id), Ok(())) = (key, record.present(account, keyring, cx.now)) {
+                let life = record.present(account, keyring, cx.now);
+                // The pages are later than the epochs: who carries a later one was kept, or came in, since.
+                let is_later = account.is_some_and(|account| record.account_epoch > account.epoch)
+                    || record.global_epoch > keyring.epoch;
+                let is_live = life.is_ok() || life == Err(Gone::Revoked) && is_later;
+                if let (Key::Session(id), true) = (key, is_live) {
                     sessions.push(Session::of(*id, self.account, record, cx.now));
                 }
             }

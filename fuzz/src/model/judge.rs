@@ -41,6 +41,8 @@ pub(crate) enum Shown {
     Token(usize),
     /// The same, but for its proof.
     WrongProof(usize),
+    /// A token of another kind.
+    OtherKind,
     /// No token at all.
     Garbage,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use doorward_core::id::AccountId;
 use doorward_core::record::{Key, Record, Row};
-use doorward_core::store::{Batch, Write};
+use doorward_core::store::{Batch, Durability, Write};
 use doorward_core::time::Timestamp;
 
 use super::judge::{Effect, Judgement};
@@ -36,9 +36,13 @@ impl Model {
     /// Carries out what was to change, completes the answer, and compares the rows.
     pub(crate) fn land(&mut self, judged: &mut Judgement, landing: &Landing<'_>) -> Result<(), Violation> {
         let effect = judged.effect.clone();
-        ensure(effect != Effect::None, 15, || {
-            format!("a change landed where {:?} was the answer", judged.answer)
+        let is_touch = matches!(effect, Effect::Touch { .. });
+        let is_relaxed = landing.batch.durability == Durability::Relaxed;
+        let wrote = || landing.batch.writes.iter().map(Write::key).collect::<Vec<_>>();
+        ensure(effect != Effect::None && (is_touch || !(is_relaxed && matches!(judged.answer, Answer::Gone(_)))), judged.answer.blame(&Answer::Done), || {
+            format!("a change of {:?} landed where {:?} was the answer", wrote(), judged.answer)
         })?;
+        ensure(is_touch == is_relaxed, 41, || format!("{effect:?} does not wait for the disk, or a touch does"))?;
         let mut touched = Vec::new();
         let scope = self.apply(&effect, judged, landing, &mut touched)?;
         for key in landing.batch.writes.iter().map(Write::key) {
@@ -202,7 +206,8 @@ impl Model {
         let Record::Session(record) = &row.record else {
             return Err(Violation::new(24, "a login made something else than a session"));
         };
-        // An id that was met before is one that a caller chose, or that came again.
+        ensure(!self.by_id.contains_key(&id), 33, || "a login goes on under an id met before".to_owned())?;
+        ensure(record.salt != *id.as_bytes(), 42, || "the key and a session's id make its token".to_owned())?;
         self.draw(*id.as_bytes())?;
         self.draw(record.salt)?;
         Ok(Session {

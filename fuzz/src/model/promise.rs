@@ -19,7 +19,7 @@ impl Model {
     ) {
         let session_of = |token: Shown| match token {
             Shown::Token(number) => Some(self.tokens[number].session),
-            Shown::WrongProof(_) | Shown::Garbage => None,
+            Shown::WrongProof(_) | Shown::OtherKind | Shown::Garbage => None,
         };
         let renewed = matches!(answer, Answer::Renewed(_));
         let (sessions, accounts, all, invariant) = match (intent, answer) {
@@ -55,8 +55,12 @@ impl Model {
 
     /// A request that began at `started` was told that this token is good.
     pub(crate) fn accepted(&self, token: Shown, started: usize) -> Result<(), Violation> {
-        let Shown::Token(number) = token else {
-            return Err(Violation::new(35, "a forged token was accepted"));
+        let number = match token {
+            Shown::Token(number) => number,
+            Shown::OtherKind => return Err(Violation::new(34, "a token of another kind was accepted")),
+            Shown::WrongProof(_) | Shown::Garbage => {
+                return Err(Violation::new(35, "a forged token was accepted"));
+            }
         };
         let since = self.tokens[number].dead.filter(|(since, _)| *since < started);
         ensure(since.is_none(), since.map_or(11, |(_, invariant)| invariant), || {

@@ -8,14 +8,13 @@
 //! | `store` | commits and their faults; every row again, as a mirror |
 //! | `probe` | tokens tried on the side, and what a thief of the whole store finds |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::store::MemoryStore;
-use doorward_core::id::Stamp;
 use doorward_core::machine::Environment;
 use doorward_core::model::session::{Lifetime, Span};
 use doorward_core::model::throttle::ThrottlePolicy;
@@ -67,7 +66,6 @@ pub struct World {
     rehashes: Vec<(u32, Rehash, usize, PasswordHash)>,
     /// What a power cut undoes: rows as they were before each commit without a barrier.
     relaxed: Vec<(Key, Row)>,
-    stamps: BTreeSet<Stamp>,
     /// The number of the present move.
     tick: usize,
     run: Run,
@@ -160,7 +158,6 @@ impl World {
             wallet: Vec::new(),
             rehashes: Vec::new(),
             relaxed: Vec::new(),
-            stamps: BTreeSet::new(),
             tick: 0,
             run: Run::default(),
             records: false,
@@ -258,7 +255,8 @@ impl World {
             waited: false,
             failed: false,
             shape: Vec::new(),
-            seen_live: Vec::new(),
+            once_live: Vec::new(),
+            always_live: None,
             old_ticket: None,
         });
         Ok(())

@@ -55,7 +55,7 @@ impl World {
             Answer::Gone(Gone::Idle | Gone::Expired) => !matches!(told, Some(Answer::Live(_))),
             expected => told.as_ref() == Some(expected),
         };
-        ensure(is_right, super::step::blame(&expected, told.as_ref().unwrap_or(&Answer::Done)), || {
+        ensure(is_right, expected.blame(told.as_ref().unwrap_or(&Answer::Done)), || {
             format!("token {token} is told {told:?} instead of {expected:?}")
         })
     }

@@ -152,7 +152,7 @@ impl World {
             Shown::Token(number) | Shown::WrongProof(number) => {
                 Some(self.model.sessions[self.model.tokens[number].session].account)
             }
-            Shown::Garbage => None,
+            Shown::OtherKind | Shown::Garbage => None,
         }
     }
 
@@ -179,7 +179,7 @@ impl World {
             }
             Forgery::Prefix(noise) => {
                 let prefix = ["dwd_", "dwr_", "dwa_", ""][usize::from(noise) % 4];
-                garbage(text.replacen("dws_", prefix, 1))
+                (Shown::OtherKind, text.replacen("dws_", prefix, 1))
             }
             Forgery::Field(noise) => {
                 let at = at(noise, 4, text.len() - PROOF - 1);

@@ -4,8 +4,6 @@ use std::fmt::Write as _;
 
 use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::machine::{Reply, Ticket};
-use doorward_core::model::session::Gone;
-use doorward_core::operation::logout::Ended;
 use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
 
@@ -101,10 +99,12 @@ impl World {
         if let (Answer::Live(_) | Answer::Renewed(_), Some(token)) = (&told.answer, shown(&task.intent)) {
             self.model.accepted(token, task.started)?;
         }
-        ensure(self.is_right(task, &told.answer), blame(&task.judged.answer, &told.answer), || {
+        ensure(self.is_right(task, &told.answer), task.judged.answer.blame(&told.answer), || {
             format!("{:?} was answered {:?} instead of {:?}", task.intent, told.answer, task.judged.answer)
         })?;
-        ensure(task.has_landed || !task.judged.effect.is_owed(), 26, || {
+        // What was seen over must be over for good before anybody is told.
+        let owed = if matches!(told.answer, Answer::Gone(_)) { 19 } else { 26 };
+        ensure(task.has_landed || !task.judged.effect.is_owed(), owed, || {
             format!("{:?} was answered {:?}, and nothing has landed", task.intent, told.answer)
         })?;
         self.compare_denied(task, &told.answer)?;
@@ -116,8 +116,11 @@ impl World {
 
     fn is_right(&self, task: &Task, answer: &Answer) -> bool {
         match (answer, &task.judged.answer) {
-            // A list is of several moments; each of its sessions was live at one of them.
-            (Answer::Listed(listed), Answer::Listed(_)) => listed.iter().all(|id| task.seen_live.contains(id)),
+            // A list is of several moments: who was live at none of them is not on it, who was at all of them is.
+            (Answer::Listed(listed), Answer::Listed(_)) => {
+                let always = task.always_live.as_deref().unwrap_or_default();
+                listed.iter().all(|id| task.once_live.contains(id)) && always.iter().all(|id| listed.contains(id))
+            }
             (answer, judged) => answer == judged,
         }
     }
@@ -188,25 +191,6 @@ fn shown(intent: &Intent) -> Option<Shown> {
         | Intent::LogoutEverywhere(_, Some(token))
         | Intent::ChangePassword { token, .. } => Some(*token),
         _ => None,
-    }
-}
-
-/// Which invariant a wrong answer breaks.
-pub(super) fn blame(expected: &Answer, told: &Answer) -> u8 {
-    match (expected, told) {
-        (Answer::Gone(Gone::Idle | Gone::Expired), _) => 19,
-        (Answer::Gone(Gone::Revoked), _) => 12,
-        (Answer::Gone(Gone::Replaced), _) => 32,
-        (Answer::Gone(_), _) => 11,
-        (Answer::BadToken, _) => 35,
-        (Answer::Ended(Ended::AlreadyGone), _) => 16,
-        (Answer::Throttled(_), _) => 38,
-        (Answer::Denied, Answer::LoggedIn(_)) => 14,
-        (Answer::Denied, _) => 37,
-        (Answer::OtherAccount | Answer::NotFound, _) => 29,
-        (Answer::Upgraded | Answer::Overtaken, _) => 39,
-        (Answer::Live(_) | Answer::Renewed(_) | Answer::LoggedIn(_), _) => 26,
-        _ => 40,
     }
 }
 

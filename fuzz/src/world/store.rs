@@ -50,7 +50,6 @@ impl World {
         self.run.commits += 1;
         let is_good = matches!(luck, Luck::Good | Luck::Misfit | Luck::ReplyLost);
         self.run.faults += usize::from(!is_good);
-        ensure(self.stamps.insert(batch.stamp), 15, || "an attempt has another attempt's stamp".to_owned())?;
         let is_blind = batch.expectations().next().is_none();
         let puts = batch.writes.iter().any(|write| matches!(write, Write::Put { .. }));
         let is_touch = batch.durability == Durability::Relaxed;
@@ -130,9 +129,6 @@ impl World {
             (_, true) => flight.judged.clone(),
         };
         let relaxed = batch.durability == Durability::Relaxed;
-        ensure(!relaxed || matches!(judged.effect, Effect::Touch { .. } | Effect::None), 41, || {
-            format!("{:?} rests on a commit without a barrier", judged.effect)
-        })?;
         if relaxed {
             self.relaxed.extend(before.clone());
         } else {
@@ -151,7 +147,11 @@ impl World {
         if matches!(&*task.intent, Intent::Sessions(_)) {
             let now = self.now(task.engine);
             if let Answer::Listed(live) = self.model.judge(&task.intent, now).answer {
-                task.seen_live.extend(live);
+                task.once_live.extend(&live);
+                match &mut task.always_live {
+                    Some(always) => always.retain(|id| live.contains(id)),
+                    none => *none = Some(live),
+                }
             }
         }
     }
