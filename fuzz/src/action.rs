@@ -2,6 +2,9 @@
 
 use crate::rng::Rng;
 
+/// How many people sign up before anything else happens.
+const SETTLERS: u32 = 14;
+
 /// One request. Numbers choose among what there is when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields say no more than their types")]
@@ -83,6 +86,10 @@ impl Action {
         let (name, password) = (rng.byte(), rng.byte());
         let token = Pick::draw(rng, next);
         let guess = Guess::draw(rng);
+        // A town without people has nothing to tell.
+        if next < SETTLERS {
+            return Self::Register { name: next.to_le_bytes()[0], password };
+        }
         match rng.below(1000) {
             0..30 => Self::Register { name, password },
             30..290 => {
@@ -110,7 +117,7 @@ impl Action {
 
 impl Guess {
     fn draw(rng: &mut Rng) -> Self {
-        if rng.in_thousand(600) { Self::Right } else { Self::Listed(rng.byte()) }
+        if rng.in_thousand(700) { Self::Right } else { Self::Listed(rng.byte()) }
     }
 }
 

@@ -11,6 +11,7 @@ use doorward_core::time::Timestamp;
 use doorward_core::work::Work;
 
 use crate::answer::{Asked, Machinery, Simulated};
+use crate::model::Session;
 use crate::model::judge::{Intent, Judgement};
 use crate::rng::Rng;
 
@@ -23,6 +24,8 @@ pub(crate) struct Task {
     pub(crate) started: usize,
     /// What it should be told, as of its last read or of its own landing.
     pub(crate) judged: Judgement,
+    /// The session of its token, as its last read found it.
+    pub(crate) session: Option<(usize, Session)>,
     /// Whether what it was judged to change has landed.
     pub(crate) has_landed: bool,
     /// When the pending batch was decided.
@@ -39,8 +42,8 @@ pub(crate) struct Task {
     pub(crate) shape: Vec<Shape>,
     /// Sessions that were live at one of its moments.
     pub(crate) once_live: Vec<SessionId>,
-    /// Sessions that were live at all of its moments; `None`: it had none yet.
-    pub(crate) always_live: Option<Vec<SessionId>>,
+    /// Sessions that were live at all of its moments, and how long by the first; `None`: it had none yet.
+    pub(crate) always_live: Option<Vec<(SessionId, Timestamp)>>,
     pub(crate) old_ticket: Option<Ticket>,
 }
 

@@ -22,6 +22,7 @@ use doorward_core::record::Key;
 use doorward_core::time::Timestamp;
 
 use crate::answer::Life;
+use self::judge::Shown;
 
 pub(crate) mod judge;
 pub(crate) mod land;
@@ -147,6 +148,15 @@ impl Model {
             drawn: BTreeSet::new(),
             denied_shape: None,
         }
+    }
+}
+
+impl Model {
+    /// The session of a genuine token, when it is there.
+    pub(crate) fn session_of(&self, token: Shown) -> Option<(usize, Session)> {
+        let Shown::Token(number) = token else { return None };
+        let session = self.tokens[number].session;
+        Some((session, self.sessions[session].clone())).filter(|(_, record)| record.is_there)
     }
 }
 

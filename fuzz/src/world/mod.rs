@@ -248,6 +248,7 @@ impl World {
             engine,
             started: self.tick,
             judged,
+            session: None,
             has_landed: false,
             decided: self.time,
             settles: false,

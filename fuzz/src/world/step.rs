@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::machine::{Reply, Ticket};
+use doorward_core::model::session::Gone;
 use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
 
@@ -12,7 +13,7 @@ use super::{World, word};
 use crate::answer::{Answer, Asked, Told};
 use crate::hashing::stand_in;
 use crate::model::Token;
-use crate::model::judge::{Intent, Shown};
+use crate::model::judge::{Effect, Intent, Judgement, Shown};
 use crate::plan::Luck;
 use crate::task::{Shape, Task, describe};
 use crate::violation::{Violation, ensure};
@@ -33,26 +34,28 @@ impl World {
             Luck::Fatal => Some(StoreErrorKind::Fatal),
             _ => None,
         };
-        let (ticket, reply, has_read) = match asked {
+        let (ticket, reply, next) = match asked {
             Asked::Done(outcome) => return self.release(&task, outcome, luck),
             Asked::Read(ticket, _) | Asked::Scan(ticket, ..) if error.is_some() => {
                 (task.disturbed, task.failed) = (true, true);
-                (ticket, failed(error.unwrap_or(StoreErrorKind::Fatal)), false)
+                (ticket, failed(error.unwrap_or(StoreErrorKind::Fatal)), Next::Ends)
             }
             Asked::Read(ticket, keys) => {
-                (ticket, self.store.read(keys).map_or_else(Reply::Failed, Reply::Rows), !task.settles)
+                let next = if task.settles { Next::Ends } else { Next::DecidesAnew };
+                (ticket, self.store.read(keys).map_or_else(Reply::Failed, Reply::Rows), next)
             }
             Asked::Scan(ticket, range, limit) => {
-                (ticket, self.store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page), false)
+                let page = self.store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page);
+                (ticket, page, Next::DecidesOnOldRows)
             }
             Asked::Work(ticket, _) if luck == Luck::Retryable => {
                 (task.disturbed, task.failed) = (true, true);
-                (ticket, Reply::Busy, false)
+                (ticket, Reply::Busy, Next::Ends)
             }
-            Asked::Work(ticket, work) => (ticket, Reply::Worked(stand_in(work)), false),
+            Asked::Work(ticket, work) => (ticket, Reply::Worked(stand_in(work)), Next::DecidesOnOldRows),
             Asked::Commit(ticket, batch) => {
                 let batch = batch.clone();
-                (ticket, self.commit(&mut task, batch, luck)?, false)
+                (ticket, self.commit(&mut task, batch, luck)?, Next::Ends)
             }
         };
         if luck == Luck::Misfit {
@@ -62,10 +65,13 @@ impl World {
         task.machine
             .reply(ticket, reply)
             .map_err(|misuse| Violation::new(40, format!("a right reply was refused: {misuse}")))?;
-        if has_read {
+        if next == Next::DecidesAnew {
             task.judged = self.model.judge(&task.intent, now);
             task.has_landed = false;
             task.waited |= matches!(task.judged.answer, Answer::Throttled(_));
+            task.session = shown(&task.intent).and_then(|token| self.model.session_of(token));
+        } else if let (Next::DecidesOnOldRows, Some(over)) = (next, over(&task, now)) {
+            task.judged = over;
         }
         self.show_list(&mut task);
         // It decides at once: what it then wants is of this moment, however long the want waits.
@@ -118,8 +124,10 @@ impl World {
         match (answer, &task.judged.answer) {
             // A list is of several moments: who was live at none of them is not on it, who was at all of them is.
             (Answer::Listed(listed), Answer::Listed(_)) => {
-                let always = task.always_live.as_deref().unwrap_or_default();
-                listed.iter().all(|id| task.once_live.contains(id)) && always.iter().all(|id| listed.contains(id))
+                // Unless only an activity kept it, which a page that was read before cannot know.
+                let always = task.always_live.iter().flatten().filter(|(_, until)| *until > task.decided);
+                listed.iter().all(|id| task.once_live.contains(id))
+                    && always.map(|(id, _)| id).all(|id| listed.contains(id))
             }
             (answer, judged) => answer == judged,
         }
@@ -160,6 +168,15 @@ impl World {
     }
 }
 
+/// What a task does once it has its reply.
+#[derive(PartialEq, Eq)]
+enum Next {
+    DecidesAnew,
+    DecidesOnOldRows,
+    /// It ends, or it reads again from the start.
+    Ends,
+}
+
 /// INVARIANT 40: late, doubled and ill-formed replies are refused, and change nothing.
 fn misfit(task: &mut Task, ticket: Ticket, now: Timestamp) -> Result<(), Violation> {
     let before = describe(&task.machine.poll(now));
@@ -181,6 +198,13 @@ fn check_fault(task: &Task, fault: &Fault) -> Result<(), Violation> {
         _ => false,
     };
     ensure(is_excused, invariant, || format!("{:?} failed without a cause: {fault}", task.intent))
+}
+
+/// Between its last read and its decision, time passed: its session may be over by now.
+fn over(task: &Task, now: Timestamp) -> Option<Judgement> {
+    let (session, record) = task.session.as_ref()?;
+    let gone = record.over(now).filter(|gone| matches!(gone, Gone::Idle | Gone::Expired))?;
+    Some(Judgement::of(Answer::Gone(gone), Effect::End { session: *session }))
 }
 
 fn shown(intent: &Intent) -> Option<Shown> {

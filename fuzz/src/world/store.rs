@@ -149,8 +149,11 @@ impl World {
             if let Answer::Listed(live) = self.model.judge(&task.intent, now).answer {
                 task.once_live.extend(&live);
                 match &mut task.always_live {
-                    Some(always) => always.retain(|id| live.contains(id)),
-                    none => *none = Some(live),
+                    Some(always) => always.retain(|(id, _)| live.contains(id)),
+                    none => {
+                        let idle_end = |id| self.model.sessions[self.model.by_id[id]].idle_end();
+                        *none = Some(live.iter().map(|id| (*id, idle_end(id))).collect());
+                    }
                 }
             }
         }
