@@ -22,6 +22,11 @@ pub mod model;
 pub mod name;
 pub mod operation;
 pub mod password;
+#[cfg(feature = "planted")]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+#[allow(unreachable_pub, dead_code, reason = "it is public, and used, where it can be asked for")]
+mod planted;
 pub mod policy;
 pub mod record;
 pub mod secret;

@@ -36,9 +36,10 @@ use crate::error::{Fault, Misuse, StoreError, StoreErrorKind};
 use crate::event::{Event, EventResult};
 use crate::facts::Facts;
 use crate::id::Stamp;
+use crate::planted::Planted;
 use crate::record::{Key, Row};
 use crate::secret::Seed;
-use crate::store::{Batch, Commit, Durability, Range, Write};
+use crate::store::{Batch, Check, Commit, Durability, Expect, Range, Write};
 use crate::time::Timestamp;
 use crate::work::{Work, Worked};
 
@@ -289,7 +290,7 @@ impl<O: Decide> Machine<O> {
     /// # Errors
     /// [`Misuse`] when no such need waits, or the reply is not of its form; the machine is as it was.
     pub fn reply(&mut self, ticket: Ticket, reply: Reply) -> Result<(), Misuse> {
-        if ticket != self.ticket {
+        if ticket != self.ticket && !self.has(Planted::LateReplyTaken) {
             return Err(Misuse::Ticket);
         }
         if !self.state.takes(&reply)? {
@@ -302,7 +303,8 @@ impl<O: Decide> Machine<O> {
                 State::Deciding
             }
             (State::Settling(_, stamp, outcome), Reply::Rows(rows)) => {
-                let landed = rows.iter().flatten().any(|row| row.stamp == stamp);
+                let is_own = |row: &Row| row.stamp == stamp || self.has(Planted::AnyRowSettles);
+                let landed = rows.iter().flatten().any(is_own);
                 State::Released(if landed { Ok(outcome) } else { Err(Fault::Unresolved) })
             }
             (State::Scanning(range), Reply::Page(rows)) => {
@@ -314,6 +316,27 @@ impl<O: Decide> Machine<O> {
                 State::Deciding
             }
             (State::Committing(_, outcome), Reply::Commit(Commit::Applied)) => State::Released(Ok(outcome)),
+            (State::Committing(_, outcome), Reply::Commit(Commit::Conflict))
+                if self.has(Planted::ConflictIsApplied) =>
+            {
+                State::Released(Ok(outcome))
+            }
+            (State::Offering(mut batch, outcome), Reply::Commit(Commit::Conflict))
+                if self.has(Planted::TouchRevives) && !batch.checks.is_empty() =>
+            {
+                batch.checks.clear();
+                for write in &mut batch.writes {
+                    if let Write::Put { expect, .. } = write {
+                        *expect = Expect::Absent;
+                    }
+                }
+                State::Offering(batch, outcome)
+            }
+            (State::Committing(_, outcome), Reply::Failed(error))
+                if error.kind() == StoreErrorKind::Unknown && self.has(Planted::UnknownIsApplied) =>
+            {
+                State::Released(Ok(outcome))
+            }
             (State::Committing(..), Reply::Commit(Commit::Conflict)) => self.decide_again(Fault::Contended),
             (State::Committing(batch, outcome), Reply::Failed(error)) => match error.kind() {
                 StoreErrorKind::Unknown => self.settle(&batch, outcome),
@@ -369,7 +392,9 @@ impl<O: Decide> Machine<O> {
                 }
             }
             // An offer settles nothing, so its preconditions guard nothing.
-            Ok(Decision::Offer(..) | Decision::Done(_)) if !self.facts.is_one_snapshot() => {
+            Ok(Decision::Offer(..) | Decision::Done(_))
+                if !self.facts.is_one_snapshot() && !self.has(Planted::MomentsMixed) =>
+            {
                 self.read_all_at_once()
             }
             Ok(Decision::Offer(writes, outcome)) => {
@@ -380,7 +405,25 @@ impl<O: Decide> Machine<O> {
     }
 
     fn batch(&self, writes: Writes, durability: Durability) -> Batch {
-        writes.into_batch(&self.facts, Stamp::from_bytes(self.seed.stamp(self.attempt)), durability)
+        let attempt = if self.has(Planted::StampPerOperation) { 0 } else { self.attempt };
+        let stamp = Stamp::from_bytes(self.seed.stamp(attempt));
+        let mut batch = writes.into_batch(&self.facts, stamp, durability);
+        if self.has(Planted::CommitsAreRelaxed) {
+            batch.durability = Durability::Relaxed;
+        }
+        if self.has(Planted::ChecksDropped) {
+            batch.checks.clear();
+        }
+        if self.has(Planted::EndingsCompare) && batch.expectations().next().is_none() {
+            let expect = |row: Option<&Row>| row.map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
+            let check = |(key, row): (&Key, Option<&Row>)| Check { key: key.clone(), expect: expect(row) };
+            batch.checks = self.facts.consulted().map(check).collect();
+        }
+        batch
+    }
+
+    fn has(&self, bug: Planted) -> bool {
+        self.environment.policy.has(bug)
     }
 
     /// The rows came from several moments: sees them all at one, and decides again.

@@ -12,6 +12,7 @@ use crate::model::session::{Lifetime, SessionCap, Span};
 use crate::model::source::SourcePolicy;
 use crate::model::throttle::ThrottlePolicy;
 use crate::password::{Argon2Params, PasswordRules};
+use crate::planted::Planted;
 
 /// The rules in force, immutable once built.
 ///
@@ -62,6 +63,8 @@ pub struct Policy {
     max_skew: Duration,
     max_clock_regression: Duration,
     max_clock_jump: Duration,
+    #[cfg(feature = "planted")]
+    planted: Option<Planted>,
 }
 
 impl Policy {
@@ -152,6 +155,19 @@ impl Policy {
     pub fn max_clock_jump(&self) -> Duration {
         self.max_clock_jump
     }
+
+    /// Whether a test planted this bug.
+    #[cfg(feature = "planted")]
+    pub(crate) fn has(&self, bug: Planted) -> bool {
+        self.planted == Some(bug)
+    }
+
+    /// Whether a test planted this bug: never, without the feature.
+    #[cfg(not(feature = "planted"))]
+    #[allow(clippy::unused_self, reason = "with the feature, it is asked")]
+    pub(crate) const fn has(&self, _: Planted) -> bool {
+        false
+    }
 }
 
 impl Default for Policy {
@@ -179,6 +195,8 @@ impl Default for Policy {
             max_skew: Duration::from_secs(2),
             max_clock_regression: Duration::from_mins(5),
             max_clock_jump: Duration::from_secs(30 * DAY),
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 }
@@ -307,6 +325,15 @@ impl PolicyBuilder {
     #[must_use]
     pub fn max_clock_jump(mut self, most: Duration) -> Self {
         self.policy.max_clock_jump = most;
+        self
+    }
+
+    /// Plants a bug in the rules. Test-only.
+    #[cfg(feature = "planted")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn planted(mut self, bug: Planted) -> Self {
+        self.policy.planted = Some(bug);
         self
     }
 

@@ -15,6 +15,8 @@ use doorward_core::name::LoginName;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
 use doorward_core::operation::login::{Login, LoginError};
 use doorward_core::operation::logout::Logout;
+use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::sessions::Sessions;
 use doorward_core::policy::Policy;
 use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind, LoginRecord, Row};
 use doorward_core::store::{Commit, Range};
@@ -294,4 +296,17 @@ fn inv_19_a_session_that_was_seen_over_stays_over() {
     assert!(matches!(seen, Err(AuthenticateError::Gone(Gone::Idle))), "{seen:?}");
     assert!(world.finish(slow).unwrap().is_ok(), "it was live when it was looked at");
     assert!(world.run(Authenticate::new(token)).unwrap().is_err());
+}
+
+/// The list of sessions read the epochs first and the pages after: a session that a logout everywhere kept in between
+/// carried an epoch that the list did not know, and was missing, though it was live all the time.
+#[test]
+fn a_session_that_is_kept_while_sessions_are_listed_is_on_the_list() {
+    let (mut world, [ada, _], [token, _]) = support::home::home();
+    let kept = support::home::session_of(&mut world, &token);
+    let mut listing = world.machine(Sessions::new(ada));
+    assert!(world.step(&mut listing).is_none());
+    world.run(LogoutEverywhere::new(ada).keep(&token)).unwrap().unwrap();
+    let listed = world.finish(listing).unwrap();
+    assert_eq!(listed.iter().map(|session| session.id).collect::<Vec<_>>(), [kept]);
 }

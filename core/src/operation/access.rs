@@ -9,6 +9,7 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
+use crate::planted::Planted;
 use crate::record::{ActiveRecord, Key};
 use crate::store::Ending;
 
@@ -128,7 +129,10 @@ impl Decide for Disable {
             return Ok(Decision::Done(Err(AccountError::NotFound)));
         }
         let until = cx.now.saturating_add(cx.policy.longest_session());
-        let writes = Writes::new().delete(Key::Active(self.account)).raise(account.clone());
+        let mut writes = Writes::new().delete(Key::Active(self.account));
+        if !cx.policy.has(Planted::DisableSparesSessions) {
+            writes = writes.raise(account.clone());
+        }
         Ok(Decision::Commit(writes.journal(Ending::Epoch { key: account, until }), Ok(())))
     }
 

@@ -6,6 +6,7 @@ use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision, Writes};
+use crate::planted::Planted;
 use crate::record::{Key, RecordError};
 use crate::store::Ending;
 
@@ -51,7 +52,10 @@ impl Decide for AfterRestore {
         };
         keyring.ok_or(RecordError::NoKeyring)?;
         let until = cx.now.saturating_add(cx.policy.longest_session());
-        let writes = Writes::new().raise(Key::Keyring).journal(Ending::Epoch { key: Key::Keyring, until });
+        let mut writes = Writes::new().journal(Ending::Epoch { key: Key::Keyring, until });
+        if !cx.policy.has(Planted::RestoreSparesAll) {
+            writes = writes.raise(Key::Keyring);
+        }
         Ok(Decision::Commit(writes, ()))
     }
 

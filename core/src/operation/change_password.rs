@@ -18,6 +18,7 @@ use crate::operation::reauthenticate::ReauthenticateError;
 use crate::operation::rotate_session::Renewed;
 use crate::operation::standing::{Entrance, account_guess};
 use crate::password::{Password, PasswordError};
+use crate::planted::Planted;
 use crate::record::{CredentialRecord, Key};
 use crate::secret::Pepper;
 use crate::store::Ending;
@@ -164,15 +165,18 @@ impl Decide for ChangePassword {
         };
         let pepper = cx.keys.active_pepper().map(Pepper::number);
         let record = CredentialRecord::new(hash.clone(), normalization, pepper, cx.now);
+        let spares_others = cx.policy.has(Planted::ChangeSparesOthers);
         let until = cx.now.saturating_add(cx.policy.longest_session());
-        let account_epoch = account_row.epoch.saturating_add(1);
-        let writes = writes
+        let account_epoch = account_row.epoch.saturating_add(u64::from(!spares_others));
+        let mut writes = writes
             .put(Key::Credential(live.account), Some(live.account), None, record)
-            .raise(account.clone())
             // No device is known under the old password, nor what it has failed.
             .delete(Key::Devices(live.account))
             .delete(Key::Attempts(live.account))
-            .journal(Ending::Epoch { key: account, until });
+            .journal(Ending::Epoch { key: account.clone(), until });
+        if !spares_others {
+            writes = writes.raise(account);
+        }
         let next = SessionRecord { account_epoch, ..live.record.reauthenticated(cx.now) };
         let writes = live.prolong(data, next.absolute_end, writes);
         let (writes, renewed) = live.renew(next, writes, Session::of, cx);

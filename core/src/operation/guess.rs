@@ -7,6 +7,7 @@ use crate::machine::{Context, Writes};
 use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
 use crate::operation::device::Devices;
 use crate::password::{Password, PasswordHash, Verdict};
+use crate::planted::Planted;
 use crate::record::{CredentialRecord, Key, Row};
 use crate::time::Timestamp;
 use crate::token::opaque::Claim;
@@ -83,7 +84,7 @@ impl<'k> Guess<'k> {
     pub(super) fn wait(&self, facts: &Facts, cx: &Context<'_>) -> Result<Option<Timestamp>, Fault> {
         let Some([throttle]) = facts.rows([&self.throttle]) else { return Ok(None) };
         let until = live(throttle, cx).map(Row::throttle).transpose()?.map(|record| record.until);
-        Ok(until.filter(|until| *until > cx.now))
+        Ok(until.filter(|until| *until > cx.now && !cx.policy.has(Planted::WaitIgnored)))
     }
 
     /// Exactly one run of Argon2id, whatever is there; `may` says whether the right password would do.
@@ -120,7 +121,7 @@ impl<'k> Guess<'k> {
             Origin::Name(_) if device.is_none() && !devices.is_empty() => tries,
             Origin::Name(_) | Origin::Session => 0,
         };
-        let is_off = failed.failures >= off_at.saturating_sub(kept);
+        let is_off = failed.failures >= off_at.saturating_sub(kept) && !cx.policy.has(Planted::OffIgnored);
         match credential {
             Some(record) if may && *verdict == Verdict::Match && !is_off => {
                 let mut writes = Writes::new();
@@ -144,7 +145,8 @@ impl<'k> Guess<'k> {
             }
             _ => {
                 // What is off is not decided, and so is no failure: it must not use up what is kept for others.
-                let failed = if is_off { failed } else { failed.failed(device) };
+                let is_uncounted = is_off || cx.policy.has(Planted::FailuresUncounted);
+                let failed = if is_uncounted { failed } else { failed.failed(device) };
                 let before = live(throttle, cx).map(Row::throttle).transpose()?.cloned().unwrap_or_default();
                 Ok(Judged::Wrong(self.failure(device, &before, failed, cx)))
             }
@@ -164,6 +166,8 @@ impl<'k> Guess<'k> {
             return Writes::new().put(self.attempts.clone(), self.owner, None, failed);
         }
         let policy = cx.policy.throttle();
+        let none = ThrottleRecord::default();
+        let before = if cx.policy.has(Planted::WaitNeverGrows) { &none } else { before };
         let throttle = before.failed(policy, cx.now);
         let expires = throttle.expires(policy, cx.now);
         let attempts_expire = self.owner.is_none().then_some(expires);

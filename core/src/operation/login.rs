@@ -40,6 +40,7 @@ use crate::operation::guess::{Guess, Judged};
 use crate::operation::rehash::Rehash;
 use crate::operation::standing::{Standing, end};
 use crate::password::{Password, PasswordError};
+use crate::planted::Planted;
 use crate::record::{ClientLabel, Key, RecordError, Row};
 use crate::time::Timestamp;
 use crate::token::opaque::{self, Claim, DeviceToken, Purpose, SessionToken};
@@ -320,7 +321,11 @@ impl Decide for Login {
         {
             return refused(LoginError::OtherAccount);
         }
-        let may = owner.is_some() && account.is_some() && active.is_some();
+        let is_active = active.is_some() || cx.policy.has(Planted::DisabledMayLogIn);
+        let may = owner.is_some() && account.is_some() && is_active;
+        if owner.is_none() && cx.policy.has(Planted::UnknownIsQuick) {
+            return refused(LoginError::Denied);
+        }
         let (credential, writes) = match guess.judge(password, may, facts, cx)? {
             Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
             Judged::Wait(until) => return refused(LoginError::Throttled { until }),
@@ -410,13 +415,19 @@ impl Login {
     ) -> Decision<Result<LoggedIn, LoginError>> {
         let Admission { account, epochs, previous, device, rehash } = admission;
         let owner = Some(account);
-        let id = SessionId::from_bytes(cx.bytes("session"));
-        let record = self.session(epochs, cx);
-        if let Some(previous) = previous {
+        let mut id = SessionId::from_bytes(cx.bytes("session"));
+        let mut record = self.session(epochs, cx);
+        if let Some(previous) = previous.filter(|_| !cx.policy.has(Planted::PreviousLives)) {
             writes = end(previous.session, previous.owner, previous.record, writes, cx);
             if let Some(data) = previous.carried {
                 writes = writes.put(Key::Data(id), owner, Some(record.absolute_end), data.record.clone());
             }
+            if cx.policy.has(Planted::PreviousIdAdopted) {
+                id = previous.session;
+            }
+        }
+        if cx.policy.has(Planted::SaltIsId) {
+            record.salt = *id.as_bytes();
         }
         let token = opaque::mint_session(cx.keys, owner, id, record.generation, &record.salt);
         let session = Session::of(id, account, &record, cx.now);

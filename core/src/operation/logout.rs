@@ -12,6 +12,7 @@ use crate::id::SessionId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::Gone;
 use crate::operation::standing::{Standing, end};
+use crate::planted::Planted;
 use crate::time::Timestamp;
 use crate::token::opaque::{Claim, Purpose, TokenError};
 
@@ -158,7 +159,10 @@ impl Decide for Logout {
             }
             Standing::Proven { row, record, life: Err(_) } => (row, record, Ended::AlreadyGone),
         };
-        let writes = end(claim.session(), row.owner, record, Writes::new(), cx);
+        let mut writes = end(claim.session(), row.owner, record, Writes::new(), cx);
+        if cx.policy.has(Planted::LogoutKeepsRow) {
+            writes = Writes::new();
+        }
         Ok(Decision::Commit(writes, receipt(ended)))
     }
 

@@ -16,6 +16,7 @@ use crate::model::session::SessionRecord;
 use crate::operation::authenticate::{AuthenticateError, Session};
 use crate::operation::rotate_session::Renewed;
 use crate::operation::standing::Entrance;
+use crate::planted::Planted;
 use crate::record::Key;
 use crate::store::Ending;
 
@@ -150,8 +151,16 @@ impl Decide for LogoutEverywhere {
         let Some(live) = kept else {
             return Ok(Decision::Commit(writes, Ok(EndedEverywhere { kept: None })));
         };
+        if cx.policy.has(Planted::KeepSparesAll) {
+            let (writes, renewed) =
+                live.renew(live.record.next_generation(cx.now), Writes::new(), Session::of, cx);
+            return Ok(Decision::Commit(writes, Ok(EndedEverywhere { kept: Some(renewed) })));
+        }
         // The account row is a precondition here, so the epoch after the raise is known.
-        let next = live.record.next_generation(cx.now);
+        let mut next = live.record.next_generation(cx.now);
+        if cx.policy.has(Planted::KeptTokenStays) {
+            next.generation = live.record.generation;
+        }
         let next = SessionRecord { account_epoch: row.epoch.saturating_add(1), ..next };
         let (writes, renewed) = live.renew(next, writes, Session::of, cx);
         Ok(Decision::Commit(writes, Ok(EndedEverywhere { kept: Some(renewed) })))

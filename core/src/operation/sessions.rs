@@ -8,7 +8,7 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision};
-use crate::model::session::{Holder, SessionRecord};
+use crate::model::session::{Gone, Holder, SessionRecord};
 use crate::operation::authenticate::Session;
 use crate::record::{Key, Kind, RecordError};
 use crate::store::Range;
@@ -61,8 +61,16 @@ impl Decide for Sessions {
             Ok(sessions) => sessions.into_iter(),
             Err(range) => return Ok(Decision::Scan(range)),
         };
-        let is_live =
-            |record: &SessionRecord| record.present(Holder::Account(account), keyring, cx.now).is_ok();
+        let is_live = |record: &SessionRecord| match record.present(Holder::Account(account), keyring, cx.now)
+        {
+            Ok(()) => true,
+            // The pages are later than the epochs: who carries a later one was kept, or came in, since.
+            Err(Gone::Revoked) => {
+                account.is_some_and(|account| record.account_epoch > account.epoch)
+                    || record.global_epoch > keyring.epoch
+            }
+            Err(Gone::Ended | Gone::Idle | Gone::Expired | Gone::Replaced) => false,
+        };
         let live = sessions.filter(|(_, record)| is_live(record));
         let live = live.map(|(id, record)| Session::of(id, self.account, record, cx.now));
         Ok(Decision::Done(live.collect()))

@@ -13,6 +13,7 @@ use crate::machine::{Context, Decide, Decision, Writes};
 use crate::operation::guess::verification;
 use crate::operation::names::{check_new, keyring_of, names_of, throttles_of};
 use crate::password::{Password, PasswordError, Verdict};
+use crate::planted::Planted;
 use crate::record::{CredentialRecord, Key, Row};
 use crate::secret::Pepper;
 use crate::store::Ending;
@@ -136,12 +137,14 @@ impl Decide for SetPassword {
         let pepper = cx.keys.active_pepper().map(Pepper::number);
         let record = CredentialRecord::new(hash.clone(), normalization, pepper, cx.now);
         let until = cx.now.saturating_add(cx.policy.longest_session());
-        let writes = Writes::new()
+        let mut writes = Writes::new()
             .put(credential, Some(self.account), None, record)
-            .raise(account.clone())
-            .journal(Ending::Epoch { key: account, until })
+            .journal(Ending::Epoch { key: account.clone(), until })
             .delete(Key::Attempts(self.account))
             .delete(Key::Devices(self.account));
+        if !cx.policy.has(Planted::SetSparesSessions) {
+            writes = writes.raise(account);
+        }
         let throttles = throttles_of(self.account, &names, keyring_of(keyring)?);
         Ok(Decision::Commit(throttles.fold(writes, Writes::delete), Ok(())))
     }

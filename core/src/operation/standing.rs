@@ -11,6 +11,7 @@ use crate::model::session::{Gone, Holder, SessionRecord};
 use crate::operation::authenticate::{AuthenticateError, Visitor};
 use crate::operation::guess::Guess;
 use crate::operation::rotate_session::Renewed;
+use crate::planted::Planted;
 use crate::record::{Key, RecordError, Row};
 use crate::store::Ending;
 use crate::time::Timestamp;
@@ -133,14 +134,20 @@ impl<'a> Entrance<'a, Option<AccountId>> {
             Err(error) => return Ok(Self::refused(error)),
         };
         let id = claim.session();
-        Ok(match Standing::of(&claim, facts, cx.now)? {
+        let standing = Standing::of(&claim, facts, cx.now)?;
+        #[cfg(feature = "planted")]
+        if let Some(live) = Live::planted(&standing, &claim, facts, cx) {
+            return Ok(Self::Live(live));
+        }
+        Ok(match standing {
             Standing::Unread(keys) => Self::Read(keys),
             Standing::Absent => Self::refused(Gone::Ended),
             Standing::Forged => Self::refused(TokenError::Forged),
             // Once seen over, for good: a touch that is still on its way must not find the row.
             Standing::Proven { row, record, life: Err(gone @ (Gone::Idle | Gone::Expired)) } => {
                 let writes = end(id, row.owner, record, Writes::new(), cx);
-                Self::Refused(Refusal { error: gone.into(), writes: Some(writes) })
+                let writes = (!cx.policy.has(Planted::OverIsLeft)).then_some(writes);
+                Self::Refused(Refusal { error: gone.into(), writes })
             }
             Standing::Proven { life: Err(gone), .. } => Self::refused(gone),
             Standing::Proven { record, life: Ok(()), .. } => {
@@ -199,6 +206,45 @@ impl Refusal {
     }
 }
 
+#[cfg(feature = "planted")]
+impl<'a> Live<'a, Option<AccountId>> {
+    /// What a planted bug takes for live.
+    fn planted(
+        standing: &Standing<'a>,
+        claim: &Claim<'_>,
+        facts: &'a Facts,
+        cx: &Context<'_>,
+    ) -> Option<Self> {
+        let (bug, record) = match standing {
+            Standing::Forged => {
+                let [row] = facts.rows([&Key::Session(claim.session())])?;
+                (Planted::ProofIgnored, row?.session().ok()?)
+            }
+            Standing::Proven { life: Err(gone), record, .. } => match gone {
+                Gone::Idle => (Planted::IdleEndIgnored, *record),
+                Gone::Expired => (Planted::AbsoluteEndIgnored, *record),
+                Gone::Revoked => (Planted::EpochsIgnored, *record),
+                Gone::Replaced => (Planted::GenerationIgnored, *record),
+                Gone::Ended => return None,
+            },
+            Standing::Unread(_) | Standing::Absent | Standing::Proven { .. } => return None,
+        };
+        let is_planted = cx.policy.has(bug);
+        is_planted.then_some(Self { id: claim.session(), account: claim.account, record })
+    }
+
+    /// What a planted bug makes of a touch.
+    fn mistouched(&self, touched: Option<SessionRecord>, cx: &Context<'_>) -> Option<SessionRecord> {
+        let goes_back = cx.policy.has(Planted::TouchGoesBack) && cx.now < self.record.last_seen;
+        let back = goes_back.then(|| SessionRecord { last_seen: cx.now, ..self.record.clone() });
+        let mut touched = back.or(touched)?;
+        if cx.policy.has(Planted::TouchMovesAbsoluteEnd) {
+            touched.absolute_end = cx.now.saturating_add(cx.policy.longest_session());
+        }
+        Some(touched)
+    }
+}
+
 impl Live<'_, Option<AccountId>> {
     /// Whom the host is told of.
     pub(super) fn visitor(&self, cx: &Context<'_>) -> Visitor {
@@ -207,7 +253,10 @@ impl Live<'_, Option<AccountId>> {
 
     /// Releases an outcome, and notes the activity when that is due: best effort, nothing rests on it.
     pub(super) fn touched<T>(&self, outcome: T, cx: &Context<'_>) -> Decision<T> {
-        match self.record.touched(cx.policy.touch_every(), cx.now) {
+        let touched = self.record.touched(cx.policy.touch_every(), cx.now);
+        #[cfg(feature = "planted")]
+        let touched = self.mistouched(touched, cx);
+        match touched {
             Some(record) => Decision::Offer(self.put(record, Writes::new()), outcome),
             None => Decision::Done(outcome),
         }

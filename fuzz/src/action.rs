@@ -1,0 +1,139 @@
+//! What clients and administrators ask for, as small numbers that any state of the world gives a meaning to.
+
+use crate::rng::Rng;
+
+/// How many people sign up before anything else happens.
+const SETTLERS: u32 = 14;
+
+/// One request. Numbers choose among what there is when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields say no more than their types")]
+pub enum Action {
+    /// Somebody signs up under this name.
+    Register { name: u8, password: u8 },
+    /// Somebody logs in.
+    Login { name: u8, guess: Guess, previous: Option<Pick>, lifetime: u8 },
+    /// The upgrade of a hash that a login called for, now or much later.
+    Rehash { of: u32 },
+    /// A request with a token.
+    Authenticate { token: Pick },
+    /// The password is shown again in a session.
+    Reauthenticate { token: Pick, guess: Guess },
+    /// A token is replaced.
+    RotateSession { token: Pick },
+    /// An account's sessions are listed.
+    Sessions { name: u8 },
+    /// One session is ended by its id: of the account's own, or of anybody's.
+    EndSession { name: u8, session: u32, own: bool },
+    /// A token's session is ended.
+    Logout { token: Pick },
+    /// All of an account's sessions are ended, but perhaps one.
+    LogoutEverywhere { name: u8, keep: Option<Pick> },
+    /// The password is changed in a session.
+    ChangePassword { token: Pick, guess: Guess, new: u8 },
+    /// The password is set from outside.
+    SetPassword { name: u8, new: u8 },
+    /// Counters are lifted.
+    Unlock { name: u8 },
+    /// An account is shut.
+    Disable { name: u8 },
+    /// An account is opened.
+    Enable { name: u8 },
+    /// Everything is ended.
+    AfterRestore,
+    /// The store is opened once more.
+    Open,
+}
+
+/// Which password is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guess {
+    /// The one in force when the request starts.
+    Right,
+    /// One of the list: perhaps an old one, perhaps by luck the right one.
+    Listed(u8),
+}
+
+/// Which token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pick {
+    /// The one that this operation gave, or else the last one before.
+    pub of: u32,
+    /// What an attacker did to it.
+    pub forgery: Forgery,
+}
+
+/// What became of a token on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgery {
+    /// Nothing.
+    None,
+    /// Another proof, all else as it was.
+    Proof(u8),
+    /// Another kind's prefix.
+    Prefix(u8),
+    /// Another character somewhere before the proof.
+    Field(u8),
+    /// The fields of another token.
+    Spliced(u32),
+    /// Cut short.
+    Cut(u8),
+}
+
+impl Action {
+    /// The operations before `next` are there to be named.
+    pub(crate) fn draw(rng: &mut Rng, next: u32) -> Self {
+        let (name, password) = (rng.byte(), rng.byte());
+        let token = Pick::draw(rng, next);
+        let guess = Guess::draw(rng);
+        // A town without people has nothing to tell.
+        if next < SETTLERS {
+            return Self::Register { name: next.to_le_bytes()[0], password };
+        }
+        match rng.below(1000) {
+            0..30 => Self::Register { name, password },
+            30..290 => {
+                let previous = rng.in_thousand(200).then_some(token);
+                Self::Login { name, guess, previous, lifetime: password }
+            }
+            290..320 => Self::Rehash { of: token.of },
+            320..630 => Self::Authenticate { token },
+            630..690 => Self::Reauthenticate { token, guess },
+            690..750 => Self::RotateSession { token },
+            750..780 => Self::Sessions { name },
+            780..805 => Self::EndSession { name, session: token.of, own: !rng.in_thousand(250) },
+            805..855 => Self::Logout { token },
+            855..880 => Self::LogoutEverywhere { name, keep: rng.in_thousand(700).then_some(token) },
+            880..920 => Self::ChangePassword { token, guess, new: password },
+            920..935 => Self::SetPassword { name, new: password },
+            935..955 => Self::Unlock { name },
+            955..967 => Self::Disable { name },
+            967..995 => Self::Enable { name },
+            995..997 => Self::AfterRestore,
+            _ => Self::Open,
+        }
+    }
+}
+
+impl Guess {
+    fn draw(rng: &mut Rng) -> Self {
+        if rng.in_thousand(700) { Self::Right } else { Self::Listed(rng.byte()) }
+    }
+}
+
+impl Pick {
+    fn draw(rng: &mut Rng, next: u32) -> Self {
+        let noise = rng.byte();
+        let forgery = [
+            (920, Forgery::None),
+            (30, Forgery::Proof(noise)),
+            (10, Forgery::Prefix(noise)),
+            (15, Forgery::Field(noise)),
+            (15, Forgery::Spliced(rng.below(next + 1))),
+            (10, Forgery::Cut(noise)),
+        ];
+        // Mostly one of the latest, and now and then any that there ever was.
+        let back = if rng.in_thousand(150) { next } else { next.min(40) };
+        Self { of: next - rng.below(back + 1), forgery: rng.weighted(&forgery).unwrap_or(Forgery::None) }
+    }
+}

@@ -1,0 +1,272 @@
+//! What an operation told its client, in the few words that the model compares: one place for each operation.
+
+use doorward_core::error::{Fault, Misuse};
+use doorward_core::id::{AccountId, SessionId};
+use doorward_core::machine::{Decide, Machine, Need, Reply, Ticket};
+use doorward_core::model::session::Gone;
+use doorward_core::operation::access::{AccountError, Disable, Enable};
+use doorward_core::operation::after_restore::AfterRestore;
+use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session};
+use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
+use doorward_core::operation::end_session::{EndSession, EndSessionError};
+use doorward_core::operation::login::{Login, LoginError};
+use doorward_core::operation::logout::{Ended, Logout, LogoutError, Receipt};
+use doorward_core::operation::logout_everywhere::{LogoutEverywhere, LogoutEverywhereError};
+use doorward_core::operation::open::{Open, Opened};
+use doorward_core::operation::reauthenticate::{Reauthenticate, ReauthenticateError};
+use doorward_core::operation::register::{Register, RegisterError};
+use doorward_core::operation::rehash::{Rehash, Rehashed};
+use doorward_core::operation::rotate_session::{Renewed, RotateSession};
+use doorward_core::operation::sessions::Sessions;
+use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
+use doorward_core::operation::unlock::Unlock;
+use doorward_core::record::Key;
+use doorward_core::store::{Batch, Range};
+use doorward_core::time::Timestamp;
+use doorward_core::work::Work;
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Registered(AccountId),
+    Taken,
+    LoggedIn(Life),
+    Denied,
+    Throttled(Timestamp),
+    OtherAccount,
+    Live(Life),
+    Gone(Gone),
+    BadToken,
+    Renewed(Life),
+    Listed(Vec<SessionId>),
+    Ended(Ended),
+    NotFound,
+    Done,
+    Upgraded,
+    Overtaken,
+    Opened,
+    /// One that the model has no word for: it is never the right one.
+    Other(String),
+}
+
+/// What is told of a live session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life {
+    pub(crate) id: SessionId,
+    pub(crate) account: AccountId,
+    pub(crate) created: Timestamp,
+    pub(crate) auth_time: Timestamp,
+    pub(crate) idle_ends: Timestamp,
+    pub(crate) absolute_ends: Timestamp,
+}
+
+impl Answer {
+    /// Which invariant it breaks to be told, or to do, otherwise.
+    pub(crate) fn blame(&self, told: &Self) -> u8 {
+        match (self, told) {
+            (Self::Gone(Gone::Expired), _) => 22,
+            (Self::Gone(Gone::Idle), _) => 19,
+            (Self::Gone(Gone::Revoked), _) => 12,
+            (Self::Gone(Gone::Replaced), _) => 32,
+            (Self::Gone(_), _) => 11,
+            (Self::BadToken, _) => 35,
+            (Self::Ended(_), _) => 16,
+            (Self::Throttled(_), _) => 38,
+            (Self::Denied, Self::LoggedIn(_)) => 14,
+            (Self::Denied, _) => 37,
+            (Self::OtherAccount | Self::NotFound, _) => 29,
+            (Self::Upgraded | Self::Overtaken, _) => 39,
+            (Self::Live(_), _) => 21,
+            (Self::Renewed(_) | Self::LoggedIn(_), _) => 26,
+            _ => 40,
+        }
+    }
+}
+
+/// An answer and what came with it.
+pub(crate) struct Told {
+    pub(crate) answer: Answer,
+    pub(crate) token: Option<String>,
+    pub(crate) rehash: Option<Rehash>,
+}
+
+impl From<Answer> for Told {
+    fn from(answer: Answer) -> Self {
+        Self { answer, token: None, rehash: None }
+    }
+}
+
+/// An operation that the simulator runs.
+pub(crate) trait Simulated: Decide {
+    fn told(outcome: Self::Outcome) -> Result<Told, Fault>;
+}
+
+/// What a machine asks for, whatever its operation.
+pub(crate) enum Asked<'a> {
+    Read(Ticket, &'a [Key]),
+    Scan(Ticket, &'a Range, usize),
+    Work(Ticket, &'a Work),
+    Commit(Ticket, &'a Batch),
+    Done(Result<Told, Fault>),
+}
+
+/// A machine, whatever its operation.
+pub(crate) trait Machinery {
+    fn poll(&mut self, now: Timestamp) -> Asked<'_>;
+    fn reply(&mut self, ticket: Ticket, reply: Reply) -> Result<(), Misuse>;
+}
+
+impl<O: Simulated> Machinery for Machine<O> {
+    fn poll(&mut self, now: Timestamp) -> Asked<'_> {
+        match Machine::poll(self, now) {
+            Need::Read(ticket, keys) => Asked::Read(ticket, keys),
+            Need::Scan(ticket, range, limit) => Asked::Scan(ticket, range, limit),
+            Need::Work(ticket, work) => Asked::Work(ticket, work),
+            Need::Commit(ticket, batch) => Asked::Commit(ticket, batch),
+            Need::Done(outcome, _) => Asked::Done(outcome.and_then(O::told)),
+        }
+    }
+
+    fn reply(&mut self, ticket: Ticket, reply: Reply) -> Result<(), Misuse> {
+        Machine::reply(self, ticket, reply)
+    }
+}
+
+impl Life {
+    fn of(session: &Session) -> Self {
+        Self {
+            id: session.id,
+            account: session.account,
+            created: session.created,
+            auth_time: session.auth_time,
+            idle_ends: session.idle_ends,
+            absolute_ends: session.absolute_ends,
+        }
+    }
+}
+
+fn renewed(renewed: &Renewed) -> Told {
+    let token = Some(renewed.token.expose().to_owned());
+    Told { answer: Answer::Renewed(Life::of(&renewed.session)), token, rehash: None }
+}
+
+fn other(error: impl std::fmt::Display) -> Result<Told, Fault> {
+    Ok(Answer::Other(error.to_string()).into())
+}
+
+fn refused(error: AuthenticateError) -> Result<Told, Fault> {
+    match error {
+        AuthenticateError::Token(_) => Ok(Answer::BadToken.into()),
+        AuthenticateError::Gone(gone) => Ok(Answer::Gone(gone).into()),
+        AuthenticateError::Fault(fault) => Err(fault),
+        error => other(error),
+    }
+}
+
+fn unproven(error: ReauthenticateError) -> Result<Told, Fault> {
+    match error {
+        ReauthenticateError::Token(_) => Ok(Answer::BadToken.into()),
+        ReauthenticateError::Gone(gone) => Ok(Answer::Gone(gone).into()),
+        ReauthenticateError::Denied => Ok(Answer::Denied.into()),
+        ReauthenticateError::Throttled { until } => Ok(Answer::Throttled(until).into()),
+        ReauthenticateError::Fault(fault) => Err(fault),
+        error => other(error),
+    }
+}
+
+fn administered(outcome: Result<(), AccountError>) -> Result<Told, Fault> {
+    match outcome {
+        Ok(()) => Ok(Answer::Done.into()),
+        Err(AccountError::NotFound) => Ok(Answer::NotFound.into()),
+        Err(AccountError::Fault(fault)) => Err(fault),
+        Err(error) => other(error),
+    }
+}
+
+fn receipt(receipt: Receipt) -> Told {
+    Answer::Ended(receipt.ended).into()
+}
+
+/// What each operation's outcome says.
+macro_rules! simulated {
+    ($($operation:ty: $outcome:pat_param => $told:expr;)+) => {
+        $(impl Simulated for $operation {
+            fn told(outcome: Self::Outcome) -> Result<Told, Fault> {
+                let $outcome = outcome;
+                $told
+            }
+        })+
+    };
+}
+
+simulated! {
+    Open: opened => match opened {
+        Opened::New | Opened::Known => Ok(Answer::Opened.into()),
+        Opened::KeyAdded => Ok(Answer::Other("a key was added".to_owned()).into()),
+    };
+    Register: outcome => match outcome {
+        Ok(account) => Ok(Answer::Registered(account).into()),
+        Err(RegisterError::Taken) => Ok(Answer::Taken.into()),
+        Err(RegisterError::Fault(fault)) => Err(fault),
+        Err(error) => other(error),
+    };
+    Login: outcome => match outcome {
+        Ok(login) => Ok(Told {
+            answer: Answer::LoggedIn(Life::of(&login.session)),
+            token: Some(login.token.expose().to_owned()),
+            rehash: login.rehash,
+        }),
+        Err(LoginError::Denied) => Ok(Answer::Denied.into()),
+        Err(LoginError::Throttled { until }) => Ok(Answer::Throttled(until).into()),
+        Err(LoginError::OtherAccount) => Ok(Answer::OtherAccount.into()),
+        Err(LoginError::Fault(fault)) => Err(fault),
+        Err(error) => other(error),
+    };
+    Rehash: rehashed => Ok(match rehashed {
+        Rehashed::Upgraded => Answer::Upgraded,
+        Rehashed::Overtaken => Answer::Overtaken,
+    }.into());
+    Authenticate: outcome => match outcome {
+        Ok(session) => Ok(Answer::Live(Life::of(&session)).into()),
+        Err(error) => refused(error),
+    };
+    Reauthenticate: outcome => outcome.map_or_else(unproven, |session| Ok(renewed(&session)));
+    RotateSession: outcome => outcome.map_or_else(refused, |session| Ok(renewed(&session)));
+    Sessions: sessions => Ok(Answer::Listed(sessions.iter().map(|session| session.id).collect()).into());
+    EndSession: outcome => match outcome {
+        Ok(ended) => Ok(receipt(ended)),
+        Err(EndSessionError::NotFound) => Ok(Answer::NotFound.into()),
+        Err(EndSessionError::Fault(fault)) => Err(fault),
+        Err(error) => other(error),
+    };
+    Logout: outcome => match outcome {
+        Ok(ended) => Ok(receipt(ended)),
+        Err(LogoutError::Token(_) | LogoutError::UnknownKey) => Ok(Answer::BadToken.into()),
+        Err(LogoutError::Fault(fault)) => Err(fault),
+        Err(error) => other(error),
+    };
+    LogoutEverywhere: outcome => match outcome {
+        Ok(ended) => Ok(ended.kept.as_ref().map_or_else(|| Answer::Done.into(), renewed)),
+        Err(LogoutEverywhereError::NoAccount) => Ok(Answer::NotFound.into()),
+        Err(LogoutEverywhereError::OtherAccount) => Ok(Answer::OtherAccount.into()),
+        Err(LogoutEverywhereError::Keep(error)) => refused(error),
+        Err(LogoutEverywhereError::Fault(fault)) => Err(fault),
+        Err(error) => other(error),
+    };
+    ChangePassword: outcome => match outcome {
+        Ok(session) => Ok(renewed(&session)),
+        Err(ChangePasswordError::Current(error)) => unproven(error),
+        Err(ChangePasswordError::Fault(fault)) => Err(fault),
+        Err(error) => other(error),
+    };
+    SetPassword: outcome => match outcome {
+        Ok(()) => Ok(Answer::Done.into()),
+        Err(SetPasswordError::NotFound) => Ok(Answer::NotFound.into()),
+        Err(SetPasswordError::Fault(fault)) => Err(fault),
+        Err(error) => other(error),
+    };
+    Unlock: outcome => administered(outcome);
+    Disable: outcome => administered(outcome);
+    Enable: outcome => administered(outcome);
+    AfterRestore: () => Ok(Answer::Done.into());
+}

@@ -1,0 +1,295 @@
+//! What a request should be told, and what it should change: each operation's rule in the fewest words.
+
+use doorward_core::id::SessionId;
+use doorward_core::model::session::{Gone, Lifetime};
+use doorward_core::operation::logout::Ended;
+use doorward_core::password::PasswordHash;
+use doorward_core::time::Timestamp;
+
+use super::{Counted, Model, Name, Session};
+use crate::answer::Answer;
+
+/// A request, with every number given its meaning.
+#[derive(Debug, Clone)]
+pub(crate) enum Intent {
+    Register { name: usize, password: usize },
+    Login { name: usize, password: usize, previous: Option<Shown>, lifetime: Lifetime },
+    Rehash { account: usize, shown: PasswordHash },
+    Authenticate(Shown),
+    Reauthenticate(Shown, usize),
+    RotateSession(Shown),
+    Sessions(Who),
+    EndSession(Who, SessionId),
+    Logout(Shown),
+    LogoutEverywhere(Who, Option<Shown>),
+    ChangePassword { token: Shown, current: usize, new: usize },
+    SetPassword(Who, usize),
+    Unlock(Who),
+    Disable(Who),
+    Enable(Who),
+    AfterRestore,
+    Open,
+}
+
+/// An account, or an id that is nobody's.
+pub(crate) type Who = Option<usize>;
+
+/// What a client shows as its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// A token as it was given out.
+    Token(usize),
+    /// The same, but for its proof.
+    WrongProof(usize),
+    /// A token of another kind.
+    OtherKind,
+    /// No token at all.
+    Garbage,
+}
+
+/// What should become of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Judgement {
+    pub(crate) answer: Answer,
+    pub(crate) effect: Effect,
+    /// The account and its hash that a login met, which an upgrade would replace.
+    pub(crate) shown: Option<(usize, PasswordHash)>,
+}
+
+/// What should change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    None,
+    Register { name: usize, password: usize },
+    Grant { account: usize, name: usize, lifetime: Lifetime, previous: Option<usize> },
+    Fail { counter: Counted, attempts: Counted },
+    Rehash { account: usize },
+    Touch { session: usize },
+    End { session: usize },
+    Rotate { session: usize },
+    Reauthenticate { session: usize },
+    EndAll { account: usize, keep: Option<usize> },
+    ChangePassword { session: usize, new: usize },
+    SetPassword { account: usize, new: usize },
+    Unlock { account: usize },
+    Disable { account: usize },
+    Enable { account: usize },
+    EndEverything,
+}
+
+/// What a token opens.
+enum Standing<'a> {
+    BadToken,
+    Absent,
+    Proven(usize, &'a Session, Option<Gone>),
+}
+
+impl Effect {
+    /// Whether the answer must not be given before it has landed.
+    pub(crate) fn is_owed(&self) -> bool {
+        !matches!(self, Self::None | Self::Touch { .. })
+    }
+}
+
+impl Intent {
+    /// Whether it takes away only, so that nobody can starve it.
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(
+            self,
+            Self::EndSession(..)
+                | Self::Logout(_)
+                | Self::LogoutEverywhere(_, None)
+                | Self::Disable(_)
+                | Self::AfterRestore
+                | Self::Unlock(_)
+        )
+    }
+}
+
+impl Model {
+    pub(crate) fn judge(&self, intent: &Intent, now: Timestamp) -> Judgement {
+        let nobody = || Judgement::told(Answer::NotFound);
+        match *intent {
+            Intent::Open => Judgement::told(Answer::Opened),
+            Intent::Register { name, password } => match self.names[name].account {
+                Some(_) => Judgement::told(Answer::Taken),
+                None => Judgement::of(Answer::Done, Effect::Register { name, password }),
+            },
+            Intent::Login { name, password, previous, lifetime } => {
+                self.login(name, password, previous, lifetime, now)
+            }
+            Intent::Rehash { account, ref shown } if self.accounts[account].hash == *shown => {
+                Judgement::of(Answer::Upgraded, Effect::Rehash { account })
+            }
+            Intent::Rehash { .. } => Judgement::told(Answer::Overtaken),
+            Intent::Authenticate(token) => self.inside(token, now, |session, record| {
+                let due = now > record.last_seen && now.since(record.last_seen) >= self.policy.touch_every();
+                let effect = if due { Effect::Touch { session } } else { Effect::None };
+                Judgement::of(Answer::Live(record.life()), effect)
+            }),
+            Intent::RotateSession(token) => self.inside(token, now, |session, record| {
+                let next = record.renewed(now, false);
+                Judgement::of(Answer::Renewed(next.life()), Effect::Rotate { session })
+            }),
+            Intent::Reauthenticate(token, password) => self.inside(token, now, |session, record| {
+                self.guess_inside(record, password, now, || Effect::Reauthenticate { session })
+            }),
+            Intent::ChangePassword { token, current, new } => self.inside(token, now, |session, record| {
+                self.guess_inside(record, current, now, || Effect::ChangePassword { session, new })
+            }),
+            Intent::Sessions(who) => Judgement::told(Answer::Listed(who.map_or_else(Vec::new, |account| {
+                let all = self.accounts[account].sessions.iter().map(|session| &self.sessions[*session]);
+                let live = all.filter(|session| session.is_there && session.over(now).is_none());
+                live.map(|session| session.id).collect()
+            }))),
+            Intent::EndSession(who, id) => {
+                let session = self.by_id.get(&id).copied().map(|session| (session, &self.sessions[session]));
+                match session.filter(|(_, record)| record.is_there && Some(record.account) == who) {
+                    None => nobody(),
+                    Some((session, record)) => Judgement::ended(session, record.over(now).is_none()),
+                }
+            }
+            Intent::Logout(token) => match self.standing(token, now) {
+                Standing::BadToken => Judgement::told(Answer::BadToken),
+                Standing::Absent => Judgement::told(Answer::Ended(Ended::AlreadyGone)),
+                Standing::Proven(session, _, gone) => {
+                    Judgement::ended(session, matches!(gone, None | Some(Gone::Replaced)))
+                }
+            },
+            Intent::LogoutEverywhere(who, keep) => match (who, keep) {
+                (_, Some(token)) => self.inside(token, now, |session, record| {
+                    if Some(record.account) != who {
+                        return Judgement::told(Answer::OtherAccount);
+                    }
+                    let effect = Effect::EndAll { account: record.account, keep: Some(session) };
+                    Judgement::of(Answer::Renewed(record.renewed(now, false).life()), effect)
+                }),
+                (None, None) => nobody(),
+                (Some(account), None) => Judgement::done(Effect::EndAll { account, keep: None }),
+            },
+            Intent::SetPassword(who, new) => {
+                who.map_or_else(nobody, |account| Judgement::done(Effect::SetPassword { account, new }))
+            }
+            Intent::Unlock(who) => {
+                who.map_or_else(nobody, |account| Judgement::done(Effect::Unlock { account }))
+            }
+            Intent::Disable(who) => {
+                who.map_or_else(nobody, |account| Judgement::done(Effect::Disable { account }))
+            }
+            Intent::Enable(who) => who.map_or_else(nobody, |account| {
+                let is_open = self.accounts[account].may_log_in;
+                Judgement::done(if is_open { Effect::None } else { Effect::Enable { account } })
+            }),
+            Intent::AfterRestore => Judgement::done(Effect::EndEverything),
+        }
+    }
+
+    fn login(
+        &self,
+        name: usize,
+        password: usize,
+        previous: Option<Shown>,
+        lifetime: Lifetime,
+        now: Timestamp,
+    ) -> Judgement {
+        let Name { account, throttle, .. } = &self.names[name];
+        let mut ends = None;
+        if let Some(Standing::Proven(session, record, gone)) = previous.map(|token| self.standing(token, now))
+        {
+            if gone.is_none() && Some(record.account) != *account {
+                return Judgement::told(Answer::OtherAccount);
+            }
+            ends = (Some(record.account) == *account).then_some(session);
+        }
+        if let Some(until) = throttle.wait(now) {
+            return Judgement::told(Answer::Throttled(until));
+        }
+        match *account {
+            Some(account) if self.is_password(account, password) && self.accounts[account].may_log_in => {
+                let effect = Effect::Grant { account, name, lifetime, previous: ends };
+                Judgement::of(Answer::Done, effect)
+            }
+            _ => {
+                let attempts = account.map_or(Counted::Decoy(name), Counted::Account);
+                Judgement::of(Answer::Denied, Effect::Fail { counter: Counted::Name(name), attempts })
+            }
+        }
+    }
+
+    /// Whether this is the account's password, and it is on.
+    fn is_password(&self, account: usize, password: usize) -> bool {
+        let account = &self.accounts[account];
+        account.password == password && account.failures < self.policy.throttle().off_at
+    }
+
+    fn guess_inside(
+        &self,
+        record: &Session,
+        password: usize,
+        now: Timestamp,
+        effect: impl Fn() -> Effect,
+    ) -> Judgement {
+        let account = record.account;
+        if let Some(until) = self.accounts[account].throttle.wait(now) {
+            return Judgement::told(Answer::Throttled(until));
+        }
+        if self.is_password(account, password) {
+            return Judgement::of(Answer::Renewed(record.renewed(now, true).life()), effect());
+        }
+        let counter = Counted::Account(account);
+        Judgement::of(Answer::Denied, Effect::Fail { counter, attempts: counter })
+    }
+
+    /// For whoever shows the token of a live session; any other is told why not, and a session seen over is ended.
+    fn inside(
+        &self,
+        token: Shown,
+        now: Timestamp,
+        live: impl FnOnce(usize, &Session) -> Judgement,
+    ) -> Judgement {
+        match self.standing(token, now) {
+            Standing::BadToken => Judgement::told(Answer::BadToken),
+            Standing::Absent => Judgement::told(Answer::Gone(Gone::Ended)),
+            Standing::Proven(session, record, None) => live(session, record),
+            Standing::Proven(session, _, Some(gone @ (Gone::Idle | Gone::Expired))) => {
+                Judgement::of(Answer::Gone(gone), Effect::End { session })
+            }
+            Standing::Proven(_, _, Some(gone)) => Judgement::told(Answer::Gone(gone)),
+        }
+    }
+
+    fn standing(&self, token: Shown, now: Timestamp) -> Standing<'_> {
+        let (Shown::Token(number) | Shown::WrongProof(number)) = token else {
+            return Standing::BadToken;
+        };
+        let token_given = &self.tokens[number];
+        let record = &self.sessions[token_given.session];
+        match token {
+            _ if !record.is_there => Standing::Absent,
+            Shown::WrongProof(_) => Standing::BadToken,
+            _ => {
+                let replaced = || (token_given.generation < record.generation).then_some(Gone::Replaced);
+                Standing::Proven(token_given.session, record, record.over(now).or_else(replaced))
+            }
+        }
+    }
+}
+
+impl Judgement {
+    pub(crate) fn of(answer: Answer, effect: Effect) -> Self {
+        Self { answer, effect, shown: None }
+    }
+
+    fn told(answer: Answer) -> Self {
+        Self::of(answer, Effect::None)
+    }
+
+    pub(crate) fn done(effect: Effect) -> Self {
+        Self::of(Answer::Done, effect)
+    }
+
+    fn ended(session: usize, was_live: bool) -> Self {
+        let ended = if was_live { Ended::Ended } else { Ended::AlreadyGone };
+        Self::of(Answer::Ended(ended), Effect::End { session })
+    }
+}

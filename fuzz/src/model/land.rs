@@ -1,0 +1,451 @@
+//! A change lands: what is true from then on, and whether the rows say the same.
+
+use std::collections::BTreeMap;
+
+use doorward_core::id::AccountId;
+use doorward_core::record::{Key, Record, Row};
+use doorward_core::store::{Batch, Durability, Write};
+use doorward_core::time::Timestamp;
+
+use super::judge::{Effect, Judgement};
+use super::{Account, Counted, Failures, Model, PASSWORDS, Session, Throttle};
+use crate::answer::Answer;
+use crate::hashing::is_hash_of;
+use crate::violation::{Violation, ensure};
+
+/// A batch that was applied, and the rows around that moment.
+pub(crate) struct Landing<'a> {
+    pub(crate) batch: &'a Batch,
+    /// When it was decided.
+    pub(crate) at: Timestamp,
+    /// The rows that it writes, as they were.
+    pub(crate) before: &'a BTreeMap<Key, Row>,
+    /// Every row, as it is.
+    pub(crate) rows: &'a BTreeMap<Key, Row>,
+}
+
+/// Whose rows a change may write.
+#[derive(Clone, Copy, Default)]
+struct Scope {
+    account: Option<usize>,
+    name: Option<usize>,
+    all: bool,
+}
+
+impl Model {
+    /// Carries out what was to change, completes the answer, and compares the rows.
+    pub(crate) fn land(&mut self, judged: &mut Judgement, landing: &Landing<'_>) -> Result<(), Violation> {
+        let effect = judged.effect.clone();
+        let is_touch = matches!(effect, Effect::Touch { .. });
+        let is_relaxed = landing.batch.durability == Durability::Relaxed;
+        let wrote = || landing.batch.writes.iter().map(Write::key).collect::<Vec<_>>();
+        ensure(
+            effect != Effect::None && (is_touch || !(is_relaxed && matches!(judged.answer, Answer::Gone(_)))),
+            judged.answer.blame(&Answer::Done),
+            || format!("a change of {:?} landed where {:?} was the answer", wrote(), judged.answer),
+        )?;
+        ensure(is_touch == is_relaxed, 41, || {
+            format!("{effect:?} does not wait for the disk, or a touch does")
+        })?;
+        let mut touched = Vec::new();
+        let scope = self.apply(&effect, judged, landing, &mut touched)?;
+        for key in landing.batch.writes.iter().map(Write::key) {
+            let (before, after) = (landing.before.get(key), landing.rows.get(key));
+            if before.is_some() || after.is_some() {
+                ensure(self.is_within(key, before.or(after), scope), 29, || {
+                    format!("{effect:?} wrote the row of somebody else: {key:?}")
+                })?;
+            }
+            self.compare(key, after, landing.rows)?;
+        }
+        touched.iter().try_for_each(|key| self.compare(key, landing.rows.get(key), landing.rows))
+    }
+
+    fn apply(
+        &mut self,
+        effect: &Effect,
+        judged: &mut Judgement,
+        landing: &Landing<'_>,
+        touched: &mut Vec<Key>,
+    ) -> Result<Scope, Violation> {
+        let at = landing.at;
+        let of = |account| Scope { account: Some(account), ..Scope::default() };
+        let scope = match *effect {
+            Effect::None => Scope::default(),
+            Effect::Register { name, password } => {
+                let id = self.sign_up(name, password, landing)?;
+                judged.answer = Answer::Registered(id);
+                Scope { name: Some(name), ..of(self.accounts.len() - 1) }
+            }
+            Effect::Grant { account, name, lifetime, previous } => {
+                if let Some(previous) = previous {
+                    self.end(previous, touched);
+                }
+                self.names[name].throttle = Throttle::default();
+                self.forgive(account, touched);
+                self.touch_counter(Counted::Name(name), touched);
+                let session = self.begin(account, self.policy.span(lifetime), landing)?;
+                touched.push(Key::Session(session.id));
+                judged.answer = Answer::LoggedIn(session.life());
+                judged.shown = Some((account, self.accounts[account].hash.clone()));
+                self.by_id.insert(session.id, self.sessions.len());
+                self.accounts[account].sessions.push(self.sessions.len());
+                self.sessions.push(session);
+                Scope { name: Some(name), ..of(account) }
+            }
+            Effect::Fail { counter, attempts } => {
+                let name = self.fail(counter, attempts, landing)?;
+                self.touch_counter(counter, touched);
+                self.touch_counter(attempts, touched);
+                let account = if let Counted::Account(account) = attempts { Some(account) } else { None };
+                Scope { account, name, all: false }
+            }
+            Effect::Rehash { account } => of(account),
+            Effect::Touch { session } => {
+                self.sessions[session].last_seen = at;
+                of(self.see(session, touched))
+            }
+            Effect::End { session } => {
+                self.end(session, touched);
+                of(self.sessions[session].account)
+            }
+            Effect::Rotate { session } => {
+                self.sessions[session] = self.sessions[session].renewed(at, false);
+                of(self.see(session, touched))
+            }
+            Effect::Reauthenticate { session } => {
+                self.sessions[session] = self.sessions[session].renewed(at, true);
+                let account = self.see(session, touched);
+                self.accounts[account].throttle = Throttle::default();
+                self.forgive(account, touched);
+                of(account)
+            }
+            Effect::EndAll { account, keep } => {
+                if let Some(kept) = keep {
+                    self.sessions[kept] = self.sessions[kept].renewed(at, false);
+                }
+                self.end_all(account, keep, touched);
+                of(account)
+            }
+            Effect::ChangePassword { session, new } => {
+                self.sessions[session] = self.sessions[session].renewed(at, true);
+                let account = self.sessions[session].account;
+                self.end_all(account, Some(session), touched);
+                self.accounts[account].password = new;
+                self.accounts[account].throttle = Throttle::default();
+                self.forgive(account, touched);
+                of(account)
+            }
+            Effect::SetPassword { account, new } => {
+                self.end_all(account, None, touched);
+                self.accounts[account].password = new;
+                self.unlock(account, touched)
+            }
+            Effect::Unlock { account } => self.unlock(account, touched),
+            Effect::Disable { account } => {
+                self.end_all(account, None, touched);
+                self.accounts[account].may_log_in = false;
+                touched.push(Key::Active(self.accounts[account].id));
+                of(account)
+            }
+            Effect::Enable { account } => {
+                self.accounts[account].may_log_in = true;
+                touched.push(Key::Active(self.accounts[account].id));
+                of(account)
+            }
+            Effect::EndEverything => {
+                (0..self.accounts.len()).for_each(|account| self.end_all(account, None, touched));
+                Scope { all: true, ..Scope::default() }
+            }
+        };
+        if let Some(account) = scope.account {
+            self.read_hash(account, landing.rows)?;
+        }
+        Ok(scope)
+    }
+
+    fn sign_up(
+        &mut self,
+        name: usize,
+        password: usize,
+        landing: &Landing<'_>,
+    ) -> Result<AccountId, Violation> {
+        let ids = landing.batch.writes.iter().filter_map(|write| match write.key() {
+            Key::Account(id) => Some(*id),
+            _ => None,
+        });
+        let id = ids.last().ok_or_else(|| Violation::new(26, "a registration made no account"))?;
+        self.draw(*id.as_bytes())?;
+        let Some(Record::Credential(credential)) =
+            landing.rows.get(&Key::Credential(id)).map(|row| &row.record)
+        else {
+            return Err(Violation::new(26, "a registration left no password"));
+        };
+        self.by_account.insert(id, self.accounts.len());
+        self.names[name].account = Some(self.accounts.len());
+        self.accounts.push(Account {
+            id,
+            name,
+            password,
+            hash: credential.hash.clone(),
+            may_log_in: true,
+            failures: 0,
+            throttle: Throttle::default(),
+            sessions: Vec::new(),
+        });
+        Ok(id)
+    }
+
+    fn begin(
+        &mut self,
+        account: usize,
+        span: doorward_core::model::session::Span,
+        landing: &Landing<'_>,
+    ) -> Result<Session, Violation> {
+        let new = landing.batch.writes.iter().find_map(|write| match write {
+            Write::Put { key: Key::Session(id), row, .. } => Some((*id, row)),
+            _ => None,
+        });
+        let (id, row) = new.ok_or_else(|| Violation::new(24, "a login made no session"))?;
+        let Record::Session(record) = &row.record else {
+            return Err(Violation::new(24, "a login made something else than a session"));
+        };
+        ensure(!self.by_id.contains_key(&id), 33, || "a login goes on under an id met before".to_owned())?;
+        ensure(record.salt != *id.as_bytes(), 42, || "the key and a session's id make its token".to_owned())?;
+        self.draw(*id.as_bytes())?;
+        self.draw(record.salt)?;
+        Ok(Session {
+            id,
+            account,
+            account_id: self.accounts[account].id,
+            salt: record.salt,
+            generation: 1,
+            created: landing.at,
+            last_seen: landing.at,
+            idle: span.idle,
+            absolute_end: landing.at.saturating_add(span.absolute),
+            auth_time: landing.at,
+            is_there: true,
+            is_revoked: false,
+        })
+    }
+
+    fn draw(&mut self, bytes: [u8; 16]) -> Result<(), Violation> {
+        ensure(self.drawn.insert(bytes), 31, || "an id or a salt came again".to_owned())
+    }
+
+    fn fail(
+        &mut self,
+        counter: Counted,
+        attempts: Counted,
+        landing: &Landing<'_>,
+    ) -> Result<Option<usize>, Violation> {
+        for write in &landing.batch.writes {
+            let of = match write.key() {
+                Key::Throttle(_) => counter,
+                Key::Attempts(_) => attempts,
+                _ => continue,
+            };
+            self.learn(write.key(), of)?;
+        }
+        let throttle = match counter {
+            Counted::Name(name) => &mut self.names[name].throttle,
+            Counted::Account(account) => &mut self.accounts[account].throttle,
+            Counted::Decoy(_) => return Err(Violation::new(38, "a decoy has no wait")),
+        };
+        let failed = throttle.failed(&self.policy, landing.at);
+        *throttle = Throttle(Some(failed));
+        match attempts {
+            Counted::Account(account) => self.accounts[account].failures += 1,
+            Counted::Decoy(name) => {
+                let decoy = &mut self.names[name].decoy;
+                let before = decoy.filter(|(_, kept_until)| landing.at < *kept_until);
+                *decoy = Some((before.map_or(1, |(failures, _)| failures + 1), failed.kept_until));
+            }
+            Counted::Name(_) => return Err(Violation::new(38, "attempts are counted by account")),
+        }
+        Ok(if let Counted::Name(name) = counter { Some(name) } else { None })
+    }
+
+    /// A counter's row is known from the first failure on, and it is no other counter's.
+    fn learn(&mut self, key: &Key, of: Counted) -> Result<(), Violation> {
+        if let (Key::Attempts(id), Counted::Account(account)) = (key, of) {
+            return ensure(*id == self.accounts[account].id, 29, || "another's failures were counted".into());
+        }
+        let known = *self.counter_rows.entry(key.clone()).or_insert(of);
+        let row = self.row_of.entry(of).or_insert_with(|| key.clone());
+        ensure(known == of && row == key, 29, || format!("{key:?} counts for {known:?} and for {of:?}"))
+    }
+
+    fn end(&mut self, session: usize, touched: &mut Vec<Key>) {
+        self.sessions[session].is_there = false;
+        let account = self.see(session, touched);
+        self.accounts[account].sessions.retain(|one| *one != session);
+    }
+
+    fn end_all(&mut self, account: usize, keep: Option<usize>, touched: &mut Vec<Key>) {
+        for session in &self.accounts[account].sessions {
+            self.sessions[*session].is_revoked |= Some(*session) != keep;
+            touched.push(Key::Session(self.sessions[*session].id));
+        }
+    }
+
+    fn unlock(&mut self, account: usize, touched: &mut Vec<Key>) -> Scope {
+        let name = self.accounts[account].name;
+        self.names[name].throttle = Throttle::default();
+        self.accounts[account].throttle = Throttle::default();
+        self.touch_counter(Counted::Name(name), touched);
+        self.forgive(account, touched);
+        Scope { account: Some(account), name: Some(name), all: false }
+    }
+
+    fn forgive(&mut self, account: usize, touched: &mut Vec<Key>) {
+        self.accounts[account].failures = 0;
+        touched.push(Key::Attempts(self.accounts[account].id));
+        self.touch_counter(Counted::Account(account), touched);
+    }
+
+    fn see(&self, session: usize, touched: &mut Vec<Key>) -> usize {
+        touched.push(Key::Session(self.sessions[session].id));
+        self.sessions[session].account
+    }
+
+    fn touch_counter(&self, counter: Counted, touched: &mut Vec<Key>) {
+        touched.extend(self.row_of.get(&counter).cloned());
+        if let Counted::Account(account) = counter {
+            touched.push(Key::Attempts(self.accounts[account].id));
+        }
+    }
+
+    /// The stored hash is one of the password in force: whatever raced, the last change stands.
+    fn read_hash(&mut self, account: usize, rows: &BTreeMap<Key, Row>) -> Result<(), Violation> {
+        let account = &mut self.accounts[account];
+        let Some(Record::Credential(record)) = rows.get(&Key::Credential(account.id)).map(|row| &row.record)
+        else {
+            return Err(Violation::new(39, "an account lost its password"));
+        };
+        if account.hash != record.hash {
+            ensure(is_hash_of(&record.hash, PASSWORDS[account.password].as_bytes()), 39, || {
+                "the stored hash is not of the password that was set last".to_owned()
+            })?;
+            account.hash = record.hash.clone();
+        }
+        ensure(is_hash_of(&account.hash, PASSWORDS[account.password].as_bytes()), 26, || {
+            "the password that was set is not the stored one".to_owned()
+        })
+    }
+
+    fn is_within(&self, key: &Key, row: Option<&Row>, scope: Scope) -> bool {
+        let id = scope.account.map(|account| self.accounts[account].id);
+        let owner = row.and_then(|row| row.owner);
+        match key {
+            _ if scope.all => *key == Key::Keyring,
+            Key::Keyring => false,
+            Key::Login(name) => scope.name.is_some_and(|number| name.as_str() == super::name(number)),
+            Key::Throttle(_) => match self.counter_rows.get(key) {
+                Some(Counted::Name(name)) => scope.name == Some(*name),
+                Some(Counted::Account(account)) => scope.account == Some(*account),
+                Some(Counted::Decoy(_)) | None => false,
+            },
+            Key::Attempts(of) if Some(*of) != id => {
+                matches!(self.counter_rows.get(key), Some(Counted::Decoy(name)) if scope.name == Some(*name))
+            }
+            Key::Account(of) | Key::Active(of) | Key::Credential(of) | Key::Attempts(of) => {
+                Some(*of) == id && (owner == id || owner.is_none())
+            }
+            Key::Session(_) => owner == id && id.is_some(),
+        }
+    }
+
+    /// Whether the row says what the model says.
+    pub(crate) fn compare(
+        &self,
+        key: &Key,
+        row: Option<&Row>,
+        rows: &BTreeMap<Key, Row>,
+    ) -> Result<(), Violation> {
+        let is = |holds, invariant, what: &str| {
+            ensure(holds, invariant, || format!("{what}: {key:?} is {:?}", row.map(|row| &row.record)))
+        };
+        let account = |id: &AccountId| self.by_account.get(id).map(|account| &self.accounts[*account]);
+        match (key, row.map(|row| &row.record)) {
+            (Key::Session(id), record) => match (self.by_id.get(id).map(|at| &self.sessions[*at]), record) {
+                (None, None) => Ok(()),
+                (Some(session), None) => is(!session.is_there, 26, "a session is lost"),
+                (None, Some(_)) => is(false, 24, "a session that nobody was granted"),
+                (Some(session), Some(_)) if !session.is_there => {
+                    is(false, 15, "a session that is over is back")
+                }
+                (Some(session), Some(_)) => self.compare_session(session, row, rows),
+            },
+            (Key::Attempts(id), record) => {
+                let failures = match record {
+                    Some(Record::Attempts(record)) => record.failures,
+                    _ => 0,
+                };
+                let expected = match self.counter_rows.get(key) {
+                    Some(Counted::Decoy(name)) => self.names[*name].decoy.map_or(0, |(failures, _)| failures),
+                    _ => account(id).map_or(0, |account| account.failures),
+                };
+                is(failures == expected, 38, "failures are miscounted")
+            }
+            (Key::Throttle(_), record) => {
+                let expected = match self.counter_rows.get(key) {
+                    Some(Counted::Name(name)) => self.names[*name].throttle,
+                    Some(Counted::Account(account)) => self.accounts[*account].throttle,
+                    Some(Counted::Decoy(_)) | None => Throttle::default(),
+                };
+                let found = match (row, record) {
+                    (Some(row), Some(Record::Throttle(record))) => Throttle(Some(Failures {
+                        failures: record.failures,
+                        until: record.until,
+                        kept_until: row.expires.unwrap_or(Timestamp::MAX),
+                    })),
+                    _ => Throttle::default(),
+                };
+                let shorter = found.0.map(|one| one.until) < expected.0.map(|one| one.until);
+                is(found == expected, if shorter { 21 } else { 38 }, "a wait is wrong")
+            }
+            (Key::Active(id), record) => {
+                let may = account(id).is_some_and(|account| account.may_log_in);
+                is(record.is_some() == may, 14, "who may log in is wrong")
+            }
+            (Key::Account(id) | Key::Credential(id), record) => {
+                is(record.is_some() == account(id).is_some(), 26, "an account is lost or made up")
+            }
+            (Key::Login(name), record) => {
+                let number = self.names.iter().position(|one| {
+                    one.account.is_some_and(|at| super::name(self.accounts[at].name) == name.as_str())
+                });
+                is(record.is_some() == number.is_some(), 26, "a name is lost or made up")
+            }
+            (Key::Keyring, record) => is(record.is_some(), 26, "the keyring is lost"),
+        }
+    }
+
+    fn compare_session(
+        &self,
+        session: &Session,
+        row: Option<&Row>,
+        rows: &BTreeMap<Key, Row>,
+    ) -> Result<(), Violation> {
+        let Some((row, Record::Session(record))) = row.map(|row| (row, &row.record)) else {
+            return Err(Violation::new(24, "half a session"));
+        };
+        let is = |holds, invariant, what: &str| {
+            ensure(holds, invariant, || format!("{what}: {record:?} instead of {session:?}"))
+        };
+        let epoch = |key| rows.get(&key).map(|row: &Row| row.epoch);
+        let is_current = epoch(Key::Account(session.account_id)) == Some(record.account_epoch)
+            && epoch(Key::Keyring) == Some(record.global_epoch);
+        is(!(is_current && session.is_revoked), 12, "a session outlived the ending of all")?;
+        is(is_current || session.is_revoked, 13, "a session was granted dead, or was not kept")?;
+        is(record.salt == session.salt && row.owner == Some(session.account_id), 29, "another's session")?;
+        is(record.generation == session.generation, 32, "a token is not replaced as it should be")?;
+        is(record.absolute_end == session.absolute_end, 22, "the absolute end moved")?;
+        is(record.last_seen == session.last_seen, 21, "the activity is not as it was")?;
+        is(record.idle_end() == session.idle_end(), 21, "the idle end moved")?;
+        is(row.expires == Some(session.idle_end()), 26, "a purge would come at another time")?;
+        is(record.auth_time == session.auth_time && record.created == session.created, 32, "another history")
+    }
+}

@@ -1,0 +1,240 @@
+//! What must be true: every account, session and counter as the rules have them, moved only by what has landed.
+//!
+//! The model knows no row, stamp, epoch or precondition. Because the simulator runs on one thread, each commit lands at
+//! one known moment; the model is told of it and holds the store's rows against what it expects. An operation that only
+//! reads is judged at its last read.
+//!
+//! | file | question |
+//! |---|---|
+//! | this one | who is there? |
+//! | `judge` | what should this request be told, and what should it change? |
+//! | `land` | what is true after the change, and do the rows say the same? |
+//! | `promise` | does what a client was told before still hold? |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use doorward_core::id::{AccountId, SessionId};
+use doorward_core::model::session::{Gone, Lifetime};
+use doorward_core::password::PasswordHash;
+use doorward_core::policy::Policy;
+use doorward_core::record::Key;
+use doorward_core::time::Timestamp;
+
+use self::judge::Shown;
+use crate::answer::Life;
+
+pub(crate) mod judge;
+pub(crate) mod land;
+pub(crate) mod promise;
+
+/// The names that people sign up under and log in with; most come to exist.
+pub(crate) const NAMES: usize = 20;
+
+/// Passwords that anybody may choose.
+pub(crate) const PASSWORDS: [&str; 8] = [
+    "plum kettle orbit lantern",
+    "seven quiet harbour stones",
+    "walnut drawer under rain",
+    "copper finch on the stair",
+    "marble onion railway dusk",
+    "velvet anchor and thistle",
+    "paper lighthouse at noon",
+    "gravel cello in december",
+];
+
+pub(crate) fn name(number: usize) -> String {
+    format!("person{number:02}")
+}
+
+pub(crate) struct Model {
+    pub(crate) policy: Policy,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) names: Vec<Name>,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) by_id: BTreeMap<SessionId, usize>,
+    pub(crate) by_account: BTreeMap<AccountId, usize>,
+    pub(crate) tokens: Vec<Token>,
+    /// Which counter a throttle row or a decoy's row belongs to: learned when it is first written.
+    pub(crate) counter_rows: BTreeMap<Key, Counted>,
+    /// The same, the other way about.
+    pub(crate) row_of: BTreeMap<Counted, Key>,
+    /// Every id and salt that was ever drawn.
+    pub(crate) drawn: BTreeSet<[u8; 16]>,
+    /// The needs of an undisturbed login that was denied; all are alike.
+    pub(crate) denied_shape: Option<Vec<crate::task::Shape>>,
+}
+
+pub(crate) struct Account {
+    pub(crate) id: AccountId,
+    pub(crate) name: usize,
+    pub(crate) password: usize,
+    pub(crate) hash: PasswordHash,
+    pub(crate) may_log_in: bool,
+    pub(crate) failures: u32,
+    /// What slows guesses inside its sessions.
+    pub(crate) throttle: Throttle,
+    pub(crate) sessions: Vec<usize>,
+}
+
+#[derive(Default)]
+pub(crate) struct Name {
+    pub(crate) account: Option<usize>,
+    pub(crate) throttle: Throttle,
+    /// Failures under it while nobody had it, and until when they are kept.
+    pub(crate) decoy: Option<(u32, Timestamp)>,
+}
+
+/// Failures in a row; `None`: none that is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Throttle(pub(crate) Option<Failures>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failures {
+    pub(crate) failures: u32,
+    pub(crate) until: Timestamp,
+    pub(crate) kept_until: Timestamp,
+}
+
+/// Whose failures a counter counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Counted {
+    Name(usize),
+    Account(usize),
+    Decoy(usize),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) account: usize,
+    pub(crate) account_id: AccountId,
+    pub(crate) salt: [u8; 16],
+    pub(crate) generation: u64,
+    pub(crate) created: Timestamp,
+    pub(crate) last_seen: Timestamp,
+    pub(crate) idle: Duration,
+    pub(crate) absolute_end: Timestamp,
+    pub(crate) auth_time: Timestamp,
+    /// Whether it is remembered at all.
+    pub(crate) is_there: bool,
+    /// Whether everything of its account, or of the store, was ended since.
+    pub(crate) is_revoked: bool,
+}
+
+/// A token that an engine gave out.
+pub(crate) struct Token {
+    pub(crate) text: String,
+    pub(crate) session: usize,
+    pub(crate) generation: u64,
+    /// When it was given out.
+    pub(crate) given: usize,
+    /// Since when a client knows that it is dead, and by which invariant.
+    pub(crate) dead: Option<(usize, u8)>,
+}
+
+impl Model {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            accounts: Vec::new(),
+            names: (0..NAMES).map(|_| Name::default()).collect(),
+            sessions: Vec::new(),
+            by_id: BTreeMap::new(),
+            by_account: BTreeMap::new(),
+            tokens: Vec::new(),
+            counter_rows: BTreeMap::new(),
+            row_of: BTreeMap::new(),
+            drawn: BTreeSet::new(),
+            denied_shape: None,
+        }
+    }
+}
+
+impl Model {
+    /// The session of a genuine token, when it is there.
+    pub(crate) fn session_of(&self, token: Shown) -> Option<(usize, Session)> {
+        let Shown::Token(number) = token else { return None };
+        let session = self.tokens[number].session;
+        Some((session, self.sessions[session].clone())).filter(|(_, record)| record.is_there)
+    }
+}
+
+impl Session {
+    pub(crate) fn idle_end(&self) -> Timestamp {
+        self.last_seen.saturating_add(self.idle).min(self.absolute_end)
+    }
+
+    /// Whether it is over at this time, and how; it is there.
+    pub(crate) fn over(&self, now: Timestamp) -> Option<Gone> {
+        if now >= self.absolute_end {
+            Some(Gone::Expired)
+        } else if now >= self.idle_end() {
+            Some(Gone::Idle)
+        } else {
+            self.is_revoked.then_some(Gone::Revoked)
+        }
+    }
+
+    /// The session after its token was replaced.
+    pub(crate) fn renewed(&self, now: Timestamp, reauthenticated: bool) -> Self {
+        let mut next = self.clone();
+        next.generation += 1;
+        next.last_seen = self.last_seen.max(now);
+        if reauthenticated {
+            let span = self.absolute_end.since(self.auth_time);
+            next.absolute_end = self.absolute_end.max(now.saturating_add(span));
+            next.auth_time = self.auth_time.max(now);
+        }
+        next
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        Life {
+            id: self.id,
+            account: self.account_id,
+            created: self.created,
+            auth_time: self.auth_time,
+            idle_ends: self.idle_end(),
+            absolute_ends: self.absolute_end,
+        }
+    }
+}
+
+impl Throttle {
+    fn remembered(self, now: Timestamp) -> Option<Failures> {
+        self.0.filter(|failures| now < failures.kept_until)
+    }
+
+    /// Until when guesses wait.
+    pub(crate) fn wait(self, now: Timestamp) -> Option<Timestamp> {
+        self.remembered(now).map(|failures| failures.until).filter(|until| *until > now)
+    }
+
+    /// After one more failure: the wait doubles, and no step of a clock shortens it.
+    pub(crate) fn failed(self, policy: &Policy, now: Timestamp) -> Failures {
+        let rule = policy.throttle();
+        let before = self.remembered(now);
+        let failures = before.map_or(0, |before| before.failures) + 1;
+        let mut wait = Duration::ZERO;
+        for step in rule.free..=failures {
+            wait = if step == rule.free {
+                rule.first_wait
+            } else {
+                wait.saturating_mul(2).min(rule.longest_wait)
+            };
+        }
+        let until =
+            now.saturating_add(wait).max(before.map_or(Timestamp::from_millis(0), |before| before.until));
+        let kept_until = until.max(now).saturating_add(rule.forget_after);
+        Failures { failures, until, kept_until }
+    }
+}
+
+pub(crate) fn lifetime(number: u8) -> Lifetime {
+    match number % 4 {
+        0 | 1 => Lifetime::Web,
+        2 => Lifetime::Remembered,
+        _ => Lifetime::Device,
+    }
+}

@@ -1,0 +1,91 @@
+//! Tokens tried on the side, changing nothing; and what a thief of the whole store finds.
+
+use doorward_core::error::StoreErrorKind;
+use doorward_core::machine::Reply;
+use doorward_core::model::session::Gone;
+use doorward_core::operation::authenticate::Authenticate;
+
+use super::World;
+use super::store::failed;
+use crate::answer::{Answer, Asked};
+use crate::model::judge::{Intent, Shown};
+use crate::task::machine;
+use crate::violation::{Violation, ensure};
+
+/// How many of the latest tokens the thief looks for.
+const SAMPLE: usize = 16;
+
+impl World {
+    /// Tries this many of the latest tokens, lost ones too, at every engine.
+    pub(super) fn sweep(&mut self, many: usize) -> Result<(), Violation> {
+        let all = self.model.tokens.len();
+        for engine in 0..self.engines.len() {
+            for token in all.saturating_sub(many)..all {
+                self.probe(token, engine)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn probe(&mut self, token: usize, engine: usize) -> Result<(), Violation> {
+        let now = self.now(engine);
+        let text = &self.model.tokens[token].text;
+        let mut machine = machine(Authenticate::new(text), &self.engines[engine].environment, u64::MAX - 1);
+        let told = loop {
+            let (ticket, reply) = match machine.poll(now) {
+                Asked::Read(ticket, keys) => {
+                    (ticket, Reply::Rows(keys.iter().map(|key| self.rows.get(key).cloned()).collect()))
+                }
+                // Neither a touch nor the end of what is over may leave a trace.
+                Asked::Commit(ticket, _) | Asked::Scan(ticket, ..) | Asked::Work(ticket, _) => {
+                    (ticket, failed(StoreErrorKind::Fatal))
+                }
+                Asked::Done(outcome) => break outcome.ok().map(|told| told.answer),
+            };
+            if machine.reply(ticket, reply).is_err() {
+                return Err(Violation::new(40, "a right reply was refused"));
+            }
+        };
+        let shown = Shown::Token(token);
+        if let Some(Answer::Live(_)) = told {
+            self.model.accepted(shown, self.tick)?;
+        }
+        let expected = self.model.judge(&Intent::Authenticate(shown), now).answer;
+        let is_right = match &expected {
+            Answer::Gone(Gone::Idle | Gone::Expired) => !matches!(told, Some(Answer::Live(_))),
+            expected => told.as_ref() == Some(expected),
+        };
+        ensure(is_right, expected.blame(told.as_ref().unwrap_or(&Answer::Done)), || {
+            format!("token {token} is told {told:?} instead of {expected:?}")
+        })
+    }
+
+    /// INVARIANT 30: neither the bytes of the rows nor what they print holds a token or its proof.
+    pub(super) fn steal_store(&self) -> Result<(), Violation> {
+        let mut loot = Vec::new();
+        for (key, row) in &self.rows {
+            loot.extend(row.encode(key));
+            loot.extend(format!("{key:?} {row:?}").into_bytes());
+        }
+        for token in self.model.tokens.iter().rev().take(SAMPLE) {
+            let text = token.text.as_bytes();
+            let proof = &text[text.len() - 20..];
+            let holds = |secret: &[u8]| loot.windows(secret.len()).any(|window| window == secret);
+            let raw = decode(proof);
+            ensure(!holds(proof) && !holds(&raw), 30, || "the store holds a token's proof".to_owned())?;
+        }
+        Ok(())
+    }
+}
+
+/// Base64url of whole groups, as bytes.
+fn decode(text: &[u8]) -> Vec<u8> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let value = |byte: &u8| ALPHABET.iter().position(|one| one == byte).unwrap_or(0);
+    text.chunks(4)
+        .flat_map(|group| {
+            let word = group.iter().fold(0, |word, byte| word << 6 | value(byte));
+            [(word >> 16 & 255) as u8, (word >> 8 & 255) as u8, (word & 255) as u8]
+        })
+        .collect()
+}

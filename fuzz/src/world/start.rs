@@ -1,0 +1,211 @@
+//! A request gets its meaning: whose token, which account, which password, as things stand.
+
+use std::sync::Arc;
+
+use doorward_core::id::{AccountId, SessionId};
+use doorward_core::operation::access::{Disable, Enable};
+use doorward_core::operation::after_restore::AfterRestore;
+use doorward_core::operation::authenticate::Authenticate;
+use doorward_core::operation::change_password::ChangePassword;
+use doorward_core::operation::end_session::EndSession;
+use doorward_core::operation::login::Login;
+use doorward_core::operation::logout::Logout;
+use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::open::Open;
+use doorward_core::operation::reauthenticate::Reauthenticate;
+use doorward_core::operation::register::Register;
+use doorward_core::operation::rotate_session::RotateSession;
+use doorward_core::operation::sessions::Sessions;
+use doorward_core::operation::set_password::SetPassword;
+use doorward_core::operation::unlock::Unlock;
+
+use super::World;
+use crate::action::{Action, Forgery, Guess, Pick};
+use crate::answer::Machinery;
+use crate::model::judge::{Intent, Shown, Who};
+use crate::model::{NAMES, PASSWORDS, lifetime, name};
+use crate::task::machine;
+
+/// Where the proof begins: the last 16 bytes of 69, in base64.
+const PROOF: usize = 21;
+
+impl World {
+    /// The request's meaning, and its machine.
+    pub(super) fn meaning(
+        &mut self,
+        action: Action,
+        engine: usize,
+        seed: u64,
+    ) -> (Intent, Box<dyn Machinery>) {
+        let environment = &Arc::clone(&self.engines[engine].environment);
+        match action {
+            Action::Register { name: number, password } => {
+                let (number, password) = (usize::from(number) % NAMES, listed(password));
+                let operation = Register::new(&name(number), PASSWORDS[password]);
+                (Intent::Register { name: number, password }, machine(operation, environment, seed))
+            }
+            Action::Login { name: number, guess, previous, lifetime: kind } => {
+                let number = usize::from(number) % NAMES;
+                let password = self.guess(guess, self.model.names[number].account);
+                let lifetime = lifetime(kind);
+                let mut operation = Login::new(&name(number), PASSWORDS[password]).lifetime(lifetime);
+                let previous = previous.map(|pick| self.shown(pick));
+                if let Some((_, text)) = &previous {
+                    operation = operation.previous(text);
+                }
+                let previous = previous.map(|(shown, _)| shown);
+                (
+                    Intent::Login { name: number, password, previous, lifetime },
+                    machine(operation, environment, seed),
+                )
+            }
+            Action::Rehash { of } => match self.rehashes.iter().rposition(|(label, ..)| *label <= of) {
+                None => (Intent::Open, machine(Open::new(), environment, seed)),
+                Some(at) => {
+                    let (_, operation, account, shown) = self.rehashes.remove(at);
+                    (Intent::Rehash { account, shown }, machine(operation, environment, seed))
+                }
+            },
+            Action::Authenticate { token } => {
+                let (shown, text) = self.shown(token);
+                (Intent::Authenticate(shown), machine(Authenticate::new(&text), environment, seed))
+            }
+            Action::Reauthenticate { token, guess } => {
+                let (shown, text) = self.shown(token);
+                let password = self.guess(guess, self.account_of(shown));
+                let operation = Reauthenticate::new(&text, PASSWORDS[password]);
+                (Intent::Reauthenticate(shown, password), machine(operation, environment, seed))
+            }
+            Action::RotateSession { token } => {
+                let (shown, text) = self.shown(token);
+                (Intent::RotateSession(shown), machine(RotateSession::new(&text), environment, seed))
+            }
+            Action::Sessions { name } => {
+                let (who, id) = self.who(name);
+                (Intent::Sessions(who), machine(Sessions::new(id), environment, seed))
+            }
+            Action::EndSession { name, session, own } => {
+                let session = self.token(session).map(|token| self.model.tokens[token].session);
+                let session = session.map(|number| &self.model.sessions[number]);
+                let (who, id) = match session {
+                    Some(session) if own => (Some(session.account), session.account_id),
+                    _ => self.who(name),
+                };
+                let session = session.map_or(SessionId::from_bytes([7; 16]), |session| session.id);
+                (Intent::EndSession(who, session), machine(EndSession::new(id, session), environment, seed))
+            }
+            Action::Logout { token } => {
+                let (shown, text) = self.shown(token);
+                (Intent::Logout(shown), machine(Logout::new(&text), environment, seed))
+            }
+            Action::LogoutEverywhere { name: number, keep } => {
+                let (mut who, mut id) = self.who(number);
+                let mut operation = LogoutEverywhere::new(id);
+                let keep = keep.map(|pick| self.shown(pick));
+                if let Some((shown, text)) = &keep {
+                    // Mostly the account's own.
+                    if let Some(own) = self.account_of(*shown).filter(|_| number % 8 != 0) {
+                        (who, id) = (Some(own), self.model.accounts[own].id);
+                        operation = LogoutEverywhere::new(id);
+                    }
+                    operation = operation.keep(text);
+                }
+                let keep = keep.map(|(shown, _)| shown);
+                (Intent::LogoutEverywhere(who, keep), machine(operation, environment, seed))
+            }
+            Action::ChangePassword { token, guess, new } => {
+                let (shown, text) = self.shown(token);
+                let (current, new) = (self.guess(guess, self.account_of(shown)), listed(new));
+                let operation = ChangePassword::new(&text, PASSWORDS[current], PASSWORDS[new]);
+                (Intent::ChangePassword { token: shown, current, new }, machine(operation, environment, seed))
+            }
+            Action::SetPassword { name, new } => {
+                let ((who, id), new) = (self.who(name), listed(new));
+                let operation = SetPassword::new(id, PASSWORDS[new]);
+                (Intent::SetPassword(who, new), machine(operation, environment, seed))
+            }
+            Action::Unlock { name } => {
+                let (who, id) = self.who(name);
+                (Intent::Unlock(who), machine(Unlock::new(id), environment, seed))
+            }
+            Action::Disable { name } => {
+                let (who, id) = self.who(name);
+                (Intent::Disable(who), machine(Disable::new(id), environment, seed))
+            }
+            Action::Enable { name } => {
+                let (who, id) = self.who(name);
+                (Intent::Enable(who), machine(Enable::new(id), environment, seed))
+            }
+            Action::AfterRestore => (Intent::AfterRestore, machine(AfterRestore::new(), environment, seed)),
+            Action::Open => (Intent::Open, machine(Open::new(), environment, seed)),
+        }
+    }
+
+    /// The account of this name; nobody when it has none.
+    fn who(&self, name: u8) -> (Who, AccountId) {
+        let who = self.model.names[usize::from(name) % NAMES].account;
+        (who, who.map_or(AccountId::from_bytes([name; 16]), |account| self.model.accounts[account].id))
+    }
+
+    /// The token that this operation gave to its client, or else the last one before.
+    fn token(&self, of: u32) -> Option<usize> {
+        self.wallet[..self.wallet.partition_point(|(label, _)| *label <= of)].last().map(|(_, token)| *token)
+    }
+
+    fn account_of(&self, shown: Shown) -> Who {
+        match shown {
+            Shown::Token(number) | Shown::WrongProof(number) => {
+                Some(self.model.sessions[self.model.tokens[number].session].account)
+            }
+            Shown::OtherKind | Shown::Garbage => None,
+        }
+    }
+
+    fn guess(&self, guess: Guess, account: Who) -> usize {
+        match (guess, account) {
+            (Guess::Right, Some(account)) => self.model.accounts[account].password,
+            (Guess::Right, None) => 0,
+            (Guess::Listed(number), _) => listed(number),
+        }
+    }
+
+    fn shown(&self, pick: Pick) -> (Shown, String) {
+        let Some(number) = self.token(pick.of) else {
+            return (Shown::Garbage, "dws_none".to_owned());
+        };
+        let text = self.model.tokens[number].text.clone();
+        let at = |noise: u8, from: usize, to: usize| from + usize::from(noise) % (to - from);
+        let garbage = |text| (Shown::Garbage, text);
+        match pick.forgery {
+            Forgery::None => (Shown::Token(number), text),
+            Forgery::Proof(noise) => {
+                let at = at(noise, text.len() - PROOF, text.len());
+                (Shown::WrongProof(number), with_another_character(&text, at))
+            }
+            Forgery::Prefix(noise) => {
+                let prefix = ["dwd_", "dwr_", "dwa_", ""][usize::from(noise) % 4];
+                (Shown::OtherKind, text.replacen("dws_", prefix, 1))
+            }
+            Forgery::Field(noise) => {
+                let at = at(noise, 4, text.len() - PROOF - 1);
+                garbage(with_another_character(&text, at))
+            }
+            Forgery::Spliced(of) => {
+                let other = &self.model.tokens[self.token(of).unwrap_or(number)].text;
+                // Fields of one, tag and proof of the other.
+                let spliced = format!("{}{}", &other[..64], &text[64..]);
+                if spliced == text { (Shown::Token(number), text) } else { garbage(spliced) }
+            }
+            Forgery::Cut(noise) => garbage(text[..at(noise, 0, text.len())].to_owned()),
+        }
+    }
+}
+
+fn listed(number: u8) -> usize {
+    usize::from(number) % PASSWORDS.len()
+}
+
+fn with_another_character(text: &str, at: usize) -> String {
+    let other = if &text[at..=at] == "A" { "B" } else { "A" };
+    format!("{}{other}{}", &text[..at], &text[at + 1..])
+}

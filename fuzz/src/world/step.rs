@@ -1,0 +1,222 @@
+//! One step of one operation: its next need is carried out, and its outcome is held against the model's.
+
+use std::fmt::Write as _;
+
+use doorward_core::error::{Fault, StoreErrorKind};
+use doorward_core::machine::{Reply, Ticket};
+use doorward_core::model::session::Gone;
+use doorward_core::store::Store;
+use doorward_core::time::Timestamp;
+
+use super::store::failed;
+use super::{World, word};
+use crate::answer::{Answer, Asked, Told};
+use crate::hashing::stand_in;
+use crate::model::Token;
+use crate::model::judge::{Effect, Intent, Judgement, Shown};
+use crate::plan::Luck;
+use crate::task::{Shape, Task, describe};
+use crate::violation::{Violation, ensure};
+
+impl World {
+    /// Carries out the next need of the task at this place.
+    pub(super) fn step(&mut self, at: usize, luck: Luck) -> Result<(), Violation> {
+        let mut task = self.tasks.remove(at);
+        let now = self.now(task.engine);
+        let asked = task.machine.poll(now);
+        if self.records {
+            let (number, asked) = (task.label, describe(&asked));
+            let _ = writeln!(self.run.transcript, "{} operation {number} {luck:?}: {asked}", self.tick);
+        }
+        task.shape.extend(Shape::of(&asked));
+        let error = match luck {
+            Luck::Retryable => Some(StoreErrorKind::Retryable),
+            Luck::Fatal => Some(StoreErrorKind::Fatal),
+            _ => None,
+        };
+        let (ticket, reply, next) = match asked {
+            Asked::Done(outcome) => return self.release(&task, outcome, luck),
+            Asked::Read(ticket, _) | Asked::Scan(ticket, ..) if error.is_some() => {
+                (task.disturbed, task.failed) = (true, true);
+                (ticket, failed(error.unwrap_or(StoreErrorKind::Fatal)), Next::Ends)
+            }
+            Asked::Read(ticket, keys) => {
+                let next = if task.settles { Next::Ends } else { Next::DecidesAnew };
+                (ticket, self.store.read(keys).map_or_else(Reply::Failed, Reply::Rows), next)
+            }
+            Asked::Scan(ticket, range, limit) => {
+                let page = self.store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page);
+                (ticket, page, Next::DecidesOnOldRows)
+            }
+            Asked::Work(ticket, _) if luck == Luck::Retryable => {
+                (task.disturbed, task.failed) = (true, true);
+                (ticket, Reply::Busy, Next::Ends)
+            }
+            Asked::Work(ticket, work) => (ticket, Reply::Worked(stand_in(work)), Next::DecidesOnOldRows),
+            Asked::Commit(ticket, batch) => {
+                let batch = batch.clone();
+                (ticket, self.commit(&mut task, batch, luck)?, Next::Ends)
+            }
+        };
+        if luck == Luck::Misfit {
+            misfit(&mut task, ticket, now)?;
+        }
+        task.old_ticket = Some(ticket);
+        task.machine
+            .reply(ticket, reply)
+            .map_err(|misuse| Violation::new(40, format!("a right reply was refused: {misuse}")))?;
+        if next == Next::DecidesAnew {
+            task.judged = self.model.judge(&task.intent, now);
+            task.has_landed = false;
+            task.waited |= matches!(task.judged.answer, Answer::Throttled(_));
+            task.session = shown(&task.intent).and_then(|token| self.model.session_of(token));
+        } else if let (Next::DecidesOnOldRows, Some(over)) = (next, over(&task, now)) {
+            task.judged = over;
+        }
+        self.show_list(&mut task);
+        // It decides at once: what it then wants is of this moment, however long the want waits.
+        task.decided = now;
+        let asked = task.machine.poll(now);
+        if self.records && matches!(asked, Asked::Done(_)) {
+            let (number, asked) = (task.label, describe(&asked));
+            let _ = writeln!(self.run.transcript, "{} operation {number} ends: {asked}", self.tick);
+        }
+        let Asked::Done(outcome) = asked else {
+            self.tasks.insert(at.min(self.tasks.len()), task);
+            return Ok(());
+        };
+        self.release(&task, outcome, luck)
+    }
+
+    /// The outcome is there: is it the right one? Then the client has it, unless the reply is lost.
+    fn release(&mut self, task: &Task, outcome: Result<Told, Fault>, luck: Luck) -> Result<(), Violation> {
+        let told = match outcome {
+            Ok(told) => told,
+            Err(fault) => return check_fault(task, &fault),
+        };
+        ensure(!task.failed, 17, || {
+            format!("{:?} was answered {:?}, and the store had failed", task.intent, told.answer)
+        })?;
+        if let (Answer::Live(_) | Answer::Renewed(_), Some(token)) = (&told.answer, shown(&task.intent)) {
+            self.model.accepted(token, task.started)?;
+        }
+        ensure(self.is_right(task, &told.answer), task.judged.answer.blame(&told.answer), || {
+            format!("{:?} was answered {:?} instead of {:?}", task.intent, told.answer, task.judged.answer)
+        })?;
+        // What was seen over must be over for good before anybody is told.
+        let owed = if matches!(told.answer, Answer::Gone(_)) { 19 } else { 26 };
+        ensure(task.has_landed || !task.judged.effect.is_owed(), owed, || {
+            format!("{:?} was answered {:?}, and nothing has landed", task.intent, told.answer)
+        })?;
+        self.compare_denied(task, &told.answer)?;
+        self.run.answered += 1;
+        *self.run.answers.entry(format!("{} {}", word(&task.intent), kind(&told.answer))).or_default() += 1;
+        self.give(task, told, luck == Luck::ReplyLost);
+        Ok(())
+    }
+
+    fn is_right(&self, task: &Task, answer: &Answer) -> bool {
+        match (answer, &task.judged.answer) {
+            // A list is of several moments: who was live at none of them is not on it, who was at all of them is.
+            (Answer::Listed(listed), Answer::Listed(_)) => {
+                // Unless only an activity kept it, which a page that was read before cannot know.
+                let always = task.always_live.iter().flatten().filter(|(_, until)| *until > task.decided);
+                listed.iter().all(|id| task.once_live.contains(id))
+                    && always.map(|(id, _)| id).all(|id| listed.contains(id))
+            }
+            (answer, judged) => answer == judged,
+        }
+    }
+
+    /// INVARIANT 37: whatever the cause, a denied login looks alike to who counts and times its steps.
+    fn compare_denied(&mut self, task: &Task, answer: &Answer) -> Result<(), Violation> {
+        let is_plain = matches!(&*task.intent, Intent::Login { previous: None, .. });
+        if task.disturbed || task.waited || !is_plain || *answer != Answer::Denied {
+            return Ok(());
+        }
+        let known = self.model.denied_shape.get_or_insert_with(|| task.shape.clone());
+        ensure(*known == task.shape, 37, || {
+            format!("{:?} was denied by {:?}, others by {known:?}", task.intent, task.shape)
+        })
+    }
+
+    fn give(&mut self, task: &Task, told: Told, is_lost: bool) {
+        let minted = told.token.map(|text| {
+            let (Answer::LoggedIn(life) | Answer::Renewed(life)) = &told.answer else { return usize::MAX };
+            let session = self.model.by_id[&life.id];
+            let generation = self.model.sessions[session].generation;
+            self.model.tokens.push(Token { text, session, generation, given: self.tick, dead: None });
+            self.model.tokens.len() - 1
+        });
+        if is_lost {
+            // It is known to nobody: no client tries it, and no promise was made.
+            return;
+        }
+        if let Some(token) = minted {
+            let at = self.wallet.partition_point(|(label, _)| *label <= task.label);
+            self.wallet.insert(at, (task.label, token));
+        }
+        if let (Some(rehash), Some((account, shown))) = (told.rehash, &task.judged.shown) {
+            self.rehashes.push((task.label, rehash, *account, shown.clone()));
+        }
+        self.model.promise(&task.intent, &told.answer, minted, task.started, self.tick);
+    }
+}
+
+/// What a task does once it has its reply.
+#[derive(PartialEq, Eq)]
+enum Next {
+    DecidesAnew,
+    DecidesOnOldRows,
+    /// It ends, or it reads again from the start.
+    Ends,
+}
+
+/// INVARIANT 40: late, doubled and ill-formed replies are refused, and change nothing.
+fn misfit(task: &mut Task, ticket: Ticket, now: Timestamp) -> Result<(), Violation> {
+    let before = describe(&task.machine.poll(now));
+    let ill_formed = task.machine.reply(ticket, Reply::Rows(vec![None; 99]));
+    ensure(ill_formed.is_err(), 40, || "an ill-formed reply was taken".to_owned())?;
+    if let Some(old) = task.old_ticket {
+        let late = task.machine.reply(old, failed(StoreErrorKind::Fatal));
+        ensure(late.is_err(), 40, || "a late reply was taken".to_owned())?;
+    }
+    let after = describe(&task.machine.poll(now));
+    ensure(before == after, 40, || format!("a refused reply turned {before} into {after}"))
+}
+
+fn check_fault(task: &Task, fault: &Fault) -> Result<(), Violation> {
+    let invariant = if matches!(fault, Fault::Misuse(_)) { 40 } else { 43 };
+    let is_excused = match fault {
+        Fault::Contended => task.disturbed && !task.intent.is_ending(),
+        Fault::Store(_) | Fault::Unresolved | Fault::Busy => task.disturbed,
+        _ => false,
+    };
+    ensure(is_excused, invariant, || format!("{:?} failed without a cause: {fault}", task.intent))
+}
+
+/// Between its last read and its decision, time passed: its session may be over by now.
+fn over(task: &Task, now: Timestamp) -> Option<Judgement> {
+    let (session, record) = task.session.as_ref()?;
+    let gone = record.over(now).filter(|gone| matches!(gone, Gone::Idle | Gone::Expired))?;
+    Some(Judgement::of(Answer::Gone(gone), Effect::End { session: *session }))
+}
+
+fn shown(intent: &Intent) -> Option<Shown> {
+    match intent {
+        Intent::Authenticate(token)
+        | Intent::Reauthenticate(token, _)
+        | Intent::RotateSession(token)
+        | Intent::LogoutEverywhere(_, Some(token))
+        | Intent::ChangePassword { token, .. } => Some(*token),
+        _ => None,
+    }
+}
+
+fn kind(answer: &Answer) -> String {
+    let text = format!("{answer:?}");
+    match answer {
+        Answer::Gone(_) | Answer::Ended(_) => text,
+        _ => text.split('(').next().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,273 @@
+//! The store: commits and how they fail, purges, power cuts. Beside it a mirror, which follows every change by itself.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use doorward_core::error::{StoreError, StoreErrorKind};
+use doorward_core::id::Stamp;
+use doorward_core::machine::Reply;
+use doorward_core::operation::open::Open;
+use doorward_core::record::{Key, Kind, Row};
+use doorward_core::store::{Batch, Commit, Durability, Expect, Range, Store, Write};
+use doorward_core::time::Timestamp;
+
+use super::World;
+use crate::answer::{Answer, Asked};
+use crate::model::judge::{Effect, Intent, Judgement};
+use crate::model::land::Landing;
+use crate::model::{Counted, Throttle};
+use crate::plan::Luck;
+use crate::task::{Flight, Task, machine};
+use crate::violation::{Violation, ensure};
+
+pub(super) fn failed(kind: StoreErrorKind) -> Reply {
+    Reply::Failed(StoreError::new(kind, "the plan says so"))
+}
+
+impl World {
+    /// The first opening, undisturbed: from here on there is a keyring.
+    pub(super) fn make_keyring(&mut self) {
+        let now = self.now(0);
+        let mut machine = machine(Open::new(), &self.engines[0].environment, u64::MAX);
+        loop {
+            let (ticket, reply) = match machine.poll(now) {
+                Asked::Read(ticket, keys) => (ticket, Reply::Rows(vec![None; keys.len()])),
+                Asked::Commit(ticket, batch) => {
+                    follow(&mut self.rows, batch);
+                    let answer = self.store.commit(batch);
+                    (ticket, answer.map_or_else(Reply::Failed, Reply::Commit))
+                }
+                Asked::Scan(..) | Asked::Work(..) | Asked::Done(_) => return,
+            };
+            if machine.reply(ticket, reply).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Sends a task's batch to the store, with this luck.
+    pub(super) fn commit(&mut self, task: &mut Task, batch: Batch, luck: Luck) -> Result<Reply, Violation> {
+        self.run.commits += 1;
+        let is_good = matches!(luck, Luck::Good | Luck::Misfit | Luck::ReplyLost);
+        self.run.faults += usize::from(!is_good);
+        let is_blind = batch.expectations().next().is_none();
+        let puts = batch.writes.iter().any(|write| matches!(write, Write::Put { .. }));
+        let is_touch = batch.durability == Durability::Relaxed;
+        let intent = Rc::clone(&task.intent);
+        let flight =
+            Flight { label: task.label, batch, intent, judged: task.judged.clone(), decided: task.decided };
+        task.disturbed |= !is_good;
+        let unknown = |task: &mut Task| {
+            task.settles = puts && !is_touch;
+            Ok(failed(StoreErrorKind::Unknown))
+        };
+        match luck {
+            Luck::Good | Luck::Misfit | Luck::ReplyLost => {
+                let (answer, judged) = self.apply(&flight)?;
+                if answer == Commit::Conflict {
+                    task.disturbed = true;
+                    ensure(!is_blind && !task.intent.is_ending(), 43, || {
+                        format!("{:?} met a conflict", task.intent)
+                    })?;
+                }
+                land_in(task, judged);
+                Ok(Reply::Commit(answer))
+            }
+            Luck::Retryable | Luck::Fatal => {
+                task.failed = !is_touch;
+                Ok(failed(if luck == Luck::Fatal {
+                    StoreErrorKind::Fatal
+                } else {
+                    StoreErrorKind::Retryable
+                }))
+            }
+            Luck::UnknownApplied => {
+                let (_, judged) = self.apply(&flight)?;
+                land_in(task, judged);
+                unknown(task)
+            }
+            Luck::UnknownLost => unknown(task),
+            Luck::UnknownInFlight => {
+                self.flights.push(flight);
+                unknown(task)
+            }
+        }
+    }
+
+    /// A batch in flight lands.
+    pub(super) fn land(&mut self, at: usize) -> Result<(), Violation> {
+        let flight = self.flights.swap_remove(at);
+        let (_, judged) = self.apply(&flight)?;
+        // Its sender may still be looking for it; one that decided again has forgotten it.
+        if let Some(task) = self.tasks.iter_mut().find(|task| task.label == flight.label && task.settles) {
+            land_in(task, judged);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, flight: &Flight) -> Result<(Commit, Option<Judgement>), Violation> {
+        let Flight { batch, intent, decided, .. } = flight;
+        let answer = self.store.commit(batch);
+        let answer = answer.map_err(|error| Violation::new(40, format!("a malformed batch: {error}")))?;
+        let before: BTreeMap<Key, Row> = batch
+            .writes
+            .iter()
+            .filter_map(|write| Some((write.key().clone(), self.rows.get(write.key())?.clone())))
+            .collect();
+        ensure(follow(&mut self.rows, batch) == answer, 26, || {
+            "the store and its mirror disagree".to_owned()
+        })?;
+        if answer == Commit::Conflict {
+            return Ok((answer, None));
+        }
+        let is_blind = batch.expectations().next().is_none();
+        let mut judged = match (&**intent, is_blind) {
+            // What compares is right as of now, or it would not have been applied.
+            (_, false) => self.model.judge(intent, *decided),
+            // With nothing left to try, it ends all.
+            (Intent::LogoutEverywhere(Some(account), Some(_)), true)
+                if matches!(flight.judged.effect, Effect::EndAll { .. }) =>
+            {
+                Judgement::done(Effect::EndAll { account: *account, keep: None })
+            }
+            (_, true) => flight.judged.clone(),
+        };
+        let relaxed = batch.durability == Durability::Relaxed;
+        if relaxed {
+            self.relaxed.extend(before.clone());
+        } else {
+            self.relaxed.clear();
+        }
+        let landing = Landing { batch, at: *decided, before: &before, rows: &self.rows };
+        self.model.land(&mut judged, &landing)?;
+        let mut tasks = std::mem::take(&mut self.tasks);
+        tasks.iter_mut().for_each(|task| self.show_list(task));
+        self.tasks = tasks;
+        Ok((answer, Some(judged)))
+    }
+
+    /// Whoever lists sessions, page by page, may come upon all that is live at one of its moments.
+    pub(super) fn show_list(&mut self, task: &mut Task) {
+        if matches!(&*task.intent, Intent::Sessions(_)) {
+            let now = self.now(task.engine);
+            if let Answer::Listed(live) = self.model.judge(&task.intent, now).answer {
+                task.once_live.extend(&live);
+                match &mut task.always_live {
+                    Some(always) => always.retain(|(id, _)| live.contains(id)),
+                    none => {
+                        let idle_end = |id| self.model.sessions[self.model.by_id[id]].idle_end();
+                        *none = Some(live.iter().map(|id| (*id, idle_end(id))).collect());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The lights go out: touches since the last barrier are undone, and nothing that was under way goes on.
+    pub(super) fn power_cut(&mut self) -> Result<(), Violation> {
+        (0..self.engines.len()).for_each(|engine| self.restart(engine));
+        self.flights.clear();
+        while let Some((key, row)) = self.relaxed.pop() {
+            let Some(stamp) = self.rows.get(&key).map(|row| row.stamp) else { continue };
+            let mut batch = Batch::new(Stamp::from_bytes([0; 16]), Durability::Durable);
+            if let (Key::Session(id), Ok(record)) = (&key, row.session()) {
+                let session = self.model.by_id[id];
+                self.model.sessions[session].last_seen = record.last_seen;
+            }
+            batch.writes.push(Write::Put { key, row, expect: Expect::Stamp(stamp) });
+            ensure(self.store.commit(&batch).is_ok(), 26, || "the store cannot be set back".to_owned())?;
+            follow(&mut self.rows, &batch);
+        }
+        Ok(())
+    }
+
+    /// As `Engine::purge` does it: not yet what an instance that is behind still counts as live.
+    pub(super) fn purge(&mut self, engine: usize, limit: u8) -> Result<(), Violation> {
+        let skew = self.engines[engine].environment.policy.max_skew();
+        let until = self.now(engine).saturating_sub(skew);
+        let is_due = |row: &Row| row.expires.is_some_and(|expires| expires <= until);
+        let due: Vec<Key> =
+            self.rows.iter().filter(|(_, row)| is_due(row)).map(|(key, _)| key.clone()).collect();
+        let broken = |error| Violation::new(26, format!("{error}"));
+        let removed = self.store.purge(until, limit.into()).map_err(broken)?;
+        let left = self.store.read(&due).map_err(broken)?;
+        let gone: Vec<Key> =
+            due.into_iter().zip(left).filter(|(_, row)| row.is_none()).map(|(key, _)| key).collect();
+        ensure(gone.len() <= removed, 26, || "a purge took more than it says".to_owned())?;
+        for key in gone {
+            self.rows.remove(&key);
+            // A touch that a power cut would undo is no more.
+            self.relaxed.retain(|(touched, _)| *touched != key);
+            self.purged(&key, until)?;
+        }
+        Ok(())
+    }
+
+    fn purged(&mut self, key: &Key, until: Timestamp) -> Result<(), Violation> {
+        match (key, self.model.counter_rows.get(key)) {
+            (Key::Session(id), _) => {
+                let number = self.model.by_id[id];
+                let session = &mut self.model.sessions[number];
+                session.is_there = false;
+                let account = session.account;
+                let is_over = session.idle_end() <= until;
+                self.model.accounts[account].sessions.retain(|one| *one != number);
+                ensure(is_over, 26, || "a purge took a live session".to_owned())
+            }
+            (_, Some(Counted::Name(name))) => {
+                self.model.names[*name].throttle = Throttle::default();
+                Ok(())
+            }
+            (_, Some(Counted::Account(account))) => {
+                self.model.accounts[*account].throttle = Throttle::default();
+                Ok(())
+            }
+            (_, Some(Counted::Decoy(name))) => {
+                self.model.names[*name].decoy = None;
+                Ok(())
+            }
+            (_, None) => Err(Violation::new(26, format!("a purge took {key:?}"))),
+        }
+    }
+
+    /// Every row of the store, against the mirror, and against the model.
+    pub(super) fn compare_all(&self) -> Result<(), Violation> {
+        let mut all = BTreeMap::new();
+        for kind in Kind::ALL {
+            let mut range = Range { kind, owner: None, after: None };
+            while let Ok(page) = self.store.scan(&range, 1000) {
+                let Some((last, _)) = page.last() else { break };
+                range.after = Some(last.clone());
+                all.extend(page);
+            }
+        }
+        ensure(all == self.rows, 29, || "the store holds what nobody committed".to_owned())?;
+        self.rows.iter().try_for_each(|(key, row)| self.model.compare(key, Some(row), &self.rows))
+    }
+}
+
+fn land_in(task: &mut Task, judged: Option<Judgement>) {
+    if let Some(judged) = judged {
+        task.judged = judged;
+        task.has_landed = true;
+    }
+}
+
+/// Applies a batch as the contract of stores has it.
+fn follow(rows: &mut BTreeMap<Key, Row>, batch: &Batch) -> Commit {
+    if !batch.holds(|key| rows.get(key).map(|row| row.stamp)) {
+        return Commit::Conflict;
+    }
+    for write in &batch.writes {
+        match write {
+            Write::Put { key, row, .. } => _ = rows.insert(key.clone(), row.clone()),
+            Write::Delete { key } => _ = rows.remove(key),
+            Write::Raise { key } => {
+                if let Some(row) = rows.get_mut(key) {
+                    (row.epoch, row.stamp) = (row.epoch + 1, batch.stamp);
+                }
+            }
+        }
+    }
+    Commit::Applied
+}

@@ -1,0 +1,133 @@
+//! The stateful model test: many accounts, two engines with skewed and stepping clocks on one store, faults on at least
+//! one commit in ten. What is checked, by the numbers of `doorward_fuzz::violation::INVARIANTS`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
+
+use std::collections::BTreeMap;
+
+use doorward_fuzz::plan::{Luck, Move, Plan};
+use doorward_fuzz::shrink::Plans;
+use doorward_fuzz::world::{Run, World};
+use proptest::prelude::*;
+
+const OPERATIONS: usize = 2000;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 100_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn inv_11_to_17_19_21_22_24_26_to_35_37_to_43_hold_in_every_run(plan in Plans { operations: OPERATIONS }) {
+        let found = World::new().run(&plan);
+        prop_assert!(found.is_ok(), "{}", found.unwrap_err());
+        let run = found.unwrap();
+        prop_assert!(run.operations >= OPERATIONS || plan.operations() < OPERATIONS);
+    }
+}
+
+/// Every operation gets every answer that it can give, or a rule is not tried at all.
+#[test]
+fn the_runs_go_everywhere() {
+    let mut total = Run::default();
+    for seed in 0..60 {
+        total.add(World::new().run(&Plan::from_seed(seed, OPERATIONS)).unwrap());
+    }
+    assert!(total.faults * 10 >= total.commits, "{} of {} commits went wrong", total.faults, total.commits);
+    assert!(total.answered * 2 >= total.operations, "{} of {} answered", total.answered, total.operations);
+    let inside =
+        ["BadToken", "Gone(Ended)", "Gone(Idle)", "Gone(Expired)", "Gone(Replaced)", "Gone(Revoked)"];
+    let with_token =
+        ["Authenticate", "RotateSession", "Reauthenticate", "ChangePassword", "LogoutEverywhere"];
+    let mut wanted: Vec<String> = with_token
+        .iter()
+        .flat_map(|word| inside.iter().map(move |answer| format!("{word} {answer}")))
+        .collect();
+    let others = [
+        "Register Registered",
+        "Register Taken",
+        "Login LoggedIn",
+        "Login Denied",
+        "Login Throttled",
+        "Login OtherAccount",
+        "Rehash Upgraded",
+        "Rehash Overtaken",
+        "Authenticate Live",
+        "RotateSession Renewed",
+        "Reauthenticate Renewed",
+        "Reauthenticate Denied",
+        "Reauthenticate Throttled",
+        "ChangePassword Renewed",
+        "ChangePassword Denied",
+        "ChangePassword Throttled",
+        "Sessions Listed",
+        "EndSession Ended(Ended)",
+        "EndSession Ended(AlreadyGone)",
+        "EndSession NotFound",
+        "Logout Ended(Ended)",
+        "Logout Ended(AlreadyGone)",
+        "Logout BadToken",
+        "LogoutEverywhere Done",
+        "LogoutEverywhere Renewed",
+        "LogoutEverywhere OtherAccount",
+        "SetPassword Done",
+        "Unlock Done",
+        "Disable Done",
+        "Enable Done",
+        "AfterRestore Done",
+        "Open Opened",
+    ];
+    wanted.extend(others.map(str::to_owned));
+    wanted.retain(|answer| total.answers.get(answer).is_none_or(|count| *count < 3));
+    assert!(wanted.is_empty(), "hardly ever told: {wanted:?}");
+}
+
+#[test]
+fn inv_40_the_same_seed_gives_the_same_bytes() {
+    for seed in 0..5 {
+        let plan = Plan::from_seed(seed, 500);
+        let [one, other] = [(); 2].map(|()| World::new().recording().run(&plan).unwrap());
+        assert!(one.transcript.len() > 100_000, "it is hardly a transcript");
+        assert_eq!(one.transcript, other.transcript, "seed {seed}");
+    }
+}
+
+/// What a driver can print of a machine's needs, of faults and of every row, never holds a token, also one whose reply
+/// was lost: it stands in the one answer that gave it.
+#[test]
+fn inv_28_inv_30_a_token_is_in_the_answer_that_gives_it_and_nowhere_else() {
+    let mut given = 0;
+    for seed in 0..5 {
+        let run = World::new().recording().run(&Plan::from_seed(seed, 500)).unwrap();
+        let (answers, others): (Vec<&str>, Vec<&str>) =
+            run.transcript.lines().partition(|line| line.contains(" ends: told "));
+        assert!(others.iter().all(|line| !line.contains("dws_")), "a token is printed");
+        given += answers.iter().filter(|line| line.contains("dws_")).count();
+    }
+    assert!(given > 100, "only {given} tokens were given");
+}
+
+/// What makes a plan worth its name: all kinds of moves and of luck, and a seed for each operation.
+#[test]
+fn inv_31_a_plan_has_every_move_and_no_seed_twice() {
+    let plan = Plan::from_seed(1, OPERATIONS);
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    let mut seeds = Vec::new();
+    for one in &plan.moves {
+        let word = match one {
+            Move::Step { luck, .. } => format!("{luck:?}"),
+            other => format!("{other:?}").split([' ', '{']).next().unwrap().to_owned(),
+        };
+        *kinds.entry(word).or_default() += 1;
+        if let Move::Start { seed, .. } = one {
+            seeds.push(*seed);
+        }
+    }
+    assert_eq!(kinds.len(), 8 + 10, "{kinds:?}");
+    assert!(plan.moves.iter().any(|one| matches!(one, Move::Step { luck: Luck::UnknownInFlight, .. })));
+    seeds.sort_unstable();
+    seeds.dedup();
+    assert_eq!(seeds.len(), OPERATIONS);
+}
