@@ -104,7 +104,7 @@ fn se_5_inv_22_activity_counts_and_never_past_the_absolute_end() {
         durability: Durability::Relaxed,
     };
     world.wait(millis(MINUTE - 1));
-    assert_eq!(world.trace(Authenticate::new(token.expose())).1, [reads.clone()]);
+    assert_eq!(world.trace(Authenticate::new(token.expose())).1, std::slice::from_ref(&reads));
     world.wait(millis(1));
     assert_eq!(world.trace(Authenticate::new(token.expose())).1, [reads, touch]);
     while world.now < at(24 * HOUR - 30 * MINUTE) {
