@@ -121,6 +121,10 @@ fn se_11_a_full_account_refuses_after_the_right_password_only() {
     assert!(matches!(outcome, Err(LoginError::TooManySessions)));
     let Some(Step::Commit { checks, puts, takes, .. }) = steps.last() else { panic!("{steps:?}") };
     assert!(checks.contains(&Kind::Throttle) && puts.is_empty() && takes.is_empty());
+    assert_eq!(
+        LoginError::TooManySessions.to_string(),
+        "the account has as many sessions as it may: end one first"
+    );
 }
 
 /// A right guess too many in parallel is not told that it was right.
