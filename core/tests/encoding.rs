@@ -184,6 +184,19 @@ const KEYRING_BEFORE_PEPPERS: &str = "\
     018281820150090909090909090909090909090909095820777777777777777777777777777777777777777777777777\
     77777777777777779cd6992a";
 
+/// A field that came later: written where it says something, so that all other rows are as they were.
+#[test]
+fn the_written_form_of_what_devices_hold_is_stable() {
+    let devices = vec![DeviceFailures { device: DeviceId::from_bytes([0xd; 16]), failures: 3 }];
+    let record = AttemptsRecord { failures: 99, devices }.into();
+    let key = Key::Attempts(ID);
+    let row = Row { stamp: stamp(1), epoch: 0, owner: Some(ID), expires: None, record };
+    let bytes = row.encode(&key);
+    let expected = [&[0x01, 0x82, 0x18, 0x63, 0x81, 0x82, 0x50][..], &[0xd; 16], &[0x03]].concat();
+    assert_eq!(bytes[..bytes.len() - 4], expected);
+    assert_eq!(decode(&key, &row, &bytes), Ok(row));
+}
+
 #[test]
 fn every_changed_byte_is_found_out() {
     for (key, row) in samples() {

@@ -39,7 +39,11 @@ fn assert_hides(shown: &str, secret: &str) {
 
 /// Tag and proof: what no one can tell who knows all the ids. The fields before them are public.
 fn secret_part(token: &SessionToken) -> &str {
-    let (_fields, secret) = token.expose().strip_prefix("dws_").unwrap().split_at(60);
+    secret_part_of(token.expose(), "dws_")
+}
+
+fn secret_part_of<'a>(token: &'a str, prefix: &str) -> &'a str {
+    let (_fields, secret) = token.strip_prefix(prefix).unwrap().split_at(60);
     assert_eq!(secret.len(), 32);
     secret
 }
@@ -63,6 +67,7 @@ fn inv_30_no_input_prints_its_secret() {
     let nobody = AccountId::from_bytes([9; 16]);
     let inputs = [
         shown(&Login::new("ada", RIGHT).previous(token)),
+        shown(&Login::new("ada", RIGHT).device(token).remember_device()),
         shown(&Register::new("ada", RIGHT)),
         shown(&Authenticate::new(token)),
         shown(&Logout::new(token)),
@@ -161,6 +166,34 @@ fn inv_30_a_guests_session_prints_neither_its_token_nor_its_data() {
     for data in [&cart[..], more] {
         assert_hides_bytes(&all, data);
     }
+}
+
+/// The same of a known device: its making, its slips, its refreshing. Of its token only the fields are public.
+#[test]
+fn inv_30_inv_42_nothing_in_a_devices_life_prints_or_stores_a_secret() {
+    let mut world = World::new();
+    let ada = world.register("ada");
+    let login = world.run(Login::new("ada", RIGHT).remember_device()).unwrap().unwrap();
+    let device = login.device.clone().unwrap();
+    world.run(Login::new("ada", WRONG).device(device.expose())).unwrap().unwrap_err();
+    world.wait(millis(25 * 3_600_000));
+    world.run(Login::new("ada", RIGHT).device(device.expose())).unwrap().unwrap();
+    let salt = world.map.rows[&Key::Devices(ada)].devices().unwrap().devices[0].salt;
+
+    let secret = secret_part_of(device.expose(), "dwd_");
+    let all = world.transcript.join("\n") + &shown(&world.map) + &shown(&login);
+    assert!(
+        all.contains("DeviceToken(..)") && all.contains("KnownDevice"),
+        "else this search proves nothing"
+    );
+    assert_hides(&all, secret);
+    assert_hides_bytes(&all, &salt);
+    let dump: Vec<u8> = world.encodings.concat();
+    let holds = |needle: &[u8]| dump.windows(needle.len()).any(|window| window == needle);
+    assert!(holds(&salt), "else this search proves nothing");
+    assert!(secret.as_bytes().windows(8).all(|part| !holds(part)));
+    let bytes = decode(device.expose().strip_prefix("dwd_").unwrap());
+    assert!(bytes[45..].windows(4).all(|part| !holds(part)), "tag and proof are nowhere");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::store::Range;
 pub(super) enum Room {
     /// This must be scanned first.
     Unread(Range),
-    /// No: the writes as they were.
+    /// No. The writes, with those that end what is over anyway.
     Full(Writes),
     /// The writes, with those that make it.
     Made(Writes),

@@ -85,11 +85,11 @@ impl Decide for Sessions {
     }
 }
 
+/// Sessions as they are stored, in the order of their ids.
+type Stored<'a> = Vec<(SessionId, &'a SessionRecord)>;
+
 /// Every session of an account that is stored, live or not, or the range that must be scanned first.
-pub(super) fn sessions_of(
-    account: AccountId,
-    facts: &Facts,
-) -> Result<Result<Vec<(SessionId, &SessionRecord)>, Range>, Fault> {
+pub(super) fn sessions_of(account: AccountId, facts: &Facts) -> Result<Result<Stored<'_>, Range>, Fault> {
     let mut range = Range { kind: Kind::Session, owner: Some(account), after: None };
     let mut sessions = Vec::new();
     loop {
