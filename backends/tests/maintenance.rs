@@ -24,8 +24,8 @@ use doorward::core::store::{
 use doorward::core::time::Timestamp;
 use doorward::store::{MemoryStore, SqliteStore};
 use doorward::{
-    AccountError, AuthenticateError, Builder, Engine, Login, LoginError, ManualClock, MasterKey, OpenError,
-    Register, RenameError,
+    AccountError, AuthenticateError, Builder, Clock, Engine, Login, LoginError, ManualClock, MasterKey,
+    OpenError, Register, RenameError,
 };
 
 use support::engine::{NAME, PASSWORD, each_store, open_with_clock, policy};
@@ -138,13 +138,13 @@ fn inv_27_a_deletion_that_a_crash_interrupts_is_finished_by_maintenance() {
         let second = SqliteStore::open(&path).unwrap();
         crowd(&second, ada, CROWD, start().saturating_add(DAY));
         engine.run(DeleteAccount::new(ada)).unwrap().unwrap();
-        let taken = (0..bites).map(|_| engine.run(FinishDeletion::new(ada)).unwrap()).collect::<Vec<_>>();
+        let bitten = (0..bites).map(|_| engine.run(FinishDeletion::new(ada)).unwrap()).collect::<Vec<_>>();
         drop((engine, second));
 
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).unwrap());
         let engine = builder(Arc::clone(&store), &clock).open().unwrap();
         let left = owned(&*store, ada);
-        assert_eq!(left == 0, bites >= 4, "{taken:?}");
+        assert_eq!(left == 0, bites >= 4, "{bitten:?}");
         assert!(left == 0 || dump(&*store).rows.contains_key(&Key::Deletion(ada)), "the tombstone goes last");
         assert!(engine.authenticate(token.expose()).is_err());
         let done = engine.maintain().unwrap();
@@ -168,7 +168,7 @@ fn inv_19_inv_20_a_restart_with_an_earlier_clock_brings_nothing_back() {
     // It is over, a minute before the mark, and nobody looked at it.
     clock.set(web.session.idle_ends.saturating_add(MINUTE));
     engine.maintain().unwrap();
-    let mark = clock_of(&engine);
+    let mark = engine.now();
     drop(engine);
 
     for (behind, opens) in
@@ -201,10 +201,6 @@ fn inv_19_inv_20_a_restart_with_an_earlier_clock_brings_nothing_back() {
     assert!(engine.authenticate(fresh.expose()).is_ok(), "trust ends nothing where nobody doubts");
 }
 
-fn clock_of(engine: &Engine) -> Timestamp {
-    engine.now()
-}
-
 /// INV 21: a clock that jumps ahead makes nobody's rows purgeable.
 #[test]
 fn inv_21_a_clock_that_jumps_ahead_purges_nothing_until_it_is_trusted() {
@@ -220,7 +216,7 @@ fn inv_21_a_clock_that_jumps_ahead_purges_nothing_until_it_is_trusted() {
         for engine in [&engine, &open().open().unwrap()] {
             for refused in [engine.purge(100).unwrap_err(), engine.maintain().unwrap_err()] {
                 let Fault::Clock(ClockError::Jumped { mark, now }) = refused else { panic!("{refused:?}") };
-                assert_eq!((mark, now), (start(), clock_of(engine)));
+                assert_eq!((mark, now), (start(), engine.now()));
             }
             assert_eq!(sessions(), 11, "{}", store.name);
             let token = engine.login(Login::new(NAME, PASSWORD)).unwrap().token;
@@ -264,11 +260,13 @@ fn a_call_is_bounded_and_says_that_there_is_more() {
     assert_eq!((second.purged, second.more), (5, false));
 }
 
+type Hook = Box<dyn Fn(&str, Option<AccountId>) -> Result<(), StoreError> + Send + Sync>;
+
 /// A store that a test disturbs.
 struct Disturbed {
     store: Arc<dyn Store>,
     /// Before each call, by its name.
-    hook: Box<dyn Fn(&str, Option<AccountId>) -> Result<(), StoreError> + Send + Sync>,
+    hook: Hook,
     purges: AtomicUsize,
     /// Whether a purge never finds an end.
     is_endless: bool,
@@ -412,7 +410,7 @@ fn nobody_maintains_who_was_not_asked_to() {
     assert_eq!(store.purges(), 0);
     drop(engine);
     assert_eq!(Arc::strong_count(&store), 1);
-    let often = builder(MemoryStore::new(), &clock).maintain_every(SECOND - Duration::from_millis(1)).open();
+    let often = builder(MemoryStore::new(), &clock).maintain_every(Duration::from_millis(999)).open();
     assert!(matches!(often, Err(OpenError::Interval)), "{often:?}");
 }
 
@@ -438,6 +436,16 @@ fn the_thread_runs_from_the_opening_to_the_last_drop() {
     assert_eq!(Arc::strong_count(&store), 1, "the store is closed when the engine is gone");
 }
 
+/// A clock that panics when the trouble is of its number.
+struct Troubled(Arc<AtomicUsize>);
+
+impl Clock for Troubled {
+    fn now(&self) -> Timestamp {
+        assert!(self.0.load(Ordering::SeqCst) != 3, "in the clock");
+        start()
+    }
+}
+
 /// Store, sink and clock may fail and panic: the next run tries again.
 #[test]
 fn the_thread_survives_what_it_meets() {
@@ -448,17 +456,10 @@ fn the_thread_survives_what_it_meets() {
         2 if call == "purge" => panic!("in the store"),
         _ => Ok(()),
     }));
-    struct Clock(Arc<AtomicUsize>);
-    impl doorward::Clock for Clock {
-        fn now(&self) -> Timestamp {
-            assert!(self.0.load(Ordering::SeqCst) != 3, "in the clock");
-            start()
-        }
-    }
     let (told, sink) = (Arc::new(Mutex::new(Vec::new())), Arc::clone(&trouble));
     let heard = Arc::clone(&told);
     let engine = builder(Arc::clone(&store), &ManualClock::at(start()))
-        .clock(Clock(Arc::clone(&trouble)))
+        .clock(Troubled(Arc::clone(&trouble)))
         .events(move |event| {
             if event.operation == "maintain" {
                 heard.lock().unwrap().push(event.result);
