@@ -14,8 +14,11 @@ use doorward::core::machine::Decide;
 use doorward::core::operation::access::Disable;
 use doorward::core::operation::authenticate::Authenticate;
 use doorward::core::operation::change_password::ChangePassword;
+use doorward::core::operation::delete_account::DeleteAccount;
 use doorward::core::operation::end_session::EndSession;
+use doorward::core::operation::mark_compromised::MarkCompromised;
 use doorward::core::operation::reauthenticate::Reauthenticate;
+use doorward::core::operation::rename::{Rename, RenameError};
 use doorward::core::operation::set_password::SetPassword;
 use doorward::core::record::{Key, Kind};
 use doorward::core::store::{Cursor, Range, Revocation};
@@ -57,7 +60,8 @@ impl Stage {
     /// Looks at the rows after a step.
     fn watch(&mut self) {
         self.steps += 1;
-        let epoch = self.world.row(Key::Account(self.account)).unwrap().epoch;
+        // An account that is gone has an epoch above all: no session has it.
+        let epoch = self.world.row(Key::Account(self.account)).map_or(u64::MAX, |row| row.epoch);
         let is_stored = self.world.row(Key::Session(self.session)).is_some();
         if epoch > self.epoch || (!is_stored && self.ended.is_none()) {
             self.ended = Some((self.ended.map_or(self.steps, |(first, _)| first), self.steps));
@@ -189,7 +193,7 @@ fn against_login<O: Decide + 'static>(
                     assert!(stage.granted.is_some(), "a login without a session");
                     token = Some(granted.expose().to_owned());
                 }
-                Ok(Err(LoginError::Denied)) => {
+                Ok(Err(LoginError::Denied | LoginError::MustChange)) => {
                     assert!(stage.ended.is_some() && !leaves.password, "name and password are right");
                 }
                 Err(Fault::Store(_) | Fault::Unresolved) => {}
@@ -341,6 +345,60 @@ fn inv_15_each_ending_beside_a_reauthentication() {
         against_renewal(BLIND, |stage| LogoutEverywhere::new(stage.account)),
         against_renewal(BLIND, |stage| Disable::new(stage.account)),
         against_renewal(putting, |stage| SetPassword::new(stage.account, NEW)),
+        against_renewal(putting, |stage| MarkCompromised::new(stage.account)),
+        against_renewal(putting, |stage| DeleteAccount::new(stage.account)),
     ];
-    assert_eq!(counted, [1_123, 1_123, 1_123, 3_865]);
+    assert_eq!(counted, [1_123, 1_123, 1_123, 3_865, 486, 2_113]);
+}
+
+#[test]
+fn pw_8_inv_14_a_mark_beside_a_login_and_a_touch() {
+    let start = |stage: &Stage| MarkCompromised::new(stage.account);
+    let counted = both(Leaves { is_blind: false, others: false, password: false }, start, |outcome| {
+        outcome.as_ref().unwrap();
+        None
+    });
+    assert_eq!(counted, (577, 112));
+}
+
+#[test]
+fn inv_14_inv_15_delete_account_beside_a_login_and_a_touch() {
+    let start = |stage: &Stage| DeleteAccount::new(stage.account);
+    let counted = both(Leaves { is_blind: false, others: false, password: false }, start, |outcome| {
+        outcome.as_ref().unwrap();
+        None
+    });
+    assert_eq!(counted, (2_531, 268));
+}
+
+/// The names that are somebody's.
+fn names(stage: &Stage) -> usize {
+    stage.world.store.scan(&Range { kind: Kind::Login, owner: None, after: None }, 9).unwrap().len()
+}
+
+/// An account that is there has one name, and one that is gone has none.
+#[test]
+fn inv_14_delete_account_beside_a_rename() {
+    let counted = explore(|choices| {
+        let mut stage = Stage::new();
+        let mut deletion = stage.world.start(DeleteAccount::new(stage.account));
+        let mut rename = stage.world.start(Rename::new(stage.account, "countess"));
+        race(&mut stage, [&mut deletion, &mut rename], choices, &mut |stage, at, step| {
+            if at == 0 {
+                let done = outcome_of::<DeleteAccount>(step);
+                assert!(matches!(done, Ok(Ok(())) | Err(Fault::Store(_) | Fault::Unresolved)), "{done:?}");
+                assert!(done.is_err() || stage.ended.is_some());
+                return;
+            }
+            match outcome_of::<Rename>(step) {
+                Ok(Ok(())) | Err(Fault::Store(_) | Fault::Unresolved) => {}
+                Ok(Err(RenameError::NotFound)) => assert!(stage.ended.is_some(), "the account is there"),
+                other => panic!("the name is free, and two cannot contend eight times: {other:?}"),
+            }
+        });
+        let token = stage.token.clone();
+        assert_eq!(stage.accepts(&token), stage.ended.is_none());
+        assert_eq!(names(&stage), usize::from(stage.ended.is_none()));
+    });
+    assert_eq!(counted.schedules, 2_723);
 }
