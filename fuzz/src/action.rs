@@ -134,9 +134,6 @@ impl Pick {
         ];
         // Mostly one of the latest, and now and then any that there ever was.
         let back = if rng.in_thousand(150) { next } else { next.min(40) };
-        Self {
-            of: next - rng.below(back + 1),
-            forgery: rng.weighted(&forgery).unwrap_or(Forgery::None),
-        }
+        Self { of: next - rng.below(back + 1), forgery: rng.weighted(&forgery).unwrap_or(Forgery::None) }
     }
 }

@@ -1,6 +1,11 @@
 //! The stateful model test: many accounts, two engines with skewed and stepping clocks on one store, faults on at least
 //! one commit in ten. What is checked, by the numbers of `doorward_fuzz::violation::INVARIANTS`.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers fail as their tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
 
 use std::collections::BTreeMap;
 
@@ -32,10 +37,14 @@ fn the_runs_go_everywhere() {
     }
     assert!(total.faults * 10 >= total.commits, "{} of {} commits went wrong", total.faults, total.commits);
     assert!(total.answered * 2 >= total.operations, "{} of {} answered", total.answered, total.operations);
-    let inside = ["BadToken", "Gone(Ended)", "Gone(Idle)", "Gone(Expired)", "Gone(Replaced)", "Gone(Revoked)"];
-    let with_token = ["Authenticate", "RotateSession", "Reauthenticate", "ChangePassword", "LogoutEverywhere"];
-    let mut wanted: Vec<String> =
-        with_token.iter().flat_map(|word| inside.iter().map(move |answer| format!("{word} {answer}"))).collect();
+    let inside =
+        ["BadToken", "Gone(Ended)", "Gone(Idle)", "Gone(Expired)", "Gone(Replaced)", "Gone(Revoked)"];
+    let with_token =
+        ["Authenticate", "RotateSession", "Reauthenticate", "ChangePassword", "LogoutEverywhere"];
+    let mut wanted: Vec<String> = with_token
+        .iter()
+        .flat_map(|word| inside.iter().map(move |answer| format!("{word} {answer}")))
+        .collect();
     let others = [
         "Register Registered",
         "Register Taken",

@@ -86,7 +86,8 @@ impl Decide for EndSession {
             return Ok(Decision::Read(keys_of(self.session, self.account).to_vec()));
         };
         let keyring = keyring.ok_or(RecordError::NoKeyring)?;
-        let Some(row) = row.filter(|row| row.owner == Some(self.account) || cx.policy.has(Planted::EndsAnybodys))
+        let Some(row) =
+            row.filter(|row| row.owner == Some(self.account) || cx.policy.has(Planted::EndsAnybodys))
         else {
             return Ok(Decision::Done(Err(EndSessionError::NotFound)));
         };

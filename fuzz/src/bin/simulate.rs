@@ -26,7 +26,9 @@ fn main() -> ExitCode {
         Ok((world, arguments)) => simulate(&arguments, &*world),
         Err(problem) => {
             eprintln!("{problem}");
-            eprintln!("usage: simulate [--seed N] [--cases N] [--operations N] [--planted NAME] [--transcript]");
+            eprintln!(
+                "usage: simulate [--seed N] [--cases N] [--operations N] [--planted NAME] [--transcript]"
+            );
             ExitCode::from(2)
         }
     }
@@ -44,9 +46,12 @@ fn simulate(arguments: &Arguments, world: &dyn Fn() -> World) -> ExitCode {
                 println!("seed {seed}: {found}");
                 println!("replay: {}", arguments.replay(seed));
                 let same = |plan: &Plan| {
-                    world().run(plan).is_err_and(|other| other.violation.invariant == found.violation.invariant)
+                    world()
+                        .run(plan)
+                        .is_err_and(|other| other.violation.invariant == found.violation.invariant)
                 };
-                let small = shrink(Plan { moves: plan.moves[..plan.moves.len().min(found.at + 1)].to_vec() }, same);
+                let small =
+                    shrink(Plan { moves: plan.moves[..plan.moves.len().min(found.at + 1)].to_vec() }, same);
                 println!("{} of {} moves are enough:", small.moves.len(), plan.moves.len());
                 for one in &small.moves {
                     println!("  {one:?}");
@@ -88,8 +93,7 @@ fn report(cases: u64, total: &Run, begun: Instant) {
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut arguments =
-        Arguments { seed: 1, cases: 100, operations: 2000, planted: None, transcript: false };
+    let mut arguments = Arguments { seed: 1, cases: 100, operations: 2000, planted: None, transcript: false };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         if name == "--transcript" {

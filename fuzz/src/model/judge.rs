@@ -194,8 +194,7 @@ impl Model {
     ) -> Judgement {
         let Name { account, throttle, .. } = &self.names[name];
         let mut ends = None;
-        if let Some(Standing::Proven(session, record, gone)) =
-            previous.map(|token| self.standing(token, now))
+        if let Some(Standing::Proven(session, record, gone)) = previous.map(|token| self.standing(token, now))
         {
             if gone.is_none() && Some(record.account) != *account {
                 return Judgement::told(Answer::OtherAccount);

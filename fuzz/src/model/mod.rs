@@ -8,7 +8,8 @@
 //! |---|---|
 //! | this one | who is there? |
 //! | `judge` | what should this request be told, and what should it change? |
-//! | `land` | what is true after the change, and do the rows say the same? |
+//! | `land` | what is true after the change? |
+//! | `rows` | do the rows say the same? |
 //! | `promise` | does what a client was told before still hold? |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +22,13 @@ use doorward_core::policy::Policy;
 use doorward_core::record::Key;
 use doorward_core::time::Timestamp;
 
-use crate::answer::Life;
 use self::judge::Shown;
+use crate::answer::Life;
 
 pub(crate) mod judge;
 pub(crate) mod land;
 pub(crate) mod promise;
+mod rows;
 
 /// The names that people sign up under and log in with; most come to exist.
 pub(crate) const NAMES: usize = 20;
@@ -218,9 +220,14 @@ impl Throttle {
         let failures = before.map_or(0, |before| before.failures) + 1;
         let mut wait = Duration::ZERO;
         for step in rule.free..=failures {
-            wait = if step == rule.free { rule.first_wait } else { wait.saturating_mul(2).min(rule.longest_wait) };
+            wait = if step == rule.free {
+                rule.first_wait
+            } else {
+                wait.saturating_mul(2).min(rule.longest_wait)
+            };
         }
-        let until = now.saturating_add(wait).max(before.map_or(Timestamp::from_millis(0), |before| before.until));
+        let until =
+            now.saturating_add(wait).max(before.map_or(Timestamp::from_millis(0), |before| before.until));
         let kept_until = until.max(now).saturating_add(rule.forget_after);
         Failures { failures, until, kept_until }
     }

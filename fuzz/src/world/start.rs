@@ -31,7 +31,12 @@ const PROOF: usize = 21;
 
 impl World {
     /// The request's meaning, and its machine.
-    pub(super) fn meaning(&mut self, action: Action, engine: usize, seed: u64) -> (Intent, Box<dyn Machinery>) {
+    pub(super) fn meaning(
+        &mut self,
+        action: Action,
+        engine: usize,
+        seed: u64,
+    ) -> (Intent, Box<dyn Machinery>) {
         let environment = &Arc::clone(&self.engines[engine].environment);
         match action {
             Action::Register { name: number, password } => {

@@ -89,12 +89,7 @@ impl World {
     }
 
     /// The outcome is there: is it the right one? Then the client has it, unless the reply is lost.
-    fn release(
-        &mut self,
-        task: &Task,
-        outcome: Result<Told, Fault>,
-        luck: Luck,
-    ) -> Result<(), Violation> {
+    fn release(&mut self, task: &Task, outcome: Result<Told, Fault>, luck: Luck) -> Result<(), Violation> {
         let told = match outcome {
             Ok(told) => told,
             Err(fault) => return check_fault(task, &fault),
@@ -108,12 +103,12 @@ impl World {
         ensure(self.is_right(task, &told.answer), task.judged.answer.blame(&told.answer), || {
             format!("{:?} was answered {:?} instead of {:?}", task.intent, told.answer, task.judged.answer)
         })?;
+        self.compare_denied(task, &told.answer)?;
         // What was seen over must be over for good before anybody is told.
         let owed = if matches!(told.answer, Answer::Gone(_)) { 19 } else { 26 };
         ensure(task.has_landed || !task.judged.effect.is_owed(), owed, || {
             format!("{:?} was answered {:?}, and nothing has landed", task.intent, told.answer)
         })?;
-        self.compare_denied(task, &told.answer)?;
         self.run.answered += 1;
         *self.run.answers.entry(format!("{} {}", word(&task.intent), kind(&told.answer))).or_default() += 1;
         self.give(task, told, luck == Luck::ReplyLost);

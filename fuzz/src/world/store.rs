@@ -75,7 +75,11 @@ impl World {
             }
             Luck::Retryable | Luck::Fatal => {
                 task.failed = !is_touch;
-                Ok(failed(if luck == Luck::Fatal { StoreErrorKind::Fatal } else { StoreErrorKind::Retryable }))
+                Ok(failed(if luck == Luck::Fatal {
+                    StoreErrorKind::Fatal
+                } else {
+                    StoreErrorKind::Retryable
+                }))
             }
             Luck::UnknownApplied => {
                 let (_, judged) = self.apply(&flight)?;
@@ -161,7 +165,6 @@ impl World {
 
     /// The lights go out: touches since the last barrier are undone, and nothing that was under way goes on.
     pub(super) fn power_cut(&mut self) -> Result<(), Violation> {
-        (0..self.engines.len()).for_each(|engine| self.restart(engine));
         self.flights.clear();
         while let Some((key, row)) = self.relaxed.pop() {
             let Some(stamp) = self.rows.get(&key).map(|row| row.stamp) else { continue };
@@ -174,7 +177,7 @@ impl World {
             ensure(self.store.commit(&batch).is_ok(), 26, || "the store cannot be set back".to_owned())?;
             follow(&mut self.rows, &batch);
         }
-        Ok(())
+        (0..self.engines.len()).try_for_each(|engine| self.restart(engine))
     }
 
     /// As `Engine::purge` does it: not yet what an instance that is behind still counts as live.
