@@ -168,11 +168,11 @@ impl Model {
         password: usize,
         landing: &Landing<'_>,
     ) -> Result<AccountId, Violation> {
-        let ids = landing.batch.writes.iter().filter_map(|write| match write.key() {
+        let id = landing.batch.writes.iter().find_map(|write| match write.key() {
             Key::Account(id) => Some(*id),
             _ => None,
         });
-        let id = ids.last().ok_or_else(|| Violation::new(26, "a registration made no account"))?;
+        let id = id.ok_or_else(|| Violation::new(26, "a registration made no account"))?;
         self.draw(*id.as_bytes())?;
         let Some(Record::Credential(credential)) =
             landing.rows.get(&Key::Credential(id)).map(|row| &row.record)

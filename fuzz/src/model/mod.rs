@@ -93,7 +93,7 @@ pub(crate) struct Throttle(pub(crate) Option<Failures>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failures {
-    pub(crate) failures: u32,
+    pub(crate) count: u32,
     pub(crate) until: Timestamp,
     pub(crate) kept_until: Timestamp,
 }
@@ -217,9 +217,9 @@ impl Throttle {
     pub(crate) fn failed(self, policy: &Policy, now: Timestamp) -> Failures {
         let rule = policy.throttle();
         let before = self.remembered(now);
-        let failures = before.map_or(0, |before| before.failures) + 1;
+        let count = before.map_or(0, |before| before.count) + 1;
         let mut wait = Duration::ZERO;
-        for step in rule.free..=failures {
+        for step in rule.free..=count {
             wait = if step == rule.free {
                 rule.first_wait
             } else {
@@ -229,7 +229,7 @@ impl Throttle {
         let until =
             now.saturating_add(wait).max(before.map_or(Timestamp::from_millis(0), |before| before.until));
         let kept_until = until.max(now).saturating_add(rule.forget_after);
-        Failures { failures, until, kept_until }
+        Failures { count, until, kept_until }
     }
 }
 

@@ -30,7 +30,7 @@ impl Model {
                 (Some(session), Some(_)) if !session.is_there => {
                     is(false, 15, "a session that is over is back")
                 }
-                (Some(session), Some(_)) => self.compare_session(session, row, rows),
+                (Some(session), Some(_)) => compare_session(session, row, rows),
             },
             (Key::Attempts(id), record) => {
                 let failures = match record {
@@ -51,7 +51,7 @@ impl Model {
                 };
                 let found = match (row, record) {
                     (Some(row), Some(Record::Throttle(record))) => Throttle(Some(Failures {
-                        failures: record.failures,
+                        count: record.failures,
                         until: record.until,
                         kept_until: row.expires.unwrap_or(Timestamp::MAX),
                     })),
@@ -77,32 +77,6 @@ impl Model {
         }
     }
 
-    fn compare_session(
-        &self,
-        session: &Session,
-        row: Option<&Row>,
-        rows: &BTreeMap<Key, Row>,
-    ) -> Result<(), Violation> {
-        let Some((row, Record::Session(record))) = row.map(|row| (row, &row.record)) else {
-            return Err(Violation::new(24, "half a session"));
-        };
-        let is = |holds, invariant, what: &str| {
-            ensure(holds, invariant, || format!("{what}: {record:?} instead of {session:?}"))
-        };
-        let epoch = |key| rows.get(&key).map(|row: &Row| row.epoch);
-        let is_current = epoch(Key::Account(session.account_id)) == Some(record.account_epoch)
-            && epoch(Key::Keyring) == Some(record.global_epoch);
-        is(!(is_current && session.is_revoked), 12, "a session outlived the ending of all")?;
-        is(is_current || session.is_revoked, 13, "a session was granted dead, or was not kept")?;
-        is(record.salt == session.salt && row.owner == Some(session.account_id), 29, "another's session")?;
-        is(record.generation == session.generation, 32, "a token is not replaced as it should be")?;
-        is(record.absolute_end == session.absolute_end, 22, "the absolute end moved")?;
-        is(record.last_seen == session.last_seen, 21, "the activity is not as it was")?;
-        is(record.idle_end() == session.idle_end(), 21, "the idle end moved")?;
-        is(row.expires == Some(session.idle_end()), 26, "a purge would come at another time")?;
-        is(record.auth_time == session.auth_time && record.created == session.created, 32, "another history")
-    }
-
     /// The stored hash is one of the password in force: whatever raced, the last change stands.
     pub(super) fn read_hash(&mut self, account: usize, rows: &BTreeMap<Key, Row>) -> Result<(), Violation> {
         let account = &mut self.accounts[account];
@@ -120,4 +94,25 @@ impl Model {
             "the password that was set is not the stored one".to_owned()
         })
     }
+}
+
+fn compare_session(session: &Session, row: Option<&Row>, rows: &BTreeMap<Key, Row>) -> Result<(), Violation> {
+    let Some((row, Record::Session(record))) = row.map(|row| (row, &row.record)) else {
+        return Err(Violation::new(24, "half a session"));
+    };
+    let is = |holds, invariant, what: &str| {
+        ensure(holds, invariant, || format!("{what}: {record:?} instead of {session:?}"))
+    };
+    let epoch = |key| rows.get(&key).map(|row: &Row| row.epoch);
+    let is_current = epoch(Key::Account(session.account_id)) == Some(record.account_epoch)
+        && epoch(Key::Keyring) == Some(record.global_epoch);
+    is(!(is_current && session.is_revoked), 12, "a session outlived the ending of all")?;
+    is(is_current || session.is_revoked, 13, "a session was granted dead, or was not kept")?;
+    is(record.salt == session.salt && row.owner == Some(session.account_id), 29, "another's session")?;
+    is(record.generation == session.generation, 32, "a token is not replaced as it should be")?;
+    is(record.absolute_end == session.absolute_end, 22, "the absolute end moved")?;
+    is(record.last_seen == session.last_seen, 21, "the activity is not as it was")?;
+    is(record.idle_end() == session.idle_end(), 21, "the idle end moved")?;
+    is(row.expires == Some(session.idle_end()), 26, "a purge would come at another time")?;
+    is(record.auth_time == session.auth_time && record.created == session.created, 32, "another history")
 }

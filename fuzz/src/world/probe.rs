@@ -93,7 +93,8 @@ fn decode(text: &[u8]) -> Vec<u8> {
     text.chunks(4)
         .flat_map(|group| {
             let word = group.iter().fold(0, |word, byte| word << 6 | value(byte));
-            [(word >> 16 & 255) as u8, (word >> 8 & 255) as u8, (word & 255) as u8]
+            let [.., one, two, three] = word.to_be_bytes();
+            [one, two, three]
         })
         .collect()
 }

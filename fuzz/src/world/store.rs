@@ -141,7 +141,9 @@ impl World {
         let landing = Landing { batch, at: *decided, before: &before, rows: &self.rows };
         self.model.land(&mut judged, &landing)?;
         let mut tasks = std::mem::take(&mut self.tasks);
-        tasks.iter_mut().for_each(|task| self.show_list(task));
+        for task in &mut tasks {
+            self.show_list(task);
+        }
         self.tasks = tasks;
         Ok((answer, Some(judged)))
     }
