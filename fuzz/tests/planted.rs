@@ -28,6 +28,8 @@ fn every_planted_bug_is_found() {
         let found = (0..CASES).find_map(|seed| {
             let plan = Plan::from_seed(seed, OPERATIONS);
             let found = world(bug).run(&plan).err()?;
+            // A seed is a counterexample: it fails again, in the same place, in the same words.
+            assert_eq!(world(bug).run(&plan).err().as_ref(), Some(&found));
             let started = plan.moves.iter().take(found.at + 1);
             let started = started.filter(|one| matches!(one, Move::Start { .. })).count();
             Some((seed, OPERATIONS * usize::try_from(seed).unwrap() + started, found.violation))
