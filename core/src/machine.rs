@@ -39,7 +39,7 @@ use crate::id::Stamp;
 use crate::planted::Planted;
 use crate::record::{Key, Row};
 use crate::secret::Seed;
-use crate::store::{Batch, Check, Commit, Durability, Expect, Range, Write};
+use crate::store::{Batch, Commit, Durability, Range, Write};
 use crate::time::Timestamp;
 use crate::work::{Work, Worked};
 
@@ -47,6 +47,8 @@ pub use decide::{Context, Decide, Decision, Environment};
 pub use writes::Writes;
 
 mod decide;
+#[cfg(feature = "planted")]
+mod planted;
 mod writes;
 
 /// How often an operation is decided anew before it fails closed.
@@ -297,6 +299,8 @@ impl<O: Decide> Machine<O> {
             return Err(Misuse::Reply);
         }
         self.ticket.need += 1;
+        #[cfg(feature = "planted")]
+        let Some(reply) = self.misread(reply) else { return Ok(()) };
         self.state = match (mem::replace(&mut self.state, State::Finished), reply) {
             (State::Reading(keys), Reply::Rows(rows)) => {
                 self.facts.learn_rows(keys, rows);
@@ -316,27 +320,6 @@ impl<O: Decide> Machine<O> {
                 State::Deciding
             }
             (State::Committing(_, outcome), Reply::Commit(Commit::Applied)) => State::Released(Ok(outcome)),
-            (State::Committing(_, outcome), Reply::Commit(Commit::Conflict))
-                if self.has(Planted::ConflictIsApplied) =>
-            {
-                State::Released(Ok(outcome))
-            }
-            (State::Offering(mut batch, outcome), Reply::Commit(Commit::Conflict))
-                if self.has(Planted::TouchRevives) && !batch.checks.is_empty() =>
-            {
-                batch.checks.clear();
-                for write in &mut batch.writes {
-                    if let Write::Put { expect, .. } = write {
-                        *expect = Expect::Absent;
-                    }
-                }
-                State::Offering(batch, outcome)
-            }
-            (State::Committing(_, outcome), Reply::Failed(error))
-                if error.kind() == StoreErrorKind::Unknown && self.has(Planted::UnknownIsApplied) =>
-            {
-                State::Released(Ok(outcome))
-            }
             (State::Committing(..), Reply::Commit(Commit::Conflict)) => self.decide_again(Fault::Contended),
             (State::Committing(batch, outcome), Reply::Failed(error)) => match error.kind() {
                 StoreErrorKind::Unknown => self.settle(&batch, outcome),
@@ -404,21 +387,12 @@ impl<O: Decide> Machine<O> {
         }
     }
 
+    #[allow(clippy::let_and_return, reason = "a planted bug may spoil it first")]
     fn batch(&self, writes: Writes, durability: Durability) -> Batch {
-        let attempt = if self.has(Planted::StampPerOperation) { 0 } else { self.attempt };
-        let stamp = Stamp::from_bytes(self.seed.stamp(attempt));
-        let mut batch = writes.into_batch(&self.facts, stamp, durability);
-        if self.has(Planted::CommitsAreRelaxed) {
-            batch.durability = Durability::Relaxed;
-        }
-        if self.has(Planted::ChecksDropped) {
-            batch.checks.clear();
-        }
-        if self.has(Planted::EndingsCompare) && batch.expectations().next().is_none() {
-            let expect = |row: Option<&Row>| row.map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
-            let check = |(key, row): (&Key, Option<&Row>)| Check { key: key.clone(), expect: expect(row) };
-            batch.checks = self.facts.consulted().map(check).collect();
-        }
+        let stamp = Stamp::from_bytes(self.seed.stamp(self.attempt));
+        let batch = writes.into_batch(&self.facts, stamp, durability);
+        #[cfg(feature = "planted")]
+        let batch = self.spoil(batch);
         batch
     }
 

@@ -1,5 +1,5 @@
 //! Bugs in the rules, for the tests that must find them. Test-only: without the feature `planted` none can be asked for,
-//! and [`Policy::has`](crate::policy::Policy::has) is a constant `false`, so that nothing of them is left in a build.
+//! and `Policy::has` is a constant `false`, so that nothing of them is left in a build.
 
 macro_rules! bugs {
     ($($(#[$doc:meta])* $bug:ident,)+) => {

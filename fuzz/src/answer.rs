@@ -150,8 +150,8 @@ fn renewed(renewed: &Renewed) -> Told {
     Told { answer: Answer::Renewed(Life::of(&renewed.session)), token, rehash: None }
 }
 
-fn other(error: impl std::fmt::Display) -> Result<Told, Fault> {
-    Ok(Answer::Other(error.to_string()).into())
+fn other(error: impl std::fmt::Display) -> Told {
+    Answer::Other(error.to_string()).into()
 }
 
 fn refused(error: AuthenticateError) -> Result<Told, Fault> {
@@ -159,7 +159,7 @@ fn refused(error: AuthenticateError) -> Result<Told, Fault> {
         AuthenticateError::Token(_) => Ok(Answer::BadToken.into()),
         AuthenticateError::Gone(gone) => Ok(Answer::Gone(gone).into()),
         AuthenticateError::Fault(fault) => Err(fault),
-        error => other(error),
+        error => Ok(other(error)),
     }
 }
 
@@ -170,7 +170,7 @@ fn unproven(error: ReauthenticateError) -> Result<Told, Fault> {
         ReauthenticateError::Denied => Ok(Answer::Denied.into()),
         ReauthenticateError::Throttled { until } => Ok(Answer::Throttled(until).into()),
         ReauthenticateError::Fault(fault) => Err(fault),
-        error => other(error),
+        error => Ok(other(error)),
     }
 }
 
@@ -179,7 +179,7 @@ fn administered(outcome: Result<(), AccountError>) -> Result<Told, Fault> {
         Ok(()) => Ok(Answer::Done.into()),
         Err(AccountError::NotFound) => Ok(Answer::NotFound.into()),
         Err(AccountError::Fault(fault)) => Err(fault),
-        Err(error) => other(error),
+        Err(error) => Ok(other(error)),
     }
 }
 
@@ -208,7 +208,7 @@ simulated! {
         Ok(account) => Ok(Answer::Registered(account).into()),
         Err(RegisterError::Taken) => Ok(Answer::Taken.into()),
         Err(RegisterError::Fault(fault)) => Err(fault),
-        Err(error) => other(error),
+        Err(error) => Ok(other(error)),
     };
     Login: outcome => match outcome {
         Ok(login) => Ok(Told {
@@ -220,7 +220,7 @@ simulated! {
         Err(LoginError::Throttled { until }) => Ok(Answer::Throttled(until).into()),
         Err(LoginError::OtherAccount) => Ok(Answer::OtherAccount.into()),
         Err(LoginError::Fault(fault)) => Err(fault),
-        Err(error) => other(error),
+        Err(error) => Ok(other(error)),
     };
     Rehash: rehashed => Ok(match rehashed {
         Rehashed::Upgraded => Answer::Upgraded,
@@ -237,13 +237,13 @@ simulated! {
         Ok(ended) => Ok(receipt(ended)),
         Err(EndSessionError::NotFound) => Ok(Answer::NotFound.into()),
         Err(EndSessionError::Fault(fault)) => Err(fault),
-        Err(error) => other(error),
+        Err(error) => Ok(other(error)),
     };
     Logout: outcome => match outcome {
         Ok(ended) => Ok(receipt(ended)),
         Err(LogoutError::Token(_) | LogoutError::UnknownKey) => Ok(Answer::BadToken.into()),
         Err(LogoutError::Fault(fault)) => Err(fault),
-        Err(error) => other(error),
+        Err(error) => Ok(other(error)),
     };
     LogoutEverywhere: outcome => match outcome {
         Ok(ended) => Ok(ended.kept.as_ref().map_or_else(|| Answer::Done.into(), renewed)),
@@ -251,19 +251,19 @@ simulated! {
         Err(LogoutEverywhereError::OtherAccount) => Ok(Answer::OtherAccount.into()),
         Err(LogoutEverywhereError::Keep(error)) => refused(error),
         Err(LogoutEverywhereError::Fault(fault)) => Err(fault),
-        Err(error) => other(error),
+        Err(error) => Ok(other(error)),
     };
     ChangePassword: outcome => match outcome {
         Ok(session) => Ok(renewed(&session)),
         Err(ChangePasswordError::Current(error)) => unproven(error),
         Err(ChangePasswordError::Fault(fault)) => Err(fault),
-        Err(error) => other(error),
+        Err(error) => Ok(other(error)),
     };
     SetPassword: outcome => match outcome {
         Ok(()) => Ok(Answer::Done.into()),
         Err(SetPasswordError::NotFound) => Ok(Answer::NotFound.into()),
         Err(SetPasswordError::Fault(fault)) => Err(fault),
-        Err(error) => other(error),
+        Err(error) => Ok(other(error)),
     };
     Unlock: outcome => administered(outcome);
     Disable: outcome => administered(outcome);

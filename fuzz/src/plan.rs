@@ -132,6 +132,12 @@ impl Plan {
         Self { moves }
     }
 
+    /// The moves up to this one, which is the last.
+    #[must_use]
+    pub fn up_to(&self, last: usize) -> Self {
+        Self { moves: self.moves.iter().take(last.saturating_add(1)).copied().collect() }
+    }
+
     /// How many operations it starts.
     pub fn operations(&self) -> usize {
         self.moves.iter().filter(|one| matches!(one, Move::Start { .. })).count()

@@ -1,4 +1,4 @@
-//! Numbers from a seed: SplitMix64 (Steele, Lea and Flood, 2014). The same seed gives the same numbers everywhere.
+//! Numbers from a seed: `SplitMix64` (Steele, Lea and Flood, 2014). The same seed gives the same numbers everywhere.
 
 /// A stream of numbers.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ impl Rng {
 
     /// A number below `bound`, which is above zero.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
-        u32::try_from((self.next() >> 32) * u64::from(bound) >> 32).unwrap_or(0)
+        u32::try_from(((self.next() >> 32) * u64::from(bound)) >> 32).unwrap_or(0)
     }
 
     /// A byte.

@@ -15,6 +15,7 @@ use crate::model::Session;
 use crate::model::judge::{Intent, Judgement};
 use crate::rng::Rng;
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own; no two make a state")]
 pub(crate) struct Task {
     pub(crate) label: u32,
     pub(crate) machine: Box<dyn Machinery>,

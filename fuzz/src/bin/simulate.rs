@@ -50,8 +50,7 @@ fn simulate(arguments: &Arguments, world: &dyn Fn() -> World) -> ExitCode {
                         .run(plan)
                         .is_err_and(|other| other.violation.invariant == found.violation.invariant)
                 };
-                let small =
-                    shrink(Plan { moves: plan.moves[..plan.moves.len().min(found.at + 1)].to_vec() }, same);
+                let small = shrink(plan.up_to(found.at), same);
                 println!("{} of {} moves are enough:", small.moves.len(), plan.moves.len());
                 for one in &small.moves {
                     println!("  {one:?}");

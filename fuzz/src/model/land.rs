@@ -8,9 +8,8 @@ use doorward_core::store::{Batch, Durability, Write};
 use doorward_core::time::Timestamp;
 
 use super::judge::{Effect, Judgement};
-use super::{Account, Counted, Failures, Model, PASSWORDS, Session, Throttle};
+use super::{Account, Counted, Model, Session, Throttle};
 use crate::answer::Answer;
-use crate::hashing::is_hash_of;
 use crate::violation::{Violation, ensure};
 
 /// A batch that was applied, and the rows around that moment.
@@ -36,16 +35,15 @@ impl Model {
     /// Carries out what was to change, completes the answer, and compares the rows.
     pub(crate) fn land(&mut self, judged: &mut Judgement, landing: &Landing<'_>) -> Result<(), Violation> {
         let effect = judged.effect.clone();
+        let wrote = || landing.batch.writes.iter().map(Write::key).collect::<Vec<_>>();
+        let told = |what: &str| format!("{:?} {what} where {:?} was the answer", wrote(), judged.answer);
+        ensure(effect != Effect::None, judged.answer.blame(&Answer::Done), || told("was written"))?;
         let is_touch = matches!(effect, Effect::Touch { .. });
         let is_relaxed = landing.batch.durability == Durability::Relaxed;
-        let wrote = || landing.batch.writes.iter().map(Write::key).collect::<Vec<_>>();
-        ensure(
-            effect != Effect::None && (is_touch || !(is_relaxed && matches!(judged.answer, Answer::Gone(_)))),
-            judged.answer.blame(&Answer::Done),
-            || format!("a change of {:?} landed where {:?} was the answer", wrote(), judged.answer),
-        )?;
-        ensure(is_touch == is_relaxed, 41, || {
-            format!("{effect:?} does not wait for the disk, or a touch does")
+        let blame =
+            if matches!(judged.answer, Answer::Gone(_)) { judged.answer.blame(&Answer::Done) } else { 41 };
+        ensure(is_touch == is_relaxed, blame, || {
+            told("was written without a barrier, or a touch with one,")
         })?;
         let mut touched = Vec::new();
         let scope = self.apply(&effect, judged, landing, &mut touched)?;
@@ -170,11 +168,11 @@ impl Model {
         password: usize,
         landing: &Landing<'_>,
     ) -> Result<AccountId, Violation> {
-        let ids = landing.batch.writes.iter().filter_map(|write| match write.key() {
+        let id = landing.batch.writes.iter().find_map(|write| match write.key() {
             Key::Account(id) => Some(*id),
             _ => None,
         });
-        let id = ids.last().ok_or_else(|| Violation::new(26, "a registration made no account"))?;
+        let id = id.ok_or_else(|| Violation::new(26, "a registration made no account"))?;
         self.draw(*id.as_bytes())?;
         let Some(Record::Credential(credential)) =
             landing.rows.get(&Key::Credential(id)).map(|row| &row.record)
@@ -317,24 +315,6 @@ impl Model {
         }
     }
 
-    /// The stored hash is one of the password in force: whatever raced, the last change stands.
-    fn read_hash(&mut self, account: usize, rows: &BTreeMap<Key, Row>) -> Result<(), Violation> {
-        let account = &mut self.accounts[account];
-        let Some(Record::Credential(record)) = rows.get(&Key::Credential(account.id)).map(|row| &row.record)
-        else {
-            return Err(Violation::new(39, "an account lost its password"));
-        };
-        if account.hash != record.hash {
-            ensure(is_hash_of(&record.hash, PASSWORDS[account.password].as_bytes()), 39, || {
-                "the stored hash is not of the password that was set last".to_owned()
-            })?;
-            account.hash = record.hash.clone();
-        }
-        ensure(is_hash_of(&account.hash, PASSWORDS[account.password].as_bytes()), 26, || {
-            "the password that was set is not the stored one".to_owned()
-        })
-    }
-
     fn is_within(&self, key: &Key, row: Option<&Row>, scope: Scope) -> bool {
         let id = scope.account.map(|account| self.accounts[account].id);
         let owner = row.and_then(|row| row.owner);
@@ -355,97 +335,5 @@ impl Model {
             }
             Key::Session(_) => owner == id && id.is_some(),
         }
-    }
-
-    /// Whether the row says what the model says.
-    pub(crate) fn compare(
-        &self,
-        key: &Key,
-        row: Option<&Row>,
-        rows: &BTreeMap<Key, Row>,
-    ) -> Result<(), Violation> {
-        let is = |holds, invariant, what: &str| {
-            ensure(holds, invariant, || format!("{what}: {key:?} is {:?}", row.map(|row| &row.record)))
-        };
-        let account = |id: &AccountId| self.by_account.get(id).map(|account| &self.accounts[*account]);
-        match (key, row.map(|row| &row.record)) {
-            (Key::Session(id), record) => match (self.by_id.get(id).map(|at| &self.sessions[*at]), record) {
-                (None, None) => Ok(()),
-                (Some(session), None) => is(!session.is_there, 26, "a session is lost"),
-                (None, Some(_)) => is(false, 24, "a session that nobody was granted"),
-                (Some(session), Some(_)) if !session.is_there => {
-                    is(false, 15, "a session that is over is back")
-                }
-                (Some(session), Some(_)) => self.compare_session(session, row, rows),
-            },
-            (Key::Attempts(id), record) => {
-                let failures = match record {
-                    Some(Record::Attempts(record)) => record.failures,
-                    _ => 0,
-                };
-                let expected = match self.counter_rows.get(key) {
-                    Some(Counted::Decoy(name)) => self.names[*name].decoy.map_or(0, |(failures, _)| failures),
-                    _ => account(id).map_or(0, |account| account.failures),
-                };
-                is(failures == expected, 38, "failures are miscounted")
-            }
-            (Key::Throttle(_), record) => {
-                let expected = match self.counter_rows.get(key) {
-                    Some(Counted::Name(name)) => self.names[*name].throttle,
-                    Some(Counted::Account(account)) => self.accounts[*account].throttle,
-                    Some(Counted::Decoy(_)) | None => Throttle::default(),
-                };
-                let found = match (row, record) {
-                    (Some(row), Some(Record::Throttle(record))) => Throttle(Some(Failures {
-                        failures: record.failures,
-                        until: record.until,
-                        kept_until: row.expires.unwrap_or(Timestamp::MAX),
-                    })),
-                    _ => Throttle::default(),
-                };
-                let shorter = found.0.map(|one| one.until) < expected.0.map(|one| one.until);
-                is(found == expected, if shorter { 21 } else { 38 }, "a wait is wrong")
-            }
-            (Key::Active(id), record) => {
-                let may = account(id).is_some_and(|account| account.may_log_in);
-                is(record.is_some() == may, 14, "who may log in is wrong")
-            }
-            (Key::Account(id) | Key::Credential(id), record) => {
-                is(record.is_some() == account(id).is_some(), 26, "an account is lost or made up")
-            }
-            (Key::Login(name), record) => {
-                let number = self.names.iter().position(|one| {
-                    one.account.is_some_and(|at| super::name(self.accounts[at].name) == name.as_str())
-                });
-                is(record.is_some() == number.is_some(), 26, "a name is lost or made up")
-            }
-            (Key::Keyring, record) => is(record.is_some(), 26, "the keyring is lost"),
-        }
-    }
-
-    fn compare_session(
-        &self,
-        session: &Session,
-        row: Option<&Row>,
-        rows: &BTreeMap<Key, Row>,
-    ) -> Result<(), Violation> {
-        let Some((row, Record::Session(record))) = row.map(|row| (row, &row.record)) else {
-            return Err(Violation::new(24, "half a session"));
-        };
-        let is = |holds, invariant, what: &str| {
-            ensure(holds, invariant, || format!("{what}: {record:?} instead of {session:?}"))
-        };
-        let epoch = |key| rows.get(&key).map(|row: &Row| row.epoch);
-        let is_current = epoch(Key::Account(session.account_id)) == Some(record.account_epoch)
-            && epoch(Key::Keyring) == Some(record.global_epoch);
-        is(!(is_current && session.is_revoked), 12, "a session outlived the ending of all")?;
-        is(is_current || session.is_revoked, 13, "a session was granted dead, or was not kept")?;
-        is(record.salt == session.salt && row.owner == Some(session.account_id), 29, "another's session")?;
-        is(record.generation == session.generation, 32, "a token is not replaced as it should be")?;
-        is(record.absolute_end == session.absolute_end, 22, "the absolute end moved")?;
-        is(record.last_seen == session.last_seen, 21, "the activity is not as it was")?;
-        is(record.idle_end() == session.idle_end(), 21, "the idle end moved")?;
-        is(row.expires == Some(session.idle_end()), 26, "a purge would come at another time")?;
-        is(record.auth_time == session.auth_time && record.created == session.created, 32, "another history")
     }
 }

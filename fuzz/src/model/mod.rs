@@ -8,7 +8,8 @@
 //! |---|---|
 //! | this one | who is there? |
 //! | `judge` | what should this request be told, and what should it change? |
-//! | `land` | what is true after the change, and do the rows say the same? |
+//! | `land` | what is true after the change? |
+//! | `rows` | do the rows say the same? |
 //! | `promise` | does what a client was told before still hold? |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ use crate::answer::Life;
 pub(crate) mod judge;
 pub(crate) mod land;
 pub(crate) mod promise;
+mod rows;
 
 /// The names that people sign up under and log in with; most come to exist.
 pub(crate) const NAMES: usize = 20;
@@ -91,7 +93,7 @@ pub(crate) struct Throttle(pub(crate) Option<Failures>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failures {
-    pub(crate) failures: u32,
+    pub(crate) count: u32,
     pub(crate) until: Timestamp,
     pub(crate) kept_until: Timestamp,
 }
@@ -215,9 +217,9 @@ impl Throttle {
     pub(crate) fn failed(self, policy: &Policy, now: Timestamp) -> Failures {
         let rule = policy.throttle();
         let before = self.remembered(now);
-        let failures = before.map_or(0, |before| before.failures) + 1;
+        let count = before.map_or(0, |before| before.count) + 1;
         let mut wait = Duration::ZERO;
-        for step in rule.free..=failures {
+        for step in rule.free..=count {
             wait = if step == rule.free {
                 rule.first_wait
             } else {
@@ -227,7 +229,7 @@ impl Throttle {
         let until =
             now.saturating_add(wait).max(before.map_or(Timestamp::from_millis(0), |before| before.until));
         let kept_until = until.max(now).saturating_add(rule.forget_after);
-        Failures { failures, until, kept_until }
+        Failures { count, until, kept_until }
     }
 }
 

@@ -18,6 +18,7 @@ use doorward::store::MemoryStore;
 use doorward_core::machine::Environment;
 use doorward_core::model::session::{Lifetime, Span};
 use doorward_core::model::throttle::ThrottlePolicy;
+use doorward_core::operation::open::Open;
 use doorward_core::operation::rehash::Rehash;
 use doorward_core::password::{Argon2Params, PasswordHash};
 use doorward_core::policy::{Policy, PolicyBuilder};
@@ -26,11 +27,12 @@ use doorward_core::secret::{MasterKey, MasterKeys};
 use doorward_core::time::Timestamp;
 
 use crate::action::Action;
+use crate::answer::Answer;
 use crate::model::Model;
 use crate::model::judge::Intent;
 use crate::plan::{CROWD, Luck, Move, Plan};
 use crate::task::{Flight, Task};
-use crate::violation::Violation;
+use crate::violation::{Violation, ensure};
 
 mod probe;
 mod start;
@@ -216,15 +218,17 @@ impl World {
             }
             Move::Restart { engine } => {
                 let engine = self.engine(engine);
-                self.restart(engine);
-                Ok(())
+                self.restart(engine)
             }
             Move::PowerCut => self.power_cut(),
             Move::Purge { engine, limit } => {
                 let engine = self.engine(engine);
                 self.purge(engine, limit)
             }
-            Move::Sweep => self.sweep(64),
+            Move::Sweep => {
+                self.sweep(64)?;
+                self.compare_all()
+            }
         }
     }
 
@@ -275,9 +279,12 @@ impl World {
         engine.highest
     }
 
-    fn restart(&mut self, engine: usize) {
+    /// A new process opens a store that is known to it, and changes nothing, however often.
+    fn restart(&mut self, engine: usize) -> Result<(), Violation> {
         self.engines[engine].highest = Timestamp::from_millis(0);
         self.tasks.retain(|task| task.engine != engine);
+        let told = self.ask(Open::new(), engine)?;
+        ensure(told == Some(Answer::Opened), 27, || format!("a known store was opened as {told:?}"))
     }
 
     fn finish(&mut self) -> Result<(), Violation> {
@@ -310,7 +317,7 @@ fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Polic
     let span =
         |idle, absolute| Span { idle: Duration::from_secs(idle), absolute: Duration::from_secs(absolute) };
     let throttle = ThrottlePolicy {
-        free: 3,
+        free: 2,
         first_wait: Duration::from_millis(500),
         longest_wait: Duration::from_secs(5),
         off_at: 8,

@@ -7,7 +7,7 @@ use doorward_core::operation::authenticate::Authenticate;
 
 use super::World;
 use super::store::failed;
-use crate::answer::{Answer, Asked};
+use crate::answer::{Answer, Asked, Simulated};
 use crate::model::judge::{Intent, Shown};
 use crate::task::machine;
 use crate::violation::{Violation, ensure};
@@ -28,24 +28,8 @@ impl World {
     }
 
     fn probe(&mut self, token: usize, engine: usize) -> Result<(), Violation> {
+        let told = self.ask(Authenticate::new(&self.model.tokens[token].text), engine)?;
         let now = self.now(engine);
-        let text = &self.model.tokens[token].text;
-        let mut machine = machine(Authenticate::new(text), &self.engines[engine].environment, u64::MAX - 1);
-        let told = loop {
-            let (ticket, reply) = match machine.poll(now) {
-                Asked::Read(ticket, keys) => {
-                    (ticket, Reply::Rows(keys.iter().map(|key| self.rows.get(key).cloned()).collect()))
-                }
-                // Neither a touch nor the end of what is over may leave a trace.
-                Asked::Commit(ticket, _) | Asked::Scan(ticket, ..) | Asked::Work(ticket, _) => {
-                    (ticket, failed(StoreErrorKind::Fatal))
-                }
-                Asked::Done(outcome) => break outcome.ok().map(|told| told.answer),
-            };
-            if machine.reply(ticket, reply).is_err() {
-                return Err(Violation::new(40, "a right reply was refused"));
-            }
-        };
         let shown = Shown::Token(token);
         if let Some(Answer::Live(_)) = told {
             self.model.accepted(shown, self.tick)?;
@@ -58,6 +42,30 @@ impl World {
         ensure(is_right, expected.blame(told.as_ref().unwrap_or(&Answer::Done)), || {
             format!("token {token} is told {told:?} instead of {expected:?}")
         })
+    }
+
+    /// What an engine tells, now and undisturbed, while nothing that it wants written is; `None`: it wanted that first.
+    pub(super) fn ask(
+        &mut self,
+        operation: impl Simulated + 'static,
+        engine: usize,
+    ) -> Result<Option<Answer>, Violation> {
+        let now = self.now(engine);
+        let mut machine = machine(operation, &self.engines[engine].environment, u64::MAX - 1);
+        loop {
+            let (ticket, reply) = match machine.poll(now) {
+                Asked::Read(ticket, keys) => {
+                    (ticket, Reply::Rows(keys.iter().map(|key| self.rows.get(key).cloned()).collect()))
+                }
+                Asked::Commit(ticket, _) | Asked::Scan(ticket, ..) | Asked::Work(ticket, _) => {
+                    (ticket, failed(StoreErrorKind::Fatal))
+                }
+                Asked::Done(outcome) => return Ok(outcome.ok().map(|told| told.answer)),
+            };
+            machine
+                .reply(ticket, reply)
+                .map_err(|misuse| Violation::new(40, format!("a right reply was refused: {misuse}")))?;
+        }
     }
 
     /// INVARIANT 30: neither the bytes of the rows nor what they print holds a token or its proof.
@@ -85,7 +93,8 @@ fn decode(text: &[u8]) -> Vec<u8> {
     text.chunks(4)
         .flat_map(|group| {
             let word = group.iter().fold(0, |word, byte| word << 6 | value(byte));
-            [(word >> 16 & 255) as u8, (word >> 8 & 255) as u8, (word & 255) as u8]
+            let [.., one, two, three] = word.to_be_bytes();
+            [one, two, three]
         })
         .collect()
 }

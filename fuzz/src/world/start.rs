@@ -31,6 +31,7 @@ const PROOF: usize = 21;
 
 impl World {
     /// The request's meaning, and its machine.
+    #[allow(clippy::too_many_lines, reason = "an arm for each operation, and no more")]
     pub(super) fn meaning(
         &mut self,
         action: Action,

@@ -100,32 +100,19 @@ impl World {
         if let (Answer::Live(_) | Answer::Renewed(_), Some(token)) = (&told.answer, shown(&task.intent)) {
             self.model.accepted(token, task.started)?;
         }
-        ensure(self.is_right(task, &told.answer), task.judged.answer.blame(&told.answer), || {
+        ensure(is_right(task, &told.answer), task.judged.answer.blame(&told.answer), || {
             format!("{:?} was answered {:?} instead of {:?}", task.intent, told.answer, task.judged.answer)
         })?;
+        self.compare_denied(task, &told.answer)?;
         // What was seen over must be over for good before anybody is told.
         let owed = if matches!(told.answer, Answer::Gone(_)) { 19 } else { 26 };
         ensure(task.has_landed || !task.judged.effect.is_owed(), owed, || {
             format!("{:?} was answered {:?}, and nothing has landed", task.intent, told.answer)
         })?;
-        self.compare_denied(task, &told.answer)?;
         self.run.answered += 1;
         *self.run.answers.entry(format!("{} {}", word(&task.intent), kind(&told.answer))).or_default() += 1;
         self.give(task, told, luck == Luck::ReplyLost);
         Ok(())
-    }
-
-    fn is_right(&self, task: &Task, answer: &Answer) -> bool {
-        match (answer, &task.judged.answer) {
-            // A list is of several moments: who was live at none of them is not on it, who was at all of them is.
-            (Answer::Listed(listed), Answer::Listed(_)) => {
-                // Unless only an activity kept it, which a page that was read before cannot know.
-                let always = task.always_live.iter().flatten().filter(|(_, until)| *until > task.decided);
-                listed.iter().all(|id| task.once_live.contains(id))
-                    && always.map(|(id, _)| id).all(|id| listed.contains(id))
-            }
-            (answer, judged) => answer == judged,
-        }
     }
 
     /// INVARIANT 37: whatever the cause, a denied login looks alike to who counts and times its steps.
@@ -160,6 +147,19 @@ impl World {
             self.rehashes.push((task.label, rehash, *account, shown.clone()));
         }
         self.model.promise(&task.intent, &told.answer, minted, task.started, self.tick);
+    }
+}
+
+fn is_right(task: &Task, answer: &Answer) -> bool {
+    match (answer, &task.judged.answer) {
+        // A list is of several moments: who was live at none of them is not on it, who was at all of them is.
+        (Answer::Listed(listed), Answer::Listed(_)) => {
+            // Unless only an activity kept it, which a page that was read before cannot know.
+            let always = task.always_live.iter().flatten().filter(|(_, until)| *until > task.decided);
+            listed.iter().all(|id| task.once_live.contains(id))
+                && always.map(|(id, _)| id).all(|id| listed.contains(id))
+        }
+        (answer, judged) => answer == judged,
     }
 }
 

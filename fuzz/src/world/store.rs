@@ -141,7 +141,9 @@ impl World {
         let landing = Landing { batch, at: *decided, before: &before, rows: &self.rows };
         self.model.land(&mut judged, &landing)?;
         let mut tasks = std::mem::take(&mut self.tasks);
-        tasks.iter_mut().for_each(|task| self.show_list(task));
+        for task in &mut tasks {
+            self.show_list(task);
+        }
         self.tasks = tasks;
         Ok((answer, Some(judged)))
     }
@@ -165,7 +167,6 @@ impl World {
 
     /// The lights go out: touches since the last barrier are undone, and nothing that was under way goes on.
     pub(super) fn power_cut(&mut self) -> Result<(), Violation> {
-        (0..self.engines.len()).for_each(|engine| self.restart(engine));
         self.flights.clear();
         while let Some((key, row)) = self.relaxed.pop() {
             let Some(stamp) = self.rows.get(&key).map(|row| row.stamp) else { continue };
@@ -178,7 +179,7 @@ impl World {
             ensure(self.store.commit(&batch).is_ok(), 26, || "the store cannot be set back".to_owned())?;
             follow(&mut self.rows, &batch);
         }
-        Ok(())
+        (0..self.engines.len()).try_for_each(|engine| self.restart(engine))
     }
 
     /// As `Engine::purge` does it: not yet what an instance that is behind still counts as live.
