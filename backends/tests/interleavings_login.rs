@@ -57,7 +57,7 @@ impl Stage {
         self.world.store.scan(&range, 10).unwrap().len()
     }
 
-    fn from_device(&self, password: &str) -> Login {
+    fn device_guess(&self, password: &str) -> Login {
         Login::new(NAME, password).device(&self.device)
     }
 }
@@ -118,9 +118,9 @@ fn few_guesses() -> Policy {
 fn inv_38_a_login_from_a_device_and_a_strangers_guess() {
     let explored = explore(|choices| {
         let mut stage = Stage::new(few_guesses());
-        let slip = stage.from_device(WRONG);
+        let slip = stage.device_guess(WRONG);
         stage.world.run(slip).unwrap().unwrap_err();
-        let operations = [stage.from_device(PASSWORD), Login::new(NAME, WRONG)];
+        let operations = [stage.device_guess(PASSWORD), Login::new(NAME, WRONG)];
         let [owner, stranger] = race(&mut stage, operations, 2, choices, &mut |_| {});
         let attempts = stage.attempts();
         let by_strangers = attempts.failures - stage.held();
@@ -149,9 +149,9 @@ fn inv_38_two_guesses_from_a_device_with_one_try_left() {
         let explored = explore(|choices| {
             let mut stage = Stage::new(few_tries());
             stage.world.run(Login::new(NAME, WRONG)).unwrap().unwrap_err();
-            let slip = stage.from_device(WRONG);
+            let slip = stage.device_guess(WRONG);
             stage.world.run(slip).unwrap().unwrap_err();
-            let operations = [stage.from_device(WRONG), stage.from_device(password)];
+            let operations = [stage.device_guess(WRONG), stage.device_guess(password)];
             let (mut held, mut sessions) = (stage.held(), stage.stored_sessions());
             let outcomes = race(&mut stage, operations, 2, choices, &mut |stage| {
                 let stored = stage.stored_sessions();
@@ -171,7 +171,7 @@ fn inv_38_two_guesses_from_a_device_with_one_try_left() {
         });
         explored.schedules
     });
-    assert_eq!(schedules, [14_780, 0]);
+    assert_eq!(schedules, [14_780, 19_467]);
 }
 
 /// SE-11: two logins for the one place of an account, which is taken: there is never another session beside.
@@ -196,5 +196,5 @@ fn se_11_two_logins_at_the_cap() {
         });
         explored.schedules
     });
-    assert_eq!(schedules, [46_360, 0]);
+    assert_eq!(schedules, [46_360, 51_680]);
 }

@@ -39,7 +39,7 @@ impl House {
         Self { named, engine, clock, account, device }
     }
 
-    fn from_device(&self, password: &str) -> Result<(), LoginError> {
+    fn login_from_device(&self, password: &str) -> Result<(), LoginError> {
         let login = self.engine.login(Login::new(NAME, password).device(&self.device).remember_device());
         login.map(|login| {
             assert!(login.device.is_none(), "it is known");
@@ -96,13 +96,13 @@ fn gu_3_inv_38_the_owner_comes_in_from_a_known_device_and_the_attacker_gains_not
             let held = house.attempts();
             // A slip of the finger now and then; the password opens each time, waiting or off.
             for _ in 0..hour % 4 {
-                let slip = house.from_device("the right and proper passwort");
+                let slip = house.login_from_device("the right and proper passwort");
                 assert!(matches!(slip, Err(LoginError::Denied)), "{}, hour {hour}", house.named.name);
             }
             let by_name = house.engine.login(Login::new(NAME, PASSWORD));
             assert!(matches!(by_name, Err(LoginError::Throttled { .. })), "{}", house.named.name);
             assert_eq!(house.attempts().failures, held.failures + hour % 4, "{}", house.named.name);
-            house.from_device(PASSWORD).unwrap();
+            house.login_from_device(PASSWORD).unwrap();
             assert_eq!(house.attempts(), held, "{}: the strangers' count is what it was", house.named.name);
             logins += 1;
         });
@@ -118,17 +118,21 @@ fn gu_1_no_more_than_a_hundred_in_a_row_are_decided_with_a_known_device() {
         let house = House::new(named);
         siege(&house, |_, _| {});
         for failures in 91..=100 {
-            assert!(matches!(house.from_device("not the password"), Err(LoginError::Denied)));
+            assert!(matches!(house.login_from_device("not the password"), Err(LoginError::Denied)));
             assert_eq!(house.attempts().failures, failures, "{}", house.named.name);
         }
         for _ in 0..2 {
             house.clock.advance(HOUR);
-            assert!(matches!(house.from_device(PASSWORD), Err(LoginError::Denied)), "{}", house.named.name);
+            assert!(
+                matches!(house.login_from_device(PASSWORD), Err(LoginError::Denied)),
+                "{}",
+                house.named.name
+            );
             assert_eq!(house.attempts().failures, 100, "{}", house.named.name);
         }
         // Recovery still works, on a locked account (ASVS 5.0, 6.1.1).
         house.engine.unlock(house.account).unwrap();
-        house.from_device(PASSWORD).unwrap();
+        house.login_from_device(PASSWORD).unwrap();
         house.engine.set_password(house.account, "an entirely different sentence").unwrap();
         house.engine.login(Login::new(NAME, "an entirely different sentence")).unwrap();
     }
@@ -147,7 +151,7 @@ fn gu_4_of_parallel_guesses_from_a_device_its_tries_are_decided() {
             let guess = || {
                 let mut denied = 0;
                 for _ in 0..4 {
-                    match house.from_device("not the password") {
+                    match house.login_from_device("not the password") {
                         Err(LoginError::Denied) => denied += 1,
                         Err(
                             LoginError::Throttled { .. } | LoginError::Fault(Fault::Contended | Fault::Busy),

@@ -171,7 +171,7 @@ fn se_11_sessions_that_are_over_leave_their_place() {
 fn se_11_a_session_that_is_over_does_not_come_back_beside_the_new_one() {
     let (mut world, account) = capped(1, WhenFull::Refuse);
     let first = login(&mut world);
-    world.wait(Duration::from_hours(1) - millis(1));
+    world.wait(millis(3_599_999));
     let mut proof = world.machine(Reauthenticate::new(first.token.expose(), RIGHT));
     world.step_to_commit(&mut proof);
     world.wait(millis(1));
