@@ -10,8 +10,8 @@ use crate::machine::{Context, Decide, Decision, Writes};
 use crate::record::{Key, Kind};
 use crate::store::Range;
 
-/// Removes one bite of what a deleted account still owns: of each kind a page at most. When nothing is left it removes
-/// the tombstone. It compares nothing and takes away only, so that it may be stopped anywhere, repeated, and run by
+/// Removes one bite of what a deleted account still owns beyond the rows that went with it: of each kind a page at most.
+/// When nothing is left it removes the tombstone. It compares nothing and takes away only, so that it may be stopped anywhere, repeated, and run by
 /// several at once (INV 27).
 ///
 /// No row of the account can be made any more: whoever makes one has consulted the account's row, which is gone.
@@ -84,7 +84,7 @@ impl Decide for FinishDeletion {
             return Ok(Decision::Done(Remains::None));
         }
         let (mut bite, mut is_empty) = (Writes::new(), true);
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Deletion) {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.has_many_per_owner()) {
             let range = Range { kind, owner: Some(self.account), after: None };
             let Some(page) = facts.page(&range) else {
                 return Ok(Decision::Scan(range));
