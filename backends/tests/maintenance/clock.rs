@@ -7,8 +7,7 @@ use doorward::core::error::Fault;
 use doorward::core::model::clock::ClockError;
 use doorward::core::model::session::Lifetime;
 use doorward::core::record::Kind;
-use doorward::core::store::Store;
-use doorward::{Clock, Login, ManualClock, OpenError, Register};
+use doorward::{Login, ManualClock, OpenError, Register};
 
 use crate::support::engine::{NAME, PASSWORD, each_store};
 use crate::support::rows::dump;

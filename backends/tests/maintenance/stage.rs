@@ -14,7 +14,7 @@ use doorward::core::store::{
 };
 use doorward::core::time::Timestamp;
 use doorward::store::{MemoryStore, SqliteStore};
-use doorward::{Builder, Clock, Engine, ManualClock, MasterKey};
+use doorward::{Builder, Engine, ManualClock, MasterKey};
 
 use crate::support::engine::policy;
 use crate::support::rows::dump;
