@@ -16,13 +16,14 @@ use doorward_core::secret::{KeyError, MasterKey, MasterKeys, Pepper};
 use doorward_core::store::{Guarantees, Store};
 use thiserror::Error;
 
+use super::Engine;
 use super::clock::{Clock, Monotonic, SystemClock};
 use super::entropy::{Entropy, SystemEntropy};
 use super::events::Sinks;
 use super::hashing::{Hashing, Pool};
 use super::maintenance::Thread;
+use super::run::Parts;
 use super::sources::Sources;
-use super::{Engine, Parts};
 
 /// Builds an [`Engine`]. Only the store and a master key have no default.
 ///

@@ -18,7 +18,8 @@ use doorward_core::operation::deletions::Deletions;
 use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
 use doorward_core::operation::tick::Tick;
 
-use super::{Engine, contain};
+use super::Engine;
+use super::run::contain;
 
 /// What one call of [`Engine::maintain`] has done.
 ///
@@ -80,7 +81,7 @@ impl Engine {
         let result = outcome
             .as_ref()
             .map_or_else(|fault| EventResult::Failed(fault.word()), |()| EventResult::Success);
-        self.parts.tell(&Event {
+        self.parts.events.tell(&Event {
             at: self.now(),
             operation: "maintain",
             result,
