@@ -5,7 +5,7 @@
 mod support;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -320,6 +320,34 @@ impl Store for Disturbed {
 
 fn broken() -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, "the test said so")
+}
+
+/// The clock was asked again for the purge, after the tick had found that it could be right: one that jumped in between
+/// purged sessions that still lived.
+#[test]
+fn inv_21_a_clock_that_jumps_once_it_was_checked_purges_nothing() {
+    for by_maintenance in [true, false] {
+        let clock = ManualClock::at(start());
+        let (jumping, jumps) = (clock.clone(), Arc::new(AtomicBool::new(false)));
+        let armed = Arc::clone(&jumps);
+        let store = Disturbed::new(move |call, _| {
+            if call == "commit" && armed.swap(false, Ordering::SeqCst) {
+                jumping.advance(DAY * 365);
+            }
+            Ok(())
+        });
+        let rows = Arc::clone(&store.store);
+        let engine = builder(store, &clock).open().unwrap();
+        engine.register(Register::new(NAME, PASSWORD)).unwrap();
+        engine.login(Login::new(NAME, PASSWORD)).unwrap();
+        clock.advance(MINUTE * 2);
+        jumps.store(true, Ordering::SeqCst);
+        let purged =
+            if by_maintenance { engine.maintain().unwrap().purged } else { engine.purge(1_000).unwrap() };
+        assert!(!jumps.load(Ordering::SeqCst), "it jumped");
+        assert_eq!(purged, 0);
+        assert!(dump(&*rows).has(Kind::Session));
+    }
 }
 
 /// One account whose rows cannot be read, and a purge that fails, hold up no other deletion.
