@@ -8,15 +8,24 @@
 
 mod support;
 
+use core::time::Duration;
+
+use doorward_core::error::Fault;
 use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::{Decision, Reply, Writes};
 use doorward_core::model::session::{Amr, Gone, SessionRecord};
 use doorward_core::name::LoginName;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
+use doorward_core::operation::delete_account::DeleteAccount;
+use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
 use doorward_core::operation::login::{Login, LoginError};
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::open::Open;
+use doorward_core::operation::rename::Rename;
 use doorward_core::operation::sessions::Sessions;
+use doorward_core::operation::tick::Tick;
+use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::policy::Policy;
 use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind, LoginRecord, Row};
 use doorward_core::store::{Commit, Range};
@@ -309,4 +318,68 @@ fn a_session_that_is_kept_while_sessions_are_listed_is_on_the_list() {
     world.run(LogoutEverywhere::new(ada).keep(&token)).unwrap().unwrap();
     let listed = world.finish(listing).unwrap();
     assert_eq!(listed.iter().map(|session| session.id).collect::<Vec<_>>(), [kept]);
+}
+
+/// The last attempt of a deletion does not rest on the account's row, so it took the name that it had scanned away from
+/// whoever had it by then: its account was renamed meanwhile, and somebody else had registered under the free name.
+#[test]
+fn inv_29_a_deletion_never_takes_anothers_name() {
+    let mut world = World::new();
+    let ada = world.register("ada");
+    let mut deletion = world.machine(DeleteAccount::new(ada));
+    for attempt in 0..8 {
+        world.step_to_commit(&mut deletion);
+        world.map.raise(&Key::Account(ada), stamp(0xc0 + attempt));
+        assert!(attempt == 7 || world.step(&mut deletion).is_none());
+    }
+    world.run(Rename::new(ada, "countess")).unwrap().unwrap();
+    world.register("ada");
+    let taken = world.map.clone();
+    assert!(matches!(world.finish(deletion), Err(Fault::Contended)));
+    assert_eq!(world.map, taken);
+    world.run(DeleteAccount::new(ada)).unwrap().unwrap();
+    assert!(world.run(Login::new("ada", RIGHT)).unwrap().is_ok());
+}
+
+/// A bite took away whatever name it had scanned. Of two bites at once the first freed it, somebody registered under it,
+/// and the second took it from them.
+#[test]
+fn inv_29_a_late_bite_never_takes_anothers_name() {
+    let mut world = World::new();
+    let ada = world.register("ada");
+    let name = Key::Login(LoginName::parse("ada").unwrap());
+    let left = world.map.rows[&name].clone();
+    world.run(DeleteAccount::new(ada)).unwrap().unwrap();
+    world.map.rows.insert(name.clone(), left);
+    let mut bites = [(); 2].map(|()| world.machine(FinishDeletion::new(ada)));
+    for bite in &mut bites {
+        world.step_to_commit(bite);
+    }
+    let [one, late] = bites;
+    assert_eq!(world.finish(one).unwrap(), Remains::Left);
+    assert!(!world.map.rows.contains_key(&name));
+    world.register("ada");
+    assert_eq!(world.finish(late).unwrap(), Remains::None);
+    assert!(world.run(Login::new("ada", RIGHT)).unwrap().is_ok());
+}
+
+/// To vouch for a clock that has jumped set the mark to it, also when it was a little behind the mark by then: lowered,
+/// and nothing ended. A session that had been seen over was on the list of the next engine to open.
+#[test]
+fn inv_20_to_trust_a_jump_lowers_no_mark() {
+    let (mut world, minute) = (World::new(), Duration::from_mins(1));
+    let ada = world.register("ada");
+    world.wait(Duration::from_hours(31 * 24));
+    world.run(Login::new("ada", RIGHT)).unwrap().unwrap();
+    world.wait(Duration::from_mins(61));
+    assert!(world.run(Tick::new()).unwrap().is_err(), "it has jumped");
+    assert!(world.run(Sessions::new(ada)).unwrap().is_empty(), "it was idle for too long");
+    let seen = world.now;
+    world.now = seen.saturating_sub(minute * 4);
+    assert!(!world.run(TrustClock::new()).unwrap().ended_everything);
+    let mark = world.run(Open::new()).unwrap().mark;
+    assert_eq!(mark, seen);
+    world.now = world.now.max(mark);
+    assert!(world.run(Sessions::new(ada)).unwrap().is_empty());
+    assert!(world.run(Tick::new()).unwrap().is_ok());
 }

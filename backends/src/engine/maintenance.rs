@@ -17,6 +17,7 @@ use doorward_core::id::AccountId;
 use doorward_core::operation::deletions::Deletions;
 use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
 use doorward_core::operation::tick::Tick;
+use doorward_core::time::Timestamp;
 
 use super::Engine;
 use super::run::contain;
@@ -72,8 +73,8 @@ impl Engine {
 
     fn maintain_unless(&self, is_stopped: &dyn Fn() -> bool) -> Result<Maintained, Fault> {
         let mut done = Maintained::default();
-        let outcome = self.tick().and_then(|()| {
-            let purged = self.purge_in_bites(&mut done, is_stopped);
+        let outcome = self.vouched().and_then(|now| {
+            let purged = self.purge_in_bites(now, &mut done, is_stopped);
             // What fails here keeps the other from nothing.
             let deleted = self.finish_deletions(&mut done, is_stopped);
             purged.and(deleted)
@@ -90,28 +91,35 @@ impl Engine {
         outcome.map(|()| done)
     }
 
-    fn tick(&self) -> Result<(), Fault> {
-        Ok(self.run(Tick::new())??)
+    /// A time that can be right. A purge goes by it alone: the clock may jump while it is under way.
+    fn vouched(&self) -> Result<Timestamp, Fault> {
+        let now = self.now();
+        self.run(Tick::new())??;
+        Ok(now)
     }
 
     /// As [`Engine::purge`].
     pub(super) fn checked_purge(&self, limit: usize) -> Result<usize, Fault> {
-        self.tick()?;
-        self.bite(limit)
+        self.bite(self.vouched()?, limit)
     }
 
-    fn bite(&self, limit: usize) -> Result<usize, Fault> {
+    fn bite(&self, now: Timestamp, limit: usize) -> Result<usize, Fault> {
         // An instance whose clock is behind may still count these rows as live.
-        let now = self.now().saturating_sub(self.policy().max_skew());
+        let now = now.saturating_sub(self.policy().max_skew());
         Ok(contain(|| self.parts.store.purge(now, limit), StoreErrorKind::Unknown)?)
     }
 
-    fn purge_in_bites(&self, done: &mut Maintained, is_stopped: &dyn Fn() -> bool) -> Result<(), Fault> {
+    fn purge_in_bites(
+        &self,
+        now: Timestamp,
+        done: &mut Maintained,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), Fault> {
         for _ in 0..MOST_BITES {
             if is_stopped() {
                 break;
             }
-            let removed = self.bite(BITE)?;
+            let removed = self.bite(now, BITE)?;
             done.purged += removed;
             if removed < BITE {
                 return Ok(());

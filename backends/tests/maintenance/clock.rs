@@ -1,6 +1,7 @@
 //! The clock's mark across restarts, and purges that a wrong clock cannot misuse.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use doorward::core::error::Fault;
@@ -12,7 +13,7 @@ use doorward::{Login, ManualClock, OpenError, Register};
 use crate::support::engine::{NAME, PASSWORD, each_store};
 use crate::support::rows::dump;
 
-use crate::stage::{DAY, MINUTE, builder, crowd, on_file, start};
+use crate::stage::{DAY, Disturbed, MINUTE, builder, crowd, on_file, start};
 
 /// INV 19, 20: across restarts, on a file.
 #[test]
@@ -101,5 +102,33 @@ fn inv_20_a_mark_of_another_instance_that_is_far_ahead_is_a_typed_error() {
         here.register(Register::new(NAME, PASSWORD)).unwrap();
         let token = here.login(Login::new(NAME, PASSWORD)).unwrap().token;
         assert!(far.authenticate(token.expose()).is_ok() && here.authenticate(token.expose()).is_ok());
+    }
+}
+
+/// The clock was asked again for the purge, after the tick had found that it could be right: one that jumped in between
+/// purged sessions that still lived.
+#[test]
+fn inv_21_a_clock_that_jumps_once_it_was_checked_purges_nothing() {
+    for by_maintenance in [true, false] {
+        let clock = ManualClock::at(start());
+        let (jumping, jumps) = (clock.clone(), Arc::new(AtomicBool::new(false)));
+        let armed = Arc::clone(&jumps);
+        let store = Disturbed::new(move |call, _| {
+            if call == "commit" && armed.swap(false, Ordering::SeqCst) {
+                jumping.advance(DAY * 365);
+            }
+            Ok(())
+        });
+        let rows = Arc::clone(&store.store);
+        let engine = builder(store, &clock).open().unwrap();
+        engine.register(Register::new(NAME, PASSWORD)).unwrap();
+        engine.login(Login::new(NAME, PASSWORD)).unwrap();
+        clock.advance(MINUTE * 2);
+        jumps.store(true, Ordering::SeqCst);
+        let purged =
+            if by_maintenance { engine.maintain().unwrap().purged } else { engine.purge(1_000).unwrap() };
+        assert!(!jumps.load(Ordering::SeqCst), "it jumped");
+        assert_eq!(purged, 0);
+        assert!(dump(&*rows).has(Kind::Session));
     }
 }

@@ -11,8 +11,9 @@ use crate::record::{Key, Kind};
 use crate::store::Range;
 
 /// Removes one bite of what a deleted account still owns beyond the rows that went with it: of each kind a page at most.
-/// When nothing is left it removes the tombstone. It compares nothing and takes away only, so that it may be stopped anywhere, repeated, and run by
-/// several at once (INV 27).
+/// When nothing is left it removes the tombstone. It takes away only, so that it may be stopped anywhere, repeated, and
+/// run by several at once (INV 27). It compares nothing but login names: of all that an account leaves behind, they
+/// alone can be another's a moment later.
 ///
 /// No row of the account can be made any more: whoever makes one has consulted the account's row, which is gone.
 ///
@@ -93,6 +94,13 @@ impl Decide for FinishDeletion {
                 is_empty = false;
                 if let Key::Session(session) = key {
                     bite = bite.delete(Key::Data(*session));
+                }
+                if let Key::Login(_) = key {
+                    match facts.rows([key]) {
+                        None => return Ok(Decision::Read(page.iter().map(|(key, _)| key.clone()).collect())),
+                        Some([row]) if row.is_none_or(|row| row.owner != Some(self.account)) => continue,
+                        Some(_) => bite = bite.guarded(),
+                    }
                 }
                 bite = bite.delete(key.clone());
             }
