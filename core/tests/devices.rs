@@ -9,9 +9,11 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_core::id::AccountId;
+use doorward_core::machine::Environment;
 use doorward_core::model::device::DevicePolicy;
 use doorward_core::operation::access::{Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
@@ -20,10 +22,12 @@ use doorward_core::operation::change_password::ChangePassword;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::open::Open;
 use doorward_core::operation::set_password::SetPassword;
 use doorward_core::operation::unlock::Unlock;
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind, Row};
+use doorward_core::secret::{MasterKey, MasterKeys};
 use doorward_core::token::opaque::TokenError;
 use support::devices::{
     DAY, DAY_MILLIS, by_name, counted, denied, from, home, home_with, is_known, keep_waiting, known,
@@ -242,6 +246,28 @@ fn a_full_list_drops_the_device_that_was_away_longest() {
     assert_eq!(known(&world, ada).len(), 3);
     let live: Vec<bool> = tokens.iter().map(|token| is_known(&world, token)).collect();
     assert_eq!(live, [true, false, true, true]);
+}
+
+/// A device that logs in every day kept the token of its first, and was a stranger once that one's master key was gone.
+#[test]
+fn a_device_goes_over_to_a_new_master_key_and_outlives_the_old_one() {
+    let (mut world, ada, old) = home();
+    let (one, two) = (MasterKey::new(1, [0x5a; 32]), MasterKey::new(2, [0x5b; 32]));
+    let with = |keys| Arc::new(Environment { policy: Policy::default(), keys });
+    let ask = |world: &mut World, device: &str| {
+        let login = Login::new("ada", RIGHT).device(device).remember_device();
+        world.run(login).unwrap().unwrap().device
+    };
+    assert!(ask(&mut world, &old).is_none(), "it is of the key in use");
+    world.environment = with(MasterKeys::new(two.clone()).accept(one).unwrap());
+    world.run(Open::new()).unwrap();
+    assert!(from(&mut world, &old, RIGHT).unwrap().device.is_none(), "it was not asked for");
+    let new = ask(&mut world, &old).expect("it is of an earlier key");
+    assert_eq!(known(&world, ada).len(), 1, "it is the same device");
+    assert!(is_known(&world, &old) && is_known(&world, new.expose()));
+    assert!(ask(&mut world, new.expose()).is_none());
+    world.environment = with(MasterKeys::new(two));
+    assert!(is_known(&world, new.expose()) && !is_known(&world, &old));
 }
 
 #[test]

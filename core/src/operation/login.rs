@@ -168,8 +168,8 @@ impl Login {
         self
     }
 
-    /// Ask for a token that makes this a known device, should the login succeed and no known one be presented: see
-    /// [`LoggedIn::device`].
+    /// Ask for a token that makes this a known device, should the login succeed and no known one be presented, or one
+    /// whose token is of an earlier master key: see [`LoggedIn::device`].
     #[must_use]
     pub fn remember_device(mut self) -> Self {
         self.remember_device = true;

@@ -37,8 +37,9 @@ pub struct LoggedIn {
     pub token: SessionToken,
     /// What was made.
     pub session: Session,
-    /// A new device's token, to be kept in a long-lived cookie of its own and presented with [`Login::device`]. `None`:
-    /// none was asked for, or the presented one is still good.
+    /// A device's token, to be kept in a long-lived cookie of its own and presented with
+    /// [`Login::device`](super::Login::device). `None`: none was asked for, the presented one is still good, or the policy
+    /// has no known devices.
     pub device: Option<DeviceToken>,
     /// What is left to do when the policy's hashing or the pepper in use moved since the password was hashed: run it
     /// after the login, and do not mind if it fails. `Engine::login` does.
