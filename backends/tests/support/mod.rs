@@ -4,5 +4,6 @@
 
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod engine;
+pub(crate) mod operations;
 pub(crate) mod rows;
 pub(crate) mod world;
