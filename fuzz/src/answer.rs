@@ -3,10 +3,11 @@
 use doorward_core::error::{Fault, Misuse};
 use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::{Decide, Machine, Need, Reply, Ticket};
+use doorward_core::model::clock::ClockError;
 use doorward_core::model::session::Gone;
 use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
-use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session};
+use doorward_core::operation::authenticate::{AnonymousSession, Authenticate, AuthenticateError, Session, Visitor};
 use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::login::{Login, LoginError};
@@ -44,7 +45,10 @@ pub(crate) enum Answer {
     Done,
     Upgraded,
     Overtaken,
-    Opened,
+    /// With the store's clock mark.
+    Opened(Timestamp),
+    /// The clock is too far behind the mark.
+    Behind,
     /// One that the model has no word for: it is never the right one.
     Other(String),
 }
@@ -53,7 +57,8 @@ pub(crate) enum Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Life {
     pub(crate) id: SessionId,
-    pub(crate) account: AccountId,
+    /// `None`: nobody's.
+    pub(crate) account: Option<AccountId>,
     pub(crate) created: Timestamp,
     pub(crate) auth_time: Timestamp,
     pub(crate) idle_ends: Timestamp,
@@ -123,7 +128,7 @@ impl<O: Simulated> Machinery for Machine<O> {
             Need::Scan(ticket, range, limit) => Asked::Scan(ticket, range, limit),
             Need::Work(ticket, work) => Asked::Work(ticket, work),
             Need::Commit(ticket, batch) => Asked::Commit(ticket, batch),
-            Need::Done(outcome, _) => Asked::Done(outcome.and_then(O::told)),
+            Need::Done(outcome, _) => Asked::Done(outcome.and_then(O::told).or_else(behind)),
         }
     }
 
@@ -136,9 +141,20 @@ impl Life {
     fn of(session: &Session) -> Self {
         Self {
             id: session.id,
-            account: session.account,
+            account: Some(session.account),
             created: session.created,
             auth_time: session.auth_time,
+            idle_ends: session.idle_ends,
+            absolute_ends: session.absolute_ends,
+        }
+    }
+
+    fn of_nobody(session: &AnonymousSession) -> Self {
+        Self {
+            id: session.id,
+            account: None,
+            created: session.created,
+            auth_time: session.created,
             idle_ends: session.idle_ends,
             absolute_ends: session.absolute_ends,
         }
@@ -146,8 +162,14 @@ impl Life {
 }
 
 fn renewed(renewed: &Renewed) -> Told {
-    let token = Some(renewed.token.expose().to_owned());
-    Told { answer: Answer::Renewed(Life::of(&renewed.session)), token, rehash: None }
+    Told { token: Some(renewed.token.expose().to_owned()), ..Answer::Renewed(Life::of(&renewed.session)).into() }
+}
+
+fn visitor(visitor: &Visitor) -> Life {
+    match visitor {
+        Visitor::Account(session) => Life::of(session),
+        Visitor::Anonymous(session) => Life::of_nobody(session),
+    }
 }
 
 fn other(error: impl std::fmt::Display) -> Told {
@@ -183,6 +205,14 @@ fn administered(outcome: Result<(), AccountError>) -> Result<Told, Fault> {
     }
 }
 
+/// A clock that is refused is an answer, not an accident.
+fn behind(fault: Fault) -> Result<Told, Fault> {
+    match fault {
+        Fault::Clock(ClockError::Behind { .. }) => Ok(Answer::Behind.into()),
+        fault => Err(fault),
+    }
+}
+
 fn receipt(receipt: Receipt) -> Told {
     Answer::Ended(receipt.ended).into()
 }
@@ -200,8 +230,8 @@ macro_rules! simulated {
 }
 
 simulated! {
-    Open: opened => match opened {
-        Opened::New | Opened::Known => Ok(Answer::Opened.into()),
+    Open: opening => match opening.found {
+        Opened::New | Opened::Known => Ok(Answer::Opened(opening.mark).into()),
         Opened::KeyAdded => Ok(Answer::Other("a key was added".to_owned()).into()),
     };
     Register: outcome => match outcome {
@@ -231,7 +261,10 @@ simulated! {
         Err(error) => refused(error),
     };
     Reauthenticate: outcome => outcome.map_or_else(unproven, |session| Ok(renewed(&session)));
-    RotateSession: outcome => outcome.map_or_else(refused, |session| Ok(renewed(&session)));
+    RotateSession: outcome => outcome.map_or_else(refused, |renewed| {
+        let token = Some(renewed.token.expose().to_owned());
+        Ok(Told { token, ..Answer::Renewed(visitor(&renewed.session)).into() })
+    });
     Sessions: sessions => Ok(Answer::Listed(sessions.iter().map(|session| session.id).collect()).into());
     EndSession: outcome => match outcome {
         Ok(ended) => Ok(receipt(ended)),

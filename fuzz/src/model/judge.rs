@@ -1,5 +1,7 @@
 //! What a request should be told, and what it should change: each operation's rule in the fewest words.
 
+use std::time::Duration;
+
 use doorward_core::id::SessionId;
 use doorward_core::model::session::{Gone, Lifetime};
 use doorward_core::operation::logout::Ended;
@@ -75,6 +77,7 @@ pub(crate) enum Effect {
     Disable { account: usize },
     Enable { account: usize },
     EndEverything,
+    Mark { is_durable: bool },
 }
 
 /// What a token opens.
@@ -85,9 +88,14 @@ enum Standing<'a> {
 }
 
 impl Effect {
+    /// Whether nothing rests on it.
+    pub(crate) fn is_relaxed(&self) -> bool {
+        matches!(self, Self::Touch { .. } | Self::Mark { is_durable: false })
+    }
+
     /// Whether the answer must not be given before it has landed.
     pub(crate) fn is_owed(&self) -> bool {
-        !matches!(self, Self::None | Self::Touch { .. })
+        !matches!(self, Self::None) && !self.is_relaxed()
     }
 }
 
@@ -110,7 +118,7 @@ impl Model {
     pub(crate) fn judge(&self, intent: &Intent, now: Timestamp) -> Judgement {
         let nobody = || Judgement::told(Answer::NotFound);
         match *intent {
-            Intent::Open => Judgement::told(Answer::Opened),
+            Intent::Open => self.clock(now, false, self.policy.max_clock_regression(), Answer::Opened(self.mark)),
             Intent::Register { name, password } => match self.names[name].account {
                 Some(_) => Judgement::told(Answer::Taken),
                 None => Judgement::of(Answer::Done, Effect::Register { name, password }),
@@ -182,6 +190,13 @@ impl Model {
             }),
             Intent::AfterRestore => Judgement::done(Effect::EndEverything),
         }
+    }
+
+    /// What an engine is told that shows the store its clock.
+    fn clock(&self, now: Timestamp, is_durable: bool, most: Duration, good: Answer) -> Judgement {
+        let is_due = now > self.mark && now.since(self.mark) >= self.policy.touch_every();
+        let effect = if is_due { Effect::Mark { is_durable } } else { Effect::None };
+        Judgement::of(if self.mark.since(now) > most { Answer::Behind } else { good }, effect)
     }
 
     fn login(

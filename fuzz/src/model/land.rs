@@ -29,6 +29,7 @@ struct Scope {
     account: Option<usize>,
     name: Option<usize>,
     all: bool,
+    clock: bool,
 }
 
 impl Model {
@@ -38,11 +39,10 @@ impl Model {
         let wrote = || landing.batch.writes.iter().map(Write::key).collect::<Vec<_>>();
         let told = |what: &str| format!("{:?} {what} where {:?} was the answer", wrote(), judged.answer);
         ensure(effect != Effect::None, judged.answer.blame(&Answer::Done), || told("was written"))?;
-        let is_touch = matches!(effect, Effect::Touch { .. });
-        let is_relaxed = landing.batch.durability == Durability::Relaxed;
+                let is_relaxed = landing.batch.durability == Durability::Relaxed;
         let blame =
             if matches!(judged.answer, Answer::Gone(_)) { judged.answer.blame(&Answer::Done) } else { 41 };
-        ensure(is_touch == is_relaxed, blame, || {
+        ensure(effect.is_relaxed() == is_relaxed, blame, || {
             told("was written without a barrier, or a touch with one,")
         })?;
         let mut touched = Vec::new();
@@ -96,7 +96,7 @@ impl Model {
                 self.touch_counter(counter, touched);
                 self.touch_counter(attempts, touched);
                 let account = if let Counted::Account(account) = attempts { Some(account) } else { None };
-                Scope { account, name, all: false }
+                Scope { account, name, ..Scope::default() }
             }
             Effect::Rehash { account } => of(account),
             Effect::Touch { session } => {
@@ -154,6 +154,10 @@ impl Model {
             Effect::EndEverything => {
                 (0..self.accounts.len()).for_each(|account| self.end_all(account, None, touched));
                 Scope { all: true, ..Scope::default() }
+            }
+            Effect::Mark { .. } => {
+                self.mark = self.mark.max(at);
+                Scope { clock: true, ..Scope::default() }
             }
         };
         if let Some(account) = scope.account {
@@ -253,12 +257,15 @@ impl Model {
         };
         let failed = throttle.failed(&self.policy, landing.at);
         *throttle = Throttle(Some(failed));
+        // What is off is not decided, and so is no failure.
+        let off_at = self.policy.throttle().off_at;
         match attempts {
+            Counted::Account(account) if self.accounts[account].failures >= off_at => {}
             Counted::Account(account) => self.accounts[account].failures += 1,
             Counted::Decoy(name) => {
                 let decoy = &mut self.names[name].decoy;
                 let before = decoy.filter(|(_, kept_until)| landing.at < *kept_until);
-                *decoy = Some((before.map_or(1, |(failures, _)| failures + 1), failed.kept_until));
+                *decoy = Some((before.map_or(1, |(failures, _)| off_at.min(failures + 1)), failed.kept_until));
             }
             Counted::Name(_) => return Err(Violation::new(38, "attempts are counted by account")),
         }
@@ -294,7 +301,7 @@ impl Model {
         self.accounts[account].throttle = Throttle::default();
         self.touch_counter(Counted::Name(name), touched);
         self.forgive(account, touched);
-        Scope { account: Some(account), name: Some(name), all: false }
+        Scope { account: Some(account), name: Some(name), ..Scope::default() }
     }
 
     fn forgive(&mut self, account: usize, touched: &mut Vec<Key>) {
@@ -333,7 +340,8 @@ impl Model {
             Key::Account(of) | Key::Active(of) | Key::Credential(of) | Key::Attempts(of) => {
                 Some(*of) == id && (owner == id || owner.is_none())
             }
-            Key::Session(_) => owner == id && id.is_some(),
+            Key::Session(_) | Key::Data(_) | Key::Devices(_) | Key::Deletion(_) => owner == id && id.is_some(),
+            Key::Clock => scope.clock,
         }
     }
 }

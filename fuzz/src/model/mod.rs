@@ -51,6 +51,8 @@ pub(crate) fn name(number: usize) -> String {
 
 pub(crate) struct Model {
     pub(crate) policy: Policy,
+    /// The latest time that the store has seen.
+    pub(crate) mark: Timestamp,
     pub(crate) accounts: Vec<Account>,
     pub(crate) names: Vec<Name>,
     pub(crate) sessions: Vec<Session>,
@@ -139,6 +141,7 @@ impl Model {
     pub(crate) fn new(policy: Policy) -> Self {
         Self {
             policy,
+            mark: Timestamp::from_millis(0),
             accounts: Vec::new(),
             names: (0..NAMES).map(|_| Name::default()).collect(),
             sessions: Vec::new(),
@@ -194,7 +197,7 @@ impl Session {
     pub(crate) fn life(&self) -> Life {
         Life {
             id: self.id,
-            account: self.account_id,
+            account: Some(self.account_id),
             created: self.created,
             auth_time: self.auth_time,
             idle_ends: self.idle_end(),

@@ -29,7 +29,7 @@ impl Model {
                 (session_of(*token), None, false, 32)
             }
             (Intent::Login { previous: Some(token), .. }, Answer::LoggedIn(life)) => {
-                let own = |session: &usize| self.sessions[*session].account_id == life.account;
+                let own = |session: &usize| Some(self.sessions[*session].account_id) == life.account;
                 (session_of(*token).filter(own), None, false, 32)
             }
             (Intent::LogoutEverywhere(who, _), Answer::Done | Answer::Renewed(_)) => (None, *who, false, 12),

@@ -74,6 +74,13 @@ impl Model {
                 is(record.is_some() == number.is_some(), 26, "a name is lost or made up")
             }
             (Key::Keyring, record) => is(record.is_some(), 26, "the keyring is lost"),
+            (Key::Data(_) | Key::Devices(_) | Key::Deletion(_), record) => {
+                is(record.is_none(), 29, "nobody wrote this")
+            }
+            (Key::Clock, record) => {
+                let is_it = matches!(record, Some(Record::Clock(record)) if record.highest == self.mark);
+                is(is_it, 20, "the clock mark is wrong")
+            }
         }
     }
 
@@ -85,12 +92,12 @@ impl Model {
             return Err(Violation::new(39, "an account lost its password"));
         };
         if account.hash != record.hash {
-            ensure(is_hash_of(&record.hash, PASSWORDS[account.password].as_bytes()), 39, || {
+            ensure(is_hash_of(&record.hash, PASSWORDS[account.password].as_bytes(), record.pepper), 39, || {
                 "the stored hash is not of the password that was set last".to_owned()
             })?;
             account.hash = record.hash.clone();
         }
-        ensure(is_hash_of(&account.hash, PASSWORDS[account.password].as_bytes()), 26, || {
+        ensure(is_hash_of(&account.hash, PASSWORDS[account.password].as_bytes(), record.pepper), 26, || {
             "the password that was set is not the stored one".to_owned()
         })
     }

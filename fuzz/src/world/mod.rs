@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use doorward::store::MemoryStore;
 use doorward_core::machine::Environment;
+use doorward_core::model::device::DevicePolicy;
 use doorward_core::model::session::{Lifetime, Span};
 use doorward_core::model::throttle::ThrottlePolicy;
 use doorward_core::operation::open::Open;
@@ -284,7 +285,11 @@ impl World {
         self.engines[engine].highest = Timestamp::from_millis(0);
         self.tasks.retain(|task| task.engine != engine);
         let told = self.ask(Open::new(), engine)?;
-        ensure(told == Some(Answer::Opened), 27, || format!("a known store was opened as {told:?}"))
+        let mark = self.model.mark;
+        ensure(told == Some(Answer::Opened(mark)), 27, || format!("a known store was opened as {told:?}"))?;
+        // As the engine does: its time begins at the mark.
+        self.engines[engine].highest = mark;
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), Violation> {
@@ -327,10 +332,12 @@ fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Polic
     let builder = Policy::builder()
         .argon2(argon2.expect("it is within Argon2's bounds"))
         .throttle(throttle)
+        .devices(DevicePolicy { tries: 2, lifetime: Duration::from_secs(60), per_account: 2 })
         .touch_every(Duration::from_secs(1))
         .session(Lifetime::Web, span(4, 10))
         .session(Lifetime::Remembered, span(10, 40))
-        .session(Lifetime::Device, span(40, 200));
+        .session(Lifetime::Device, span(40, 200))
+        .anonymous(span(4, 12));
     change(builder).build().expect("the simulator's policy makes sense")
 }
 

@@ -28,6 +28,7 @@ impl World {
     /// The first opening, undisturbed: from here on there is a keyring.
     pub(super) fn make_keyring(&mut self) {
         let now = self.now(0);
+        self.model.mark = now;
         let mut machine = machine(Open::new(), &self.engines[0].environment, u64::MAX);
         loop {
             let (ticket, reply) = match machine.poll(now) {
@@ -174,6 +175,9 @@ impl World {
             if let (Key::Session(id), Ok(record)) = (&key, row.session()) {
                 let session = self.model.by_id[id];
                 self.model.sessions[session].last_seen = record.last_seen;
+            }
+            if let (Key::Clock, Ok(record)) = (&key, row.clock()) {
+                self.model.mark = record.highest;
             }
             batch.writes.push(Write::Put { key, row, expect: Expect::Stamp(stamp) });
             ensure(self.store.commit(&batch).is_ok(), 26, || "the store cannot be set back".to_owned())?;
