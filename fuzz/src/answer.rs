@@ -1,5 +1,7 @@
 //! What an operation told its client, in the few words that the model compares: one place for each operation.
 
+use std::time::Duration;
+
 use doorward_core::error::{Fault, Misuse};
 use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::{Decide, Machine, Need, Reply, Ticket};
@@ -14,10 +16,12 @@ use doorward_core::operation::login::{Login, LoginError};
 use doorward_core::operation::logout::{Ended, Logout, LogoutError, Receipt};
 use doorward_core::operation::logout_everywhere::{LogoutEverywhere, LogoutEverywhereError};
 use doorward_core::operation::open::{Open, Opened};
+use doorward_core::operation::open_session::{OpenSession, OpenSessionError};
 use doorward_core::operation::reauthenticate::{Reauthenticate, ReauthenticateError};
 use doorward_core::operation::register::{Register, RegisterError};
 use doorward_core::operation::rehash::{Rehash, Rehashed};
 use doorward_core::operation::rotate_session::{Renewed, RotateSession};
+use doorward_core::operation::session_data::{SessionData, UpdateSessionData, UpdateSessionDataError};
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
 use doorward_core::operation::unlock::Unlock;
@@ -37,7 +41,15 @@ pub(crate) enum Answer {
     OtherAccount,
     Live(Life),
     Gone(Gone),
+    /// The session is nobody's; which one is told where nothing else was asked.
+    Anonymous(Option<Life>),
     BadToken,
+    Begun(Life),
+    Kept(Life, Vec<u8>),
+    Updated(Life),
+    TooMuch(usize),
+    /// No such lifetime: the longest is this one.
+    TooLong(Duration),
     Renewed(Life),
     Listed(Vec<SessionId>),
     Ended(Ended),
@@ -66,6 +78,14 @@ pub(crate) struct Life {
 }
 
 impl Answer {
+    /// Whether it is for somebody whose token is good.
+    pub(crate) fn opens(&self) -> bool {
+        matches!(
+            self,
+            Self::Live(_) | Self::Renewed(_) | Self::Anonymous(_) | Self::Kept(..) | Self::Updated(_)
+        )
+    }
+
     /// Which invariant it breaks to be told, or to do, otherwise.
     pub(crate) fn blame(&self, told: &Self) -> u8 {
         match (self, told) {
@@ -75,6 +95,8 @@ impl Answer {
             (Self::Gone(Gone::Replaced), _) => 32,
             (Self::Gone(_), _) => 11,
             (Self::BadToken, _) => 35,
+            (Self::Anonymous(_), _) => 34,
+            (Self::Kept(..), _) => 29,
             (Self::Ended(_), _) => 16,
             (Self::Throttled(_), _) => 38,
             (Self::Denied, Self::LoggedIn(_)) => 14,
@@ -180,6 +202,7 @@ fn refused(error: AuthenticateError) -> Result<Told, Fault> {
     match error {
         AuthenticateError::Token(_) => Ok(Answer::BadToken.into()),
         AuthenticateError::Gone(gone) => Ok(Answer::Gone(gone).into()),
+        AuthenticateError::Anonymous(session) => Ok(Answer::Anonymous(Some(Life::of_nobody(&session))).into()),
         AuthenticateError::Fault(fault) => Err(fault),
         error => Ok(other(error)),
     }
@@ -189,6 +212,7 @@ fn unproven(error: ReauthenticateError) -> Result<Told, Fault> {
     match error {
         ReauthenticateError::Token(_) => Ok(Answer::BadToken.into()),
         ReauthenticateError::Gone(gone) => Ok(Answer::Gone(gone).into()),
+        ReauthenticateError::Anonymous => Ok(Answer::Anonymous(None).into()),
         ReauthenticateError::Denied => Ok(Answer::Denied.into()),
         ReauthenticateError::Throttled { until } => Ok(Answer::Throttled(until).into()),
         ReauthenticateError::Fault(fault) => Err(fault),
@@ -265,6 +289,27 @@ simulated! {
         let token = Some(renewed.token.expose().to_owned());
         Ok(Told { token, ..Answer::Renewed(visitor(&renewed.session)).into() })
     });
+    OpenSession: outcome => match outcome {
+        Ok(opened) => {
+            let token = Some(opened.token.expose().to_owned());
+            Ok(Told { token, ..Answer::Begun(Life::of_nobody(&opened.session)).into() })
+        }
+        Err(OpenSessionError::TooLarge { limit }) => Ok(Answer::TooMuch(limit).into()),
+        Err(OpenSessionError::Lifetime { longest }) => Ok(Answer::TooLong(longest).into()),
+        Err(OpenSessionError::Fault(fault)) => Err(fault),
+        Err(error) => Ok(other(error)),
+    };
+    SessionData: outcome => outcome.map_or_else(refused, |kept| {
+        Ok(Answer::Kept(visitor(&kept.visitor), kept.data).into())
+    });
+    UpdateSessionData: outcome => match outcome {
+        Ok(updated) => Ok(Answer::Updated(visitor(&updated)).into()),
+        Err(UpdateSessionDataError::Session(error)) => refused(error),
+        Err(UpdateSessionDataError::TooLarge { limit }) => Ok(Answer::TooMuch(limit).into()),
+        Err(UpdateSessionDataError::Lifetime { longest }) => Ok(Answer::TooLong(longest).into()),
+        Err(UpdateSessionDataError::Fault(fault)) => Err(fault),
+        Err(error) => Ok(other(error)),
+    };
     Sessions: sessions => Ok(Answer::Listed(sessions.iter().map(|session| session.id).collect()).into());
     EndSession: outcome => match outcome {
         Ok(ended) => Ok(receipt(ended)),

@@ -15,7 +15,10 @@ use crate::answer::Answer;
 #[derive(Debug, Clone)]
 pub(crate) enum Intent {
     Register { name: usize, password: usize },
-    Login { name: usize, password: usize, previous: Option<Shown>, lifetime: Lifetime },
+    Login(Attempt),
+    OpenSession { data: Vec<u8>, lifetime: Option<Duration> },
+    SessionData(Shown),
+    UpdateSessionData { token: Shown, data: Vec<u8>, lifetime: Option<Duration> },
     Rehash { account: usize, shown: PasswordHash },
     Authenticate(Shown),
     Reauthenticate(Shown, usize),
@@ -31,6 +34,16 @@ pub(crate) enum Intent {
     Enable(Who),
     AfterRestore,
     Open,
+}
+
+/// A login.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    pub(crate) name: usize,
+    pub(crate) password: usize,
+    pub(crate) previous: Option<Shown>,
+    pub(crate) carry: bool,
+    pub(crate) lifetime: Lifetime,
 }
 
 /// An account, or an id that is nobody's.
@@ -63,7 +76,9 @@ pub(crate) struct Judgement {
 pub(crate) enum Effect {
     None,
     Register { name: usize, password: usize },
-    Grant { account: usize, name: usize, lifetime: Lifetime, previous: Option<usize> },
+    Grant { account: usize, name: usize, lifetime: Lifetime, previous: Option<usize>, data: Vec<u8> },
+    OpenSession { data: Vec<u8>, lifetime: Option<Duration> },
+    Update { session: usize, data: Vec<u8>, lifetime: Option<Duration> },
     Fail { counter: Counted, attempts: Counted },
     Rehash { account: usize },
     Touch { session: usize },
@@ -123,17 +138,33 @@ impl Model {
                 Some(_) => Judgement::told(Answer::Taken),
                 None => Judgement::of(Answer::Done, Effect::Register { name, password }),
             },
-            Intent::Login { name, password, previous, lifetime } => {
-                self.login(name, password, previous, lifetime, now)
+            Intent::Login(attempt) => self.login(attempt, now),
+            Intent::OpenSession { ref data, lifetime } => {
+                let longest = self.policy.anonymous().absolute;
+                let limit = self.policy.data_limits().anonymous;
+                if data.len() > limit {
+                    Judgement::told(Answer::TooMuch(limit))
+                } else if lifetime.is_some_and(|asked| asked > longest || asked.is_zero()) {
+                    Judgement::told(Answer::TooLong(longest))
+                } else {
+                    Judgement::done(Effect::OpenSession { data: data.clone(), lifetime })
+                }
+            }
+            Intent::SessionData(token) => self.inside(token, now, |session, record| {
+                Judgement::of(Answer::Kept(record.life(), record.data.clone()), self.touch(session, now))
+            }),
+            Intent::UpdateSessionData { token, ref data, lifetime } => {
+                self.inside(token, now, |session, record| self.update(session, record, data, lifetime, now))
             }
             Intent::Rehash { account, ref shown } if self.accounts[account].hash == *shown => {
                 Judgement::of(Answer::Upgraded, Effect::Rehash { account })
             }
             Intent::Rehash { .. } => Judgement::told(Answer::Overtaken),
             Intent::Authenticate(token) => self.inside(token, now, |session, record| {
-                let due = now > record.last_seen && now.since(record.last_seen) >= self.policy.touch_every();
-                let effect = if due { Effect::Touch { session } } else { Effect::None };
-                Judgement::of(Answer::Live(record.life()), effect)
+                let life = record.life();
+                let answer =
+                    if record.account.is_some() { Answer::Live(life) } else { Answer::Anonymous(Some(life)) };
+                Judgement::of(answer, self.touch(session, now))
             }),
             Intent::RotateSession(token) => self.inside(token, now, |session, record| {
                 let next = record.renewed(now, false);
@@ -152,7 +183,7 @@ impl Model {
             }))),
             Intent::EndSession(who, id) => {
                 let session = self.by_id.get(&id).copied().map(|session| (session, &self.sessions[session]));
-                match session.filter(|(_, record)| record.is_there && Some(record.account) == who) {
+                match session.filter(|(_, record)| record.is_there && record.account.is_some() && record.account == who) {
                     None => nobody(),
                     Some((session, record)) => Judgement::ended(session, record.over(now).is_none()),
                 }
@@ -166,10 +197,13 @@ impl Model {
             },
             Intent::LogoutEverywhere(who, keep) => match (who, keep) {
                 (_, Some(token)) => self.inside(token, now, |session, record| {
-                    if Some(record.account) != who {
+                    let Some(account) = record.account else {
+                        return Judgement::told(Answer::Anonymous(Some(record.life())));
+                    };
+                    if Some(account) != who {
                         return Judgement::told(Answer::OtherAccount);
                     }
-                    let effect = Effect::EndAll { account: record.account, keep: Some(session) };
+                    let effect = Effect::EndAll { account, keep: Some(session) };
                     Judgement::of(Answer::Renewed(record.renewed(now, false).life()), effect)
                 }),
                 (None, None) => nobody(),
@@ -199,29 +233,59 @@ impl Model {
         Judgement::of(if self.mark.since(now) > most { Answer::Behind } else { good }, effect)
     }
 
-    fn login(
+    fn touch(&self, session: usize, now: Timestamp) -> Effect {
+        let is_due = self.sessions[session].is_due(now, &self.policy);
+        if is_due { Effect::Touch { session } } else { Effect::None }
+    }
+
+    fn update(
         &self,
-        name: usize,
-        password: usize,
-        previous: Option<Shown>,
-        lifetime: Lifetime,
+        session: usize,
+        record: &Session,
+        data: &[u8],
+        lifetime: Option<Duration>,
         now: Timestamp,
     ) -> Judgement {
+        let limits = self.policy.data_limits();
+        let (limit, longest) = match record.account {
+            Some(_) => (limits.logged_in, Duration::MAX),
+            None => (limits.anonymous, self.policy.anonymous().absolute),
+        };
+        if data.len() > limit {
+            return Judgement::told(Answer::TooMuch(limit));
+        }
+        if lifetime.is_some_and(|asked| asked > longest || asked.is_zero()) {
+            return Judgement::told(Answer::TooLong(longest.min(match record.account {
+                Some(_) => record.absolute_end.since(now),
+                None => longest,
+            })));
+        }
+        let next = record.updated(lifetime, now, &self.policy);
+        let effect = Effect::Update { session, data: data.to_vec(), lifetime };
+        Judgement::of(Answer::Updated(next.life()), effect)
+    }
+
+    fn login(&self, attempt: Attempt, now: Timestamp) -> Judgement {
+        let Attempt { name, password, previous, carry, lifetime } = attempt;
         let Name { account, throttle, .. } = &self.names[name];
-        let mut ends = None;
+        let (mut ends, mut data) = (None, Vec::new());
         if let Some(Standing::Proven(session, record, gone)) = previous.map(|token| self.standing(token, now))
         {
-            if gone.is_none() && Some(record.account) != *account {
+            let is_replaced = record.account.is_none() || record.account == *account;
+            if gone.is_none() && !is_replaced {
                 return Judgement::told(Answer::OtherAccount);
             }
-            ends = (Some(record.account) == *account).then_some(session);
+            ends = is_replaced.then_some(session);
+            if carry && gone.is_none() && record.account.is_none() {
+                data.clone_from(&record.data);
+            }
         }
         if let Some(until) = throttle.wait(now) {
             return Judgement::told(Answer::Throttled(until));
         }
         match *account {
             Some(account) if self.is_password(account, password) && self.accounts[account].may_log_in => {
-                let effect = Effect::Grant { account, name, lifetime, previous: ends };
+                let effect = Effect::Grant { account, name, lifetime, previous: ends, data };
                 Judgement::of(Answer::Done, effect)
             }
             _ => {
@@ -244,7 +308,9 @@ impl Model {
         now: Timestamp,
         effect: impl Fn() -> Effect,
     ) -> Judgement {
-        let account = record.account;
+        let Some(account) = record.account else {
+            return Judgement::told(Answer::Anonymous(None));
+        };
         if let Some(until) = self.accounts[account].throttle.wait(now) {
             return Judgement::told(Answer::Throttled(until));
         }

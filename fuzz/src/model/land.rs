@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use doorward_core::id::AccountId;
+use doorward_core::id::{AccountId, SessionId};
+use doorward_core::model::session::Span;
 use doorward_core::record::{Key, Record, Row};
 use doorward_core::store::{Batch, Durability, Write};
 use doorward_core::time::Timestamp;
 
 use super::judge::{Effect, Judgement};
 use super::{Account, Counted, Model, Session, Throttle};
-use crate::answer::Answer;
+use crate::answer::{Answer, Life};
 use crate::violation::{Violation, ensure};
 
 /// A batch that was applied, and the rows around that moment.
@@ -29,6 +30,8 @@ struct Scope {
     account: Option<usize>,
     name: Option<usize>,
     all: bool,
+    /// One that may be nobody's.
+    session: Option<SessionId>,
     clock: bool,
 }
 
@@ -75,21 +78,32 @@ impl Model {
                 judged.answer = Answer::Registered(id);
                 Scope { name: Some(name), ..of(self.accounts.len() - 1) }
             }
-            Effect::Grant { account, name, lifetime, previous } => {
+            Effect::Grant { account, name, lifetime, previous, ref data } => {
                 if let Some(previous) = previous {
                     self.end(previous, touched);
                 }
                 self.names[name].throttle = Throttle::default();
                 self.forgive(account, touched);
                 self.touch_counter(Counted::Name(name), touched);
-                let session = self.begin(account, self.policy.span(lifetime), landing)?;
-                touched.push(Key::Session(session.id));
-                judged.answer = Answer::LoggedIn(session.life());
+                let life = self.begin(Some(account), self.policy.span(lifetime), data, landing, touched)?;
+                judged.answer = Answer::LoggedIn(life);
                 judged.shown = Some((account, self.accounts[account].hash.clone()));
-                self.by_id.insert(session.id, self.sessions.len());
-                self.accounts[account].sessions.push(self.sessions.len());
-                self.sessions.push(session);
-                Scope { name: Some(name), ..of(account) }
+                self.accounts[account].sessions.push(self.sessions.len() - 1);
+                let session = previous.map(|previous| self.sessions[previous].id);
+                Scope { name: Some(name), session, ..of(account) }
+            }
+            Effect::OpenSession { ref data, lifetime } => {
+                let Span { idle, absolute } = self.policy.anonymous();
+                let absolute = lifetime.unwrap_or(absolute);
+                let span = Span { idle: idle.min(absolute), absolute };
+                let life = self.begin(None, span, data, landing, touched)?;
+                judged.answer = Answer::Begun(life);
+                Scope { session: Some(life.id), ..Scope::default() }
+            }
+            Effect::Update { session, ref data, lifetime } => {
+                let next = self.sessions[session].updated(lifetime, at, &self.policy);
+                self.sessions[session] = Session { data: data.clone(), ..next };
+                self.see(session, touched)
             }
             Effect::Fail { counter, attempts } => {
                 let name = self.fail(counter, attempts, landing)?;
@@ -101,22 +115,21 @@ impl Model {
             Effect::Rehash { account } => of(account),
             Effect::Touch { session } => {
                 self.sessions[session].last_seen = at;
-                of(self.see(session, touched))
+                self.see(session, touched)
             }
-            Effect::End { session } => {
-                self.end(session, touched);
-                of(self.sessions[session].account)
-            }
+            Effect::End { session } => self.end(session, touched),
             Effect::Rotate { session } => {
                 self.sessions[session] = self.sessions[session].renewed(at, false);
-                of(self.see(session, touched))
+                self.see(session, touched)
             }
             Effect::Reauthenticate { session } => {
                 self.sessions[session] = self.sessions[session].renewed(at, true);
-                let account = self.see(session, touched);
-                self.accounts[account].throttle = Throttle::default();
-                self.forgive(account, touched);
-                of(account)
+                let scope = self.see(session, touched);
+                if let Some(account) = scope.account {
+                    self.accounts[account].throttle = Throttle::default();
+                    self.forgive(account, touched);
+                }
+                scope
             }
             Effect::EndAll { account, keep } => {
                 if let Some(kept) = keep {
@@ -127,12 +140,14 @@ impl Model {
             }
             Effect::ChangePassword { session, new } => {
                 self.sessions[session] = self.sessions[session].renewed(at, true);
-                let account = self.sessions[session].account;
-                self.end_all(account, Some(session), touched);
-                self.accounts[account].password = new;
-                self.accounts[account].throttle = Throttle::default();
-                self.forgive(account, touched);
-                of(account)
+                let scope = self.see(session, touched);
+                if let Some(account) = scope.account {
+                    self.end_all(account, Some(session), touched);
+                    self.accounts[account].password = new;
+                    self.accounts[account].throttle = Throttle::default();
+                    self.forgive(account, touched);
+                }
+                scope
             }
             Effect::SetPassword { account, new } => {
                 self.end_all(account, None, touched);
@@ -152,7 +167,10 @@ impl Model {
                 of(account)
             }
             Effect::EndEverything => {
-                (0..self.accounts.len()).for_each(|account| self.end_all(account, None, touched));
+                for session in self.sessions.iter_mut().filter(|session| session.is_there) {
+                    session.is_revoked = true;
+                    touched.push(Key::Session(session.id));
+                }
                 Scope { all: true, ..Scope::default() }
             }
             Effect::Mark { .. } => {
@@ -200,10 +218,12 @@ impl Model {
 
     fn begin(
         &mut self,
-        account: usize,
-        span: doorward_core::model::session::Span,
+        account: Option<usize>,
+        span: Span,
+        data: &[u8],
         landing: &Landing<'_>,
-    ) -> Result<Session, Violation> {
+        touched: &mut Vec<Key>,
+    ) -> Result<Life, Violation> {
         let new = landing.batch.writes.iter().find_map(|write| match write {
             Write::Put { key: Key::Session(id), row, .. } => Some((*id, row)),
             _ => None,
@@ -216,10 +236,10 @@ impl Model {
         ensure(record.salt != *id.as_bytes(), 42, || "the key and a session's id make its token".to_owned())?;
         self.draw(*id.as_bytes())?;
         self.draw(record.salt)?;
-        Ok(Session {
+        let session = Session {
             id,
             account,
-            account_id: self.accounts[account].id,
+            account_id: account.map(|account| self.accounts[account].id),
             salt: record.salt,
             generation: 1,
             created: landing.at,
@@ -229,7 +249,14 @@ impl Model {
             auth_time: landing.at,
             is_there: true,
             is_revoked: false,
-        })
+            data: data.to_vec(),
+            was_purged: false,
+        };
+        let life = session.life();
+        touched.extend([Key::Session(id), Key::Data(id)]);
+        self.by_id.insert(id, self.sessions.len());
+        self.sessions.push(session);
+        Ok(life)
     }
 
     fn draw(&mut self, bytes: [u8; 16]) -> Result<(), Violation> {
@@ -282,10 +309,15 @@ impl Model {
         ensure(known == of && row == key, 29, || format!("{key:?} counts for {known:?} and for {of:?}"))
     }
 
-    fn end(&mut self, session: usize, touched: &mut Vec<Key>) {
+    fn end(&mut self, session: usize, touched: &mut Vec<Key>) -> Scope {
         self.sessions[session].is_there = false;
-        let account = self.see(session, touched);
-        self.accounts[account].sessions.retain(|one| *one != session);
+        // An ending that was still on its way takes along what a purge has left.
+        self.sessions[session].was_purged = false;
+        let scope = self.see(session, touched);
+        if let Some(account) = scope.account {
+            self.accounts[account].sessions.retain(|one| *one != session);
+        }
+        scope
     }
 
     fn end_all(&mut self, account: usize, keep: Option<usize>, touched: &mut Vec<Key>) {
@@ -310,9 +342,10 @@ impl Model {
         self.touch_counter(Counted::Account(account), touched);
     }
 
-    fn see(&self, session: usize, touched: &mut Vec<Key>) -> usize {
-        touched.push(Key::Session(self.sessions[session].id));
-        self.sessions[session].account
+    fn see(&self, session: usize, touched: &mut Vec<Key>) -> Scope {
+        let Session { id, account, .. } = self.sessions[session];
+        touched.extend([Key::Session(id), Key::Data(id)]);
+        Scope { account, session: Some(id), ..Scope::default() }
     }
 
     fn touch_counter(&self, counter: Counted, touched: &mut Vec<Key>) {
@@ -340,7 +373,11 @@ impl Model {
             Key::Account(of) | Key::Active(of) | Key::Credential(of) | Key::Attempts(of) => {
                 Some(*of) == id && (owner == id || owner.is_none())
             }
-            Key::Session(_) | Key::Data(_) | Key::Devices(_) | Key::Deletion(_) => owner == id && id.is_some(),
+            Key::Session(session) | Key::Data(session) => {
+                let is_meant = scope.session == Some(*session) && (owner == id || owner.is_none());
+                is_meant || (owner == id && id.is_some())
+            }
+            Key::Devices(of) | Key::Deletion(of) => Some(*of) == id && owner == id,
             Key::Clock => scope.clock,
         }
     }

@@ -111,8 +111,9 @@ pub(crate) enum Counted {
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
-    pub(crate) account: usize,
-    pub(crate) account_id: AccountId,
+    /// `None`: nobody's.
+    pub(crate) account: Option<usize>,
+    pub(crate) account_id: Option<AccountId>,
     pub(crate) salt: [u8; 16],
     pub(crate) generation: u64,
     pub(crate) created: Timestamp,
@@ -124,6 +125,10 @@ pub(crate) struct Session {
     pub(crate) is_there: bool,
     /// Whether everything of its account, or of the store, was ended since.
     pub(crate) is_revoked: bool,
+    /// What the host keeps with it.
+    pub(crate) data: Vec<u8>,
+    /// Whether a purge took it, and left what is kept to a later one.
+    pub(crate) was_purged: bool,
 }
 
 /// A token that an engine gave out.
@@ -181,6 +186,30 @@ impl Session {
         }
     }
 
+    /// Whether an activity now is to be written down.
+    pub(crate) fn is_due(&self, now: Timestamp, policy: &Policy) -> bool {
+        now > self.last_seen && now.since(self.last_seen) >= policy.touch_every().min(self.idle / 2)
+    }
+
+    /// The session after an update of what is kept with it, which may also say how long it is to live.
+    pub(crate) fn updated(&self, lifetime: Option<Duration>, now: Timestamp, policy: &Policy) -> Self {
+        let mut next = self.clone();
+        if lifetime.is_some() || self.is_due(now, policy) {
+            next.last_seen = self.last_seen.max(now);
+        }
+        if let Some(lifetime) = lifetime {
+            let end = now.saturating_add(lifetime);
+            let span = policy.anonymous();
+            // A person's session has one life; nobody's may gain, within its bounds.
+            let (idle, bound) = match self.account {
+                Some(_) => (self.idle, self.absolute_end),
+                None => (span.idle, self.created.saturating_add(span.absolute)),
+            };
+            (next.idle, next.absolute_end) = (idle.min(lifetime), bound.min(end));
+        }
+        next
+    }
+
     /// The session after its token was replaced.
     pub(crate) fn renewed(&self, now: Timestamp, reauthenticated: bool) -> Self {
         let mut next = self.clone();
@@ -197,7 +226,7 @@ impl Session {
     pub(crate) fn life(&self) -> Life {
         Life {
             id: self.id,
-            account: Some(self.account_id),
+            account: self.account_id,
             created: self.created,
             auth_time: self.auth_time,
             idle_ends: self.idle_end(),

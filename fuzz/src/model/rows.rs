@@ -74,7 +74,24 @@ impl Model {
                 is(record.is_some() == number.is_some(), 26, "a name is lost or made up")
             }
             (Key::Keyring, record) => is(record.is_some(), 26, "the keyring is lost"),
-            (Key::Data(_) | Key::Devices(_) | Key::Deletion(_), record) => {
+            (Key::Data(id), record) => {
+                let session = self.by_id.get(id).map(|at| &self.sessions[*at]);
+                // A purge takes the session first, at its idle end.
+                let kept = session.filter(|session| session.is_there || session.was_purged);
+                let kept = kept.filter(|session| !session.data.is_empty());
+                match (kept, row, record) {
+                    (None, None, _) => Ok(()),
+                    (None, Some(_), _) => is(false, 15, "what was kept is there, and its session is over"),
+                    (Some(session), Some(row), Some(Record::Data(record))) => {
+                        is(record.bytes == session.data, 29, "something else is kept")?;
+                        is(row.owner == session.account_id, 29, "it is kept for somebody else")?;
+                        let ends = Some(session.absolute_end);
+                        is(row.expires == ends, 26, "a purge would take what is kept at another time")
+                    }
+                    (Some(_), ..) => is(false, 26, "what was kept is lost"),
+                }
+            }
+            (Key::Devices(_) | Key::Deletion(_), record) => {
                 is(record.is_none(), 29, "nobody wrote this")
             }
             (Key::Clock, record) => {
@@ -111,11 +128,12 @@ fn compare_session(session: &Session, row: Option<&Row>, rows: &BTreeMap<Key, Ro
         ensure(holds, invariant, || format!("{what}: {record:?} instead of {session:?}"))
     };
     let epoch = |key| rows.get(&key).map(|row: &Row| row.epoch);
-    let is_current = epoch(Key::Account(session.account_id)) == Some(record.account_epoch)
+    let account_epoch = session.account_id.map_or(Some(0), |id| epoch(Key::Account(id)));
+    let is_current = account_epoch == Some(record.account_epoch)
         && epoch(Key::Keyring) == Some(record.global_epoch);
     is(!(is_current && session.is_revoked), 12, "a session outlived the ending of all")?;
     is(is_current || session.is_revoked, 13, "a session was granted dead, or was not kept")?;
-    is(record.salt == session.salt && row.owner == Some(session.account_id), 29, "another's session")?;
+    is(record.salt == session.salt && row.owner == session.account_id, 29, "another's session")?;
     is(record.generation == session.generation, 32, "a token is not replaced as it should be")?;
     is(record.absolute_end == session.absolute_end, 22, "the absolute end moved")?;
     is(record.last_seen == session.last_seen, 21, "the activity is not as it was")?;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use doorward::store::MemoryStore;
 use doorward_core::machine::Environment;
+use doorward_core::model::data::DataLimits;
 use doorward_core::model::device::DevicePolicy;
 use doorward_core::model::session::{Lifetime, Span};
 use doorward_core::model::throttle::ThrottlePolicy;
@@ -27,7 +28,7 @@ use doorward_core::record::{Key, Row};
 use doorward_core::secret::{MasterKey, MasterKeys};
 use doorward_core::time::Timestamp;
 
-use crate::action::Action;
+use crate::action::{Action, DATA_OF_A_PERSON, DATA_OF_NOBODY};
 use crate::answer::Answer;
 use crate::model::Model;
 use crate::model::judge::Intent;
@@ -238,7 +239,7 @@ impl World {
             self.step(0, Luck::Good)?;
         }
         let engine = self.engine(engine);
-        let (intent, machine) = self.meaning(action, engine, seed);
+        let (intent, machine) = self.meaning(action, engine, label, seed);
         if self.records {
             let tick = self.tick;
             let _ = writeln!(self.run.transcript, "{tick} engine {engine}: {intent:?}");
@@ -337,7 +338,8 @@ fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Polic
         .session(Lifetime::Web, span(4, 10))
         .session(Lifetime::Remembered, span(10, 40))
         .session(Lifetime::Device, span(40, 200))
-        .anonymous(span(4, 12));
+        .anonymous(span(4, 12))
+        .data_limits(DataLimits { logged_in: DATA_OF_A_PERSON, anonymous: DATA_OF_NOBODY });
     change(builder).build().expect("the simulator's policy makes sense")
 }
 

@@ -31,12 +31,12 @@ impl World {
         let told = self.ask(Authenticate::new(&self.model.tokens[token].text), engine)?;
         let now = self.now(engine);
         let shown = Shown::Token(token);
-        if let Some(Answer::Live(_)) = told {
+        if told.as_ref().is_some_and(Answer::opens) {
             self.model.accepted(shown, self.tick)?;
         }
         let expected = self.model.judge(&Intent::Authenticate(shown), now).answer;
         let is_right = match &expected {
-            Answer::Gone(Gone::Idle | Gone::Expired) => !matches!(told, Some(Answer::Live(_))),
+            Answer::Gone(Gone::Idle | Gone::Expired) => !told.as_ref().is_some_and(Answer::opens),
             expected => told.as_ref() == Some(expected),
         };
         ensure(is_right, expected.blame(told.as_ref().unwrap_or(&Answer::Done)), || {

@@ -12,17 +12,19 @@ use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
 use doorward_core::operation::open::Open;
+use doorward_core::operation::open_session::OpenSession;
 use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::register::Register;
 use doorward_core::operation::rotate_session::RotateSession;
+use doorward_core::operation::session_data::{SessionData, UpdateSessionData};
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
 use doorward_core::operation::unlock::Unlock;
 
 use super::World;
-use crate::action::{Action, Forgery, Guess, Pick};
+use crate::action::{Action, Forgery, Guess, Pick, Stay};
 use crate::answer::Machinery;
-use crate::model::judge::{Intent, Shown, Who};
+use crate::model::judge::{Attempt, Intent, Shown, Who};
 use crate::model::{NAMES, PASSWORDS, lifetime, name};
 use crate::task::machine;
 
@@ -36,6 +38,7 @@ impl World {
         &mut self,
         action: Action,
         engine: usize,
+        label: u32,
         seed: u64,
     ) -> (Intent, Box<dyn Machinery>) {
         let environment = &Arc::clone(&self.engines[engine].environment);
@@ -45,7 +48,7 @@ impl World {
                 let operation = Register::new(&name(number), PASSWORDS[password]);
                 (Intent::Register { name: number, password }, machine(operation, environment, seed))
             }
-            Action::Login { name: number, guess, previous, lifetime: kind } => {
+            Action::Login { name: number, guess, previous, carry, lifetime: kind } => {
                 let number = usize::from(number) % NAMES;
                 let password = self.guess(guess, self.model.names[number].account);
                 let lifetime = lifetime(kind);
@@ -54,11 +57,29 @@ impl World {
                 if let Some((_, text)) = &previous {
                     operation = operation.previous(text);
                 }
+                if carry {
+                    operation = operation.carry_data();
+                }
                 let previous = previous.map(|(shown, _)| shown);
-                (
-                    Intent::Login { name: number, password, previous, lifetime },
-                    machine(operation, environment, seed),
-                )
+                let attempt = Attempt { name: number, password, previous, carry, lifetime };
+                (Intent::Login(attempt), machine(operation, environment, seed))
+            }
+            Action::OpenSession { data, lifetime } => {
+                let (data, lifetime) = (data.bytes(label), lifetime.map(Stay::lifetime));
+                let operation = OpenSession::new(data.clone());
+                let operation = lifetime.into_iter().fold(operation, OpenSession::lifetime);
+                (Intent::OpenSession { data, lifetime }, machine(operation, environment, seed))
+            }
+            Action::SessionData { token } => {
+                let (shown, text) = self.shown(token);
+                (Intent::SessionData(shown), machine(SessionData::new(&text), environment, seed))
+            }
+            Action::UpdateSessionData { token, data, lifetime } => {
+                let (token, text) = self.shown(token);
+                let (data, lifetime) = (data.bytes(label), lifetime.map(Stay::lifetime));
+                let operation = UpdateSessionData::new(&text, data.clone());
+                let operation = lifetime.into_iter().fold(operation, UpdateSessionData::lifetime);
+                (Intent::UpdateSessionData { token, data, lifetime }, machine(operation, environment, seed))
             }
             Action::Rehash { of } => match self.rehashes.iter().rposition(|(label, ..)| *label <= of) {
                 None => (Intent::Open, machine(Open::new(), environment, seed)),
@@ -88,8 +109,9 @@ impl World {
             Action::EndSession { name, session, own } => {
                 let session = self.token(session).map(|token| self.model.tokens[token].session);
                 let session = session.map(|number| &self.model.sessions[number]);
-                let (who, id) = match session {
-                    Some(session) if own => (Some(session.account), session.account_id),
+                let owner = session.and_then(|session| session.account.zip(session.account_id));
+                let (who, id) = match owner {
+                    Some((account, id)) if own => (Some(account), id),
                     _ => self.who(name),
                 };
                 let session = session.map_or(SessionId::from_bytes([7; 16]), |session| session.id);
@@ -156,7 +178,7 @@ impl World {
     fn account_of(&self, shown: Shown) -> Who {
         match shown {
             Shown::Token(number) | Shown::WrongProof(number) => {
-                Some(self.model.sessions[self.model.tokens[number].session].account)
+                self.model.sessions[self.model.tokens[number].session].account
             }
             Shown::OtherKind | Shown::Garbage => None,
         }

@@ -13,7 +13,7 @@ use super::{World, word};
 use crate::answer::{Answer, Asked, Told};
 use crate::hashing::stand_in;
 use crate::model::Token;
-use crate::model::judge::{Effect, Intent, Judgement, Shown};
+use crate::model::judge::{Attempt, Effect, Intent, Judgement, Shown};
 use crate::plan::Luck;
 use crate::task::{Shape, Task, describe};
 use crate::violation::{Violation, ensure};
@@ -97,7 +97,7 @@ impl World {
         ensure(!task.failed, 17, || {
             format!("{:?} was answered {:?}, and the store had failed", task.intent, told.answer)
         })?;
-        if let (Answer::Live(_) | Answer::Renewed(_), Some(token)) = (&told.answer, shown(&task.intent)) {
+        if let (true, Some(token)) = (told.answer.opens(), shown(&task.intent)) {
             self.model.accepted(token, task.started)?;
         }
         ensure(is_right(task, &told.answer), task.judged.answer.blame(&told.answer), || {
@@ -117,7 +117,7 @@ impl World {
 
     /// INVARIANT 37: whatever the cause, a denied login looks alike to who counts and times its steps.
     fn compare_denied(&mut self, task: &Task, answer: &Answer) -> Result<(), Violation> {
-        let is_plain = matches!(&*task.intent, Intent::Login { previous: None, .. });
+        let is_plain = matches!(&*task.intent, Intent::Login(Attempt { previous: None, .. }));
         if task.disturbed || task.waited || !is_plain || *answer != Answer::Denied {
             return Ok(());
         }
@@ -129,7 +129,7 @@ impl World {
 
     fn give(&mut self, task: &Task, told: Told, is_lost: bool) {
         let minted = told.token.map(|text| {
-            let (Answer::LoggedIn(life) | Answer::Renewed(life)) = &told.answer else { return usize::MAX };
+            let (Answer::LoggedIn(life) | Answer::Renewed(life) | Answer::Begun(life)) = &told.answer else { return usize::MAX };
             let session = self.model.by_id[&life.id];
             let generation = self.model.sessions[session].generation;
             self.model.tokens.push(Token { text, session, generation, given: self.tick, dead: None });
@@ -207,6 +207,8 @@ fn shown(intent: &Intent) -> Option<Shown> {
         Intent::Authenticate(token)
         | Intent::Reauthenticate(token, _)
         | Intent::RotateSession(token)
+        | Intent::SessionData(token)
+        | Intent::UpdateSessionData { token, .. }
         | Intent::LogoutEverywhere(_, Some(token))
         | Intent::ChangePassword { token, .. } => Some(*token),
         _ => None,

@@ -214,10 +214,17 @@ impl World {
                 let number = self.model.by_id[id];
                 let session = &mut self.model.sessions[number];
                 session.is_there = false;
-                let account = session.account;
+                session.was_purged = true;
                 let is_over = session.idle_end() <= until;
-                self.model.accounts[account].sessions.retain(|one| *one != number);
+                if let Some(account) = session.account {
+                    self.model.accounts[account].sessions.retain(|one| *one != number);
+                }
                 ensure(is_over, 26, || "a purge took a live session".to_owned())
+            }
+            (Key::Data(id), _) => {
+                let session = &mut self.model.sessions[self.model.by_id[id]];
+                session.data.clear();
+                ensure(session.absolute_end <= until, 26, || "a purge took what is kept".to_owned())
             }
             (_, Some(Counted::Name(name))) => {
                 self.model.names[*name].throttle = Throttle::default();
