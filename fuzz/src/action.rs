@@ -19,7 +19,7 @@ pub enum Action {
     /// Somebody signs up under this name.
     Register { name: u8, password: u8 },
     /// Somebody logs in.
-    Login { name: u8, guess: Guess, previous: Option<Pick>, carry: bool, lifetime: u8 },
+    Login { name: u8, guess: Guess, previous: Option<Pick>, carry: bool, device: Known, lifetime: u8 },
     /// A session for nobody.
     OpenSession { data: Data, lifetime: Option<Stay> },
     /// What is kept with a session is read.
@@ -65,6 +65,28 @@ pub enum Guess {
     Right,
     /// One of the list: perhaps an old one, perhaps by luck the right one.
     Listed(u8),
+}
+
+/// What a client has of its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Whose token it shows.
+    pub shown: ShownDevice,
+    /// Whether it asks for one.
+    pub remember: bool,
+}
+
+/// Which device's token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownDevice {
+    /// None.
+    None,
+    /// The account's latest, or one before.
+    Own(u8),
+    /// That of any account.
+    Any(u32),
+    /// The account's latest, with another proof or under another prefix.
+    Forged(u8),
 }
 
 /// What a host keeps: bytes that no other operation keeps.
@@ -132,7 +154,7 @@ impl Action {
             30..260 => {
                 let previous = rng.in_thousand(250).then_some(token);
                 let carry = rng.in_thousand(500);
-                Self::Login { name, guess, previous, carry, lifetime: password }
+                Self::Login { name, guess, previous, carry, device: Known::draw(rng, next), lifetime: password }
             }
             260..285 => Self::Rehash { of: token.of },
             285..335 => Self::OpenSession { data: Data::draw(rng), lifetime: Stay::draw(rng) },
@@ -159,6 +181,20 @@ impl Action {
 impl Guess {
     fn draw(rng: &mut Rng) -> Self {
         if rng.in_thousand(700) { Self::Right } else { Self::Listed(rng.byte()) }
+    }
+}
+
+impl Known {
+    fn draw(rng: &mut Rng, next: u32) -> Self {
+        let (noise, of) = (rng.byte(), rng.below(next + 1));
+        let choices = [
+            (500, ShownDevice::None),
+            (400, ShownDevice::Own(noise % 3)),
+            (50, ShownDevice::Any(of)),
+            (50, ShownDevice::Forged(noise)),
+        ];
+        let shown = rng.weighted(&choices).unwrap_or(ShownDevice::None);
+        Self { shown, remember: rng.in_thousand(400) }
     }
 }
 

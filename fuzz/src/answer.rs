@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use doorward_core::error::{Fault, Misuse};
-use doorward_core::id::{AccountId, SessionId};
+use doorward_core::id::{AccountId, DeviceId, SessionId};
 use doorward_core::machine::{Decide, Machine, Need, Reply, Ticket};
 use doorward_core::model::clock::ClockError;
 use doorward_core::model::session::Gone;
@@ -35,7 +35,8 @@ use doorward_core::work::Work;
 pub(crate) enum Answer {
     Registered(AccountId),
     Taken,
-    LoggedIn(Life),
+    /// And which device was made known.
+    LoggedIn(Life, Option<DeviceId>),
     Denied,
     Throttled(Timestamp),
     OtherAccount,
@@ -99,12 +100,12 @@ impl Answer {
             (Self::Kept(..), _) => 29,
             (Self::Ended(_), _) => 16,
             (Self::Throttled(_), _) => 38,
-            (Self::Denied, Self::LoggedIn(_)) => 14,
+            (Self::Denied, Self::LoggedIn(..)) => 14,
             (Self::Denied, _) => 37,
             (Self::OtherAccount | Self::NotFound, _) => 29,
             (Self::Upgraded | Self::Overtaken, _) => 39,
             (Self::Live(_), _) => 21,
-            (Self::Renewed(_) | Self::LoggedIn(_), _) => 26,
+            (Self::Renewed(_) | Self::LoggedIn(..), _) => 26,
             _ => 40,
         }
     }
@@ -114,12 +115,14 @@ impl Answer {
 pub(crate) struct Told {
     pub(crate) answer: Answer,
     pub(crate) token: Option<String>,
+    /// A known device's token.
+    pub(crate) device: Option<String>,
     pub(crate) rehash: Option<Rehash>,
 }
 
 impl From<Answer> for Told {
     fn from(answer: Answer) -> Self {
-        Self { answer, token: None, rehash: None }
+        Self { answer, token: None, device: None, rehash: None }
     }
 }
 
@@ -266,7 +269,8 @@ simulated! {
     };
     Login: outcome => match outcome {
         Ok(login) => Ok(Told {
-            answer: Answer::LoggedIn(Life::of(&login.session)),
+            answer: Answer::LoggedIn(Life::of(&login.session), None),
+            device: login.device.map(|device| device.expose().to_owned()),
             token: Some(login.token.expose().to_owned()),
             rehash: login.rehash,
         }),

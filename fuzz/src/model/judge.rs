@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use doorward_core::id::SessionId;
+use doorward_core::id::{DeviceId, SessionId};
 use doorward_core::model::session::{Gone, Lifetime};
 use doorward_core::operation::logout::Ended;
 use doorward_core::password::PasswordHash;
 use doorward_core::time::Timestamp;
 
+use super::device::Origin;
 use super::{Counted, Model, Name, Session};
 use crate::answer::Answer;
 
@@ -43,6 +44,9 @@ pub(crate) struct Attempt {
     pub(crate) password: usize,
     pub(crate) previous: Option<Shown>,
     pub(crate) carry: bool,
+    /// The device whose token came along.
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) remember: bool,
     pub(crate) lifetime: Lifetime,
 }
 
@@ -69,6 +73,8 @@ pub(crate) struct Judgement {
     pub(crate) effect: Effect,
     /// The account and its hash that a login met, which an upgrade would replace.
     pub(crate) shown: Option<(usize, PasswordHash)>,
+    /// From when on the device that it came from is a stranger's, and until when those wait.
+    pub(crate) wait: Option<(Timestamp, Timestamp)>,
 }
 
 /// What should change.
@@ -76,10 +82,20 @@ pub(crate) struct Judgement {
 pub(crate) enum Effect {
     None,
     Register { name: usize, password: usize },
-    Grant { account: usize, name: usize, lifetime: Lifetime, previous: Option<usize>, data: Vec<u8> },
+    Grant {
+        account: usize,
+        name: usize,
+        lifetime: Lifetime,
+        previous: Option<usize>,
+        data: Vec<u8>,
+        origin: Origin,
+        remember: bool,
+    },
     OpenSession { data: Vec<u8>, lifetime: Option<Duration> },
     Update { session: usize, data: Vec<u8>, lifetime: Option<Duration> },
     Fail { counter: Counted, attempts: Counted },
+    /// From a known device: the name is left as it is.
+    FailFrom { account: usize, origin: Origin },
     Rehash { account: usize },
     Touch { session: usize },
     End { session: usize },
@@ -266,7 +282,7 @@ impl Model {
     }
 
     fn login(&self, attempt: Attempt, now: Timestamp) -> Judgement {
-        let Attempt { name, password, previous, carry, lifetime } = attempt;
+        let Attempt { name, password, previous, carry, lifetime, device, remember } = attempt;
         let Name { account, throttle, .. } = &self.names[name];
         let (mut ends, mut data) = (None, Vec::new());
         if let Some(Standing::Proven(session, record, gone)) = previous.map(|token| self.standing(token, now))
@@ -280,25 +296,46 @@ impl Model {
                 data.clone_from(&record.data);
             }
         }
-        if let Some(until) = throttle.wait(now) {
+        let owner = account.map(|account| &self.accounts[account]);
+        let origin = owner.map_or_else(Origin::default, |owner| owner.origin(device, now, &self.policy));
+        let wait = throttle.wait(now);
+        if let (Some(until), false) = (wait, origin.has_tries) {
             return Judgement::told(Answer::Throttled(until));
         }
-        match *account {
-            Some(account) if self.is_password(account, password) && self.accounts[account].may_log_in => {
-                let effect = Effect::Grant { account, name, lifetime, previous: ends, data };
+        let expiry = |owner: &super::Account| {
+            owner.devices.iter().find(|one| Some(one.id) == origin.device).map(|device| device.expires)
+        };
+        let wait = owner.and_then(expiry).zip(wait);
+        let judged = match *account {
+            Some(account)
+                if self.is_password(account, password, Some(origin), now)
+                    && self.accounts[account].may_log_in =>
+            {
+                let previous = ends;
+                let effect = Effect::Grant { account, name, lifetime, previous, data, origin, remember };
                 Judgement::of(Answer::Done, effect)
+            }
+            Some(account) if origin.has_tries => {
+                Judgement::of(Answer::Denied, Effect::FailFrom { account, origin })
             }
             _ => {
                 let attempts = account.map_or(Counted::Decoy(name), Counted::Account);
                 Judgement::of(Answer::Denied, Effect::Fail { counter: Counted::Name(name), attempts })
             }
-        }
+        };
+        Judgement { wait, ..judged }
     }
 
     /// Whether this is the account's password, and it is on.
-    fn is_password(&self, account: usize, password: usize) -> bool {
+    fn is_password(
+        &self,
+        account: usize,
+        password: usize,
+        origin: Option<Origin>,
+        now: Timestamp,
+    ) -> bool {
         let account = &self.accounts[account];
-        account.password == password && account.failures < self.policy.throttle().off_at
+        account.password == password && !account.is_off(origin, now, &self.policy)
     }
 
     fn guess_inside(
@@ -314,7 +351,7 @@ impl Model {
         if let Some(until) = self.accounts[account].throttle.wait(now) {
             return Judgement::told(Answer::Throttled(until));
         }
-        if self.is_password(account, password) {
+        if self.is_password(account, password, None, now) {
             return Judgement::of(Answer::Renewed(record.renewed(now, true).life()), effect());
         }
         let counter = Counted::Account(account);
@@ -358,7 +395,7 @@ impl Model {
 
 impl Judgement {
     pub(crate) fn of(answer: Answer, effect: Effect) -> Self {
-        Self { answer, effect, shown: None }
+        Self { answer, effect, shown: None, wait: None }
     }
 
     fn told(answer: Answer) -> Self {

@@ -1,13 +1,14 @@
 //! A change lands: what is true from then on, and whether the rows say the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use doorward_core::id::{AccountId, SessionId};
+use doorward_core::id::{AccountId, DeviceId, SessionId};
 use doorward_core::model::session::Span;
 use doorward_core::record::{Key, Record, Row};
 use doorward_core::store::{Batch, Durability, Write};
 use doorward_core::time::Timestamp;
 
+use super::device::Origin;
 use super::judge::{Effect, Judgement};
 use super::{Account, Counted, Model, Session, Throttle};
 use crate::answer::{Answer, Life};
@@ -78,15 +79,20 @@ impl Model {
                 judged.answer = Answer::Registered(id);
                 Scope { name: Some(name), ..of(self.accounts.len() - 1) }
             }
-            Effect::Grant { account, name, lifetime, previous, ref data } => {
+            Effect::Grant { account, name, lifetime, previous, ref data, origin, remember } => {
                 if let Some(previous) = previous {
                     self.end(previous, touched);
                 }
-                self.names[name].throttle = Throttle::default();
-                self.forgive(account, touched);
+                if !origin.has_tries {
+                    self.names[name].throttle = Throttle::default();
+                }
                 self.touch_counter(Counted::Name(name), touched);
+                self.forgive(account, origin, at, touched);
+                let new = remember && origin.device.is_none();
+                let new = if new { Some(self.new_device(account, landing)?) } else { None };
+                self.accounts[account].see_device(origin, new, at, &self.policy);
                 let life = self.begin(Some(account), self.policy.span(lifetime), data, landing, touched)?;
-                judged.answer = Answer::LoggedIn(life);
+                judged.answer = Answer::LoggedIn(life, new);
                 judged.shown = Some((account, self.accounts[account].hash.clone()));
                 self.accounts[account].sessions.push(self.sessions.len() - 1);
                 let session = previous.map(|previous| self.sessions[previous].id);
@@ -112,6 +118,11 @@ impl Model {
                 let account = if let Counted::Account(account) = attempts { Some(account) } else { None };
                 Scope { account, name, ..Scope::default() }
             }
+            Effect::FailFrom { account, origin } => {
+                self.accounts[account].failed(origin);
+                touched.push(Key::Attempts(self.accounts[account].id));
+                of(account)
+            }
             Effect::Rehash { account } => of(account),
             Effect::Touch { session } => {
                 self.sessions[session].last_seen = at;
@@ -127,7 +138,7 @@ impl Model {
                 let scope = self.see(session, touched);
                 if let Some(account) = scope.account {
                     self.accounts[account].throttle = Throttle::default();
-                    self.forgive(account, touched);
+                    self.forgive(account, Origin::default(), at, touched);
                 }
                 scope
             }
@@ -145,13 +156,15 @@ impl Model {
                     self.end_all(account, Some(session), touched);
                     self.accounts[account].password = new;
                     self.accounts[account].throttle = Throttle::default();
-                    self.forgive(account, touched);
+                    self.forgive_all(account, touched);
+                    self.accounts[account].devices.clear();
                 }
                 scope
             }
             Effect::SetPassword { account, new } => {
                 self.end_all(account, None, touched);
                 self.accounts[account].password = new;
+                self.accounts[account].devices.clear();
                 self.unlock(account, touched)
             }
             Effect::Unlock { account } => self.unlock(account, touched),
@@ -167,6 +180,8 @@ impl Model {
                 of(account)
             }
             Effect::EndEverything => {
+                let accounts = self.accounts.iter_mut();
+                accounts.flat_map(|account| &mut account.devices).for_each(|device| device.is_forgotten = true);
                 for session in self.sessions.iter_mut().filter(|session| session.is_there) {
                     session.is_revoked = true;
                     touched.push(Key::Session(session.id));
@@ -210,6 +225,9 @@ impl Model {
             hash: credential.hash.clone(),
             may_log_in: true,
             failures: 0,
+            held: BTreeMap::new(),
+            devices: Vec::new(),
+            once_known: BTreeSet::new(),
             throttle: Throttle::default(),
             sessions: Vec::new(),
         });
@@ -284,11 +302,16 @@ impl Model {
         };
         let failed = throttle.failed(&self.policy, landing.at);
         *throttle = Throttle(Some(failed));
-        // What is off is not decided, and so is no failure.
+        let name = if let Counted::Name(name) = counter { Some(name) } else { None };
         let off_at = self.policy.throttle().off_at;
         match attempts {
-            Counted::Account(account) if self.accounts[account].failures >= off_at => {}
-            Counted::Account(account) => self.accounts[account].failures += 1,
+            // What is off is not decided, and so is no failure.
+            Counted::Account(account) => {
+                let origin = name.map(|_| Origin::default());
+                if !self.accounts[account].is_off(origin, landing.at, &self.policy) {
+                    self.accounts[account].failed(Origin::default());
+                }
+            }
             Counted::Decoy(name) => {
                 let decoy = &mut self.names[name].decoy;
                 let before = decoy.filter(|(_, kept_until)| landing.at < *kept_until);
@@ -296,7 +319,7 @@ impl Model {
             }
             Counted::Name(_) => return Err(Violation::new(38, "attempts are counted by account")),
         }
-        Ok(if let Counted::Name(name) = counter { Some(name) } else { None })
+        Ok(name)
     }
 
     /// A counter's row is known from the first failure on, and it is no other counter's.
@@ -321,6 +344,8 @@ impl Model {
     }
 
     fn end_all(&mut self, account: usize, keep: Option<usize>, touched: &mut Vec<Key>) {
+        self.accounts[account].devices.iter_mut().for_each(|device| device.is_forgotten = true);
+        touched.push(Key::Devices(self.accounts[account].id));
         for session in &self.accounts[account].sessions {
             self.sessions[*session].is_revoked |= Some(*session) != keep;
             touched.push(Key::Session(self.sessions[*session].id));
@@ -332,12 +357,29 @@ impl Model {
         self.names[name].throttle = Throttle::default();
         self.accounts[account].throttle = Throttle::default();
         self.touch_counter(Counted::Name(name), touched);
-        self.forgive(account, touched);
+        self.forgive_all(account, touched);
         Scope { account: Some(account), name: Some(name), ..Scope::default() }
     }
 
-    fn forgive(&mut self, account: usize, touched: &mut Vec<Key>) {
+    fn new_device(&mut self, account: usize, landing: &Landing<'_>) -> Result<DeviceId, Violation> {
+        let none = || Violation::new(38, "a device is not remembered");
+        let row = landing.rows.get(&Key::Devices(self.accounts[account].id)).ok_or_else(none)?;
+        let device = row.devices().ok().and_then(|record| record.devices.last()).ok_or_else(none)?;
+        ensure(device.salt != *device.id.as_bytes(), 42, || "the key and an id make its token".to_owned())?;
+        self.draw(*device.id.as_bytes())?;
+        self.draw(device.salt)?;
+        Ok(device.id)
+    }
+
+    fn forgive(&mut self, account: usize, origin: Origin, at: Timestamp, touched: &mut Vec<Key>) {
+        self.accounts[account].forgive(origin, at);
+        touched.extend([Key::Attempts(self.accounts[account].id), Key::Devices(self.accounts[account].id)]);
+        self.touch_counter(Counted::Account(account), touched);
+    }
+
+    fn forgive_all(&mut self, account: usize, touched: &mut Vec<Key>) {
         self.accounts[account].failures = 0;
+        self.accounts[account].held.clear();
         touched.push(Key::Attempts(self.accounts[account].id));
         self.touch_counter(Counted::Account(account), touched);
     }

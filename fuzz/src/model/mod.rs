@@ -8,6 +8,7 @@
 //! |---|---|
 //! | this one | who is there? |
 //! | `judge` | what should this request be told, and what should it change? |
+//! | `device` | what do failures and successes come to, from a known device and from others? |
 //! | `land` | what is true after the change? |
 //! | `rows` | do the rows say the same? |
 //! | `promise` | does what a client was told before still hold? |
@@ -15,16 +16,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use doorward_core::id::{AccountId, SessionId};
+use doorward_core::id::{AccountId, DeviceId, SessionId};
 use doorward_core::model::session::{Gone, Lifetime};
 use doorward_core::password::PasswordHash;
 use doorward_core::policy::Policy;
 use doorward_core::record::Key;
 use doorward_core::time::Timestamp;
 
+use self::device::Device;
 use self::judge::Shown;
 use crate::answer::Life;
 
+pub(crate) mod device;
 pub(crate) mod judge;
 pub(crate) mod land;
 pub(crate) mod promise;
@@ -76,6 +79,11 @@ pub(crate) struct Account {
     pub(crate) hash: PasswordHash,
     pub(crate) may_log_in: bool,
     pub(crate) failures: u32,
+    /// Which of them known devices have made.
+    pub(crate) held: BTreeMap<DeviceId, u32>,
+    pub(crate) devices: Vec<Device>,
+    /// Every device that ever was known.
+    pub(crate) once_known: BTreeSet<DeviceId>,
     /// What slows guesses inside its sessions.
     pub(crate) throttle: Throttle,
     pub(crate) sessions: Vec<usize>,

@@ -28,7 +28,7 @@ impl Model {
             (Intent::RotateSession(token) | Intent::Reauthenticate(token, _), Answer::Renewed(_)) => {
                 (session_of(*token), None, false, 32)
             }
-            (Intent::Login(Attempt { previous: Some(token), .. }), Answer::LoggedIn(life)) => {
+            (Intent::Login(Attempt { previous: Some(token), .. }), Answer::LoggedIn(life, _)) => {
                 let own = |session: &usize| {
                     let owner = self.sessions[*session].account_id;
                     owner.is_none() || owner == life.account

@@ -33,10 +33,16 @@ impl Model {
                 (Some(session), Some(_)) => compare_session(session, row, rows),
             },
             (Key::Attempts(id), record) => {
-                let failures = match record {
-                    Some(Record::Attempts(record)) => record.failures,
-                    _ => 0,
+                let (failures, held) = match record {
+                    Some(Record::Attempts(record)) => {
+                        let held = record.devices.iter().map(|held| (held.device, held.failures));
+                        (record.failures, held.collect())
+                    }
+                    _ => (0, BTreeMap::new()),
                 };
+                let none = BTreeMap::new();
+                let held_by_right = account(id).map_or(&none, |account| &account.held);
+                is(held == *held_by_right, 38, "a device holds what it did not fail")?;
                 let expected = match self.counter_rows.get(key) {
                     Some(Counted::Decoy(name)) => self.names[*name].decoy.map_or(0, |(failures, _)| failures),
                     _ => account(id).map_or(0, |account| account.failures),
@@ -91,7 +97,21 @@ impl Model {
                     (Some(_), ..) => is(false, 26, "what was kept is lost"),
                 }
             }
-            (Key::Devices(_) | Key::Deletion(_), record) => {
+            (Key::Devices(id), record) => {
+                let epoch = |key| rows.get(&key).map_or(0, |row: &Row| row.epoch);
+                let epochs = (epoch(Key::Account(*id)), epoch(Key::Keyring));
+                let listed = match record {
+                    Some(Record::Devices(record)) => &record.devices[..],
+                    _ => &[],
+                };
+                let listed = listed.iter().filter(|one| (one.account_epoch, one.global_epoch) == epochs);
+                let listed: Vec<_> = listed.map(|one| (one.id, one.expires)).collect();
+                let known = account(id).map_or(&[][..], |account| &account.devices);
+                let known = known.iter().filter(|one| !one.is_forgotten).map(|one| (one.id, one.expires));
+                let (lost, kept) = (listed.len() < known.clone().count(), 12);
+                is(listed.into_iter().eq(known), if lost { 26 } else { kept }, "the known devices are others")
+            }
+            (Key::Deletion(_), record) => {
                 is(record.is_none(), 29, "nobody wrote this")
             }
             (Key::Clock, record) => {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::store::MemoryStore;
+use doorward_core::id::DeviceId;
 use doorward_core::machine::Environment;
 use doorward_core::model::data::DataLimits;
 use doorward_core::model::device::DevicePolicy;
@@ -67,6 +68,8 @@ pub struct World {
     flights: Vec<Flight>,
     /// Tokens that reached a client, by the operation that gave them.
     wallet: Vec<(u32, usize)>,
+    /// The same of devices, and which one each is.
+    devices: Vec<(u32, DeviceId, String)>,
     rehashes: Vec<(u32, Rehash, usize, PasswordHash)>,
     /// What a power cut undoes: rows as they were before each commit without a barrier.
     relaxed: Vec<(Key, Row)>,
@@ -160,6 +163,7 @@ impl World {
             tasks: Vec::new(),
             flights: Vec::new(),
             wallet: Vec::new(),
+            devices: Vec::new(),
             rehashes: Vec::new(),
             relaxed: Vec::new(),
             tick: 0,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use doorward_core::id::{AccountId, SessionId};
+use doorward_core::id::{AccountId, DeviceId, SessionId};
 use doorward_core::operation::access::{Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::Authenticate;
@@ -22,7 +22,7 @@ use doorward_core::operation::set_password::SetPassword;
 use doorward_core::operation::unlock::Unlock;
 
 use super::World;
-use crate::action::{Action, Forgery, Guess, Pick, Stay};
+use crate::action::{Action, Forgery, Guess, Pick, ShownDevice, Stay};
 use crate::answer::Machinery;
 use crate::model::judge::{Attempt, Intent, Shown, Who};
 use crate::model::{NAMES, PASSWORDS, lifetime, name};
@@ -48,7 +48,7 @@ impl World {
                 let operation = Register::new(&name(number), PASSWORDS[password]);
                 (Intent::Register { name: number, password }, machine(operation, environment, seed))
             }
-            Action::Login { name: number, guess, previous, carry, lifetime: kind } => {
+            Action::Login { name: number, guess, previous, carry, device: known, lifetime: kind } => {
                 let number = usize::from(number) % NAMES;
                 let password = self.guess(guess, self.model.names[number].account);
                 let lifetime = lifetime(kind);
@@ -61,7 +61,13 @@ impl World {
                     operation = operation.carry_data();
                 }
                 let previous = previous.map(|(shown, _)| shown);
-                let attempt = Attempt { name: number, password, previous, carry, lifetime };
+                let (device, text) = self.shown_device(known.shown, number);
+                operation = text.iter().fold(operation, |operation, text| operation.device(text));
+                let remember = known.remember;
+                if remember {
+                    operation = operation.remember_device();
+                }
+                let attempt = Attempt { name: number, password, previous, carry, device, remember, lifetime };
                 (Intent::Login(attempt), machine(operation, environment, seed))
             }
             Action::OpenSession { data, lifetime } => {
@@ -184,6 +190,33 @@ impl World {
         }
     }
 
+    /// A device's token, and which device it makes known.
+    fn shown_device(&self, shown: ShownDevice, name: usize) -> (Option<DeviceId>, Option<String>) {
+        let own = |back: u8| {
+            let account = &self.model.accounts[self.model.names[name].account?];
+            let given = self.devices.iter().rev().filter(|(_, id, _)| account.has_had(*id));
+            given.take(usize::from(back) + 1).last()
+        };
+        let of = |given: Option<&(u32, DeviceId, String)>| {
+            given.map_or((None, None), |(_, id, text)| (Some(*id), Some(text.clone())))
+        };
+        match shown {
+            ShownDevice::None => (None, None),
+            ShownDevice::Own(back) => of(own(back)),
+            ShownDevice::Any(label) => {
+                of(self.devices[..self.devices.partition_point(|(one, ..)| *one <= label)].last())
+            }
+            ShownDevice::Forged(noise) => match own(0) {
+                Some((_, _, text)) if noise % 4 == 0 => (None, Some(text.replacen("dwd_", "dws_", 1))),
+                Some((_, _, text)) => {
+                    let at = text.len() - 1 - usize::from(noise) % (PROOF - 1);
+                    (None, Some(with_another_character(text, at)))
+                }
+                None => (None, None),
+            },
+        }
+    }
+
     fn guess(&self, guess: Guess, account: Who) -> usize {
         match (guess, account) {
             (Guess::Right, Some(account)) => self.model.accounts[account].password,
@@ -206,6 +239,15 @@ impl World {
                 (Shown::WrongProof(number), with_another_character(&text, at))
             }
             Forgery::Prefix(noise) => {
+                // A real device's, as it was given or dressed up as a session's.
+                if let (Some((_, _, device)), 1) = (self.devices.last(), noise % 2) {
+                    let is_dressed = noise % 4 == 1;
+                    return if is_dressed {
+                        garbage(device.replacen("dwd_", "dws_", 1))
+                    } else {
+                        (Shown::OtherKind, device.clone())
+                    };
+                }
                 let prefix = ["dwd_", "dwr_", "dwa_", ""][usize::from(noise) % 4];
                 (Shown::OtherKind, text.replacen("dws_", prefix, 1))
             }

@@ -226,6 +226,12 @@ impl World {
                 session.data.clear();
                 ensure(session.absolute_end <= until, 26, || "a purge took what is kept".to_owned())
             }
+            (Key::Devices(id), _) => {
+                let account = self.model.by_account[id];
+                let devices = std::mem::take(&mut self.model.accounts[account].devices);
+                let is_over = devices.iter().all(|device| device.is_forgotten || device.expires <= until);
+                ensure(is_over, 26, || "a purge took a known device".to_owned())
+            }
             (_, Some(Counted::Name(name))) => {
                 self.model.names[*name].throttle = Throttle::default();
                 Ok(())
