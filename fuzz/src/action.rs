@@ -52,6 +52,18 @@ pub enum Action {
     Disable { name: u8 },
     /// An account is opened.
     Enable { name: u8 },
+    /// An account is deleted.
+    DeleteAccount { name: u8 },
+    /// A bite of what is left of one that was deleted.
+    FinishDeletion { of: u8 },
+    /// An account gets another name.
+    Rename { name: u8, new: u8 },
+    /// A password is known to others.
+    MarkCompromised { name: u8 },
+    /// How late it is is written down.
+    Tick,
+    /// The clock's word is taken against the store's.
+    TrustClock,
     /// Everything is ended.
     AfterRestore,
     /// The store is opened once more.
@@ -150,8 +162,8 @@ impl Action {
             return Self::Register { name: next.to_le_bytes()[0], password };
         }
         match rng.below(1000) {
-            0..30 => Self::Register { name, password },
-            30..260 => {
+            0..40 => Self::Register { name, password },
+            40..260 => {
                 let previous = rng.in_thousand(250).then_some(token);
                 let carry = rng.in_thousand(500);
                 Self::Login { name, guess, previous, carry, device: Known::draw(rng, next), lifetime: password }
@@ -160,7 +172,12 @@ impl Action {
             285..335 => Self::OpenSession { data: Data::draw(rng), lifetime: Stay::draw(rng) },
             335..380 => Self::SessionData { token },
             380..440 => Self::UpdateSessionData { token, data: Data::draw(rng), lifetime: Stay::draw(rng) },
-            440..630 => Self::Authenticate { token },
+            440..575 => Self::Authenticate { token },
+            575..587 => Self::DeleteAccount { name },
+            587..612 => Self::FinishDeletion { of: password },
+            612..622 => Self::Rename { name, new: password },
+            622..626 => Self::MarkCompromised { name },
+            626..630 => Self::Tick,
             630..690 => Self::Reauthenticate { token, guess },
             690..750 => Self::RotateSession { token },
             750..780 => Self::Sessions { name },
@@ -173,6 +190,7 @@ impl Action {
             955..967 => Self::Disable { name },
             967..995 => Self::Enable { name },
             995..997 => Self::AfterRestore,
+            997 => Self::TrustClock,
             _ => Self::Open,
         }
     }

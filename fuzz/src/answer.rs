@@ -11,19 +11,26 @@ use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::{AnonymousSession, Authenticate, AuthenticateError, Session, Visitor};
 use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
+use doorward_core::operation::delete_account::DeleteAccount;
+use doorward_core::operation::deletions::Deletions;
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
+use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
 use doorward_core::operation::login::{Login, LoginError};
 use doorward_core::operation::logout::{Ended, Logout, LogoutError, Receipt};
 use doorward_core::operation::logout_everywhere::{LogoutEverywhere, LogoutEverywhereError};
+use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open::{Open, Opened};
 use doorward_core::operation::open_session::{OpenSession, OpenSessionError};
 use doorward_core::operation::reauthenticate::{Reauthenticate, ReauthenticateError};
 use doorward_core::operation::register::{Register, RegisterError};
 use doorward_core::operation::rehash::{Rehash, Rehashed};
+use doorward_core::operation::rename::{Rename, RenameError};
 use doorward_core::operation::rotate_session::{Renewed, RotateSession};
 use doorward_core::operation::session_data::{SessionData, UpdateSessionData, UpdateSessionDataError};
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
+use doorward_core::operation::tick::Tick;
+use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::operation::unlock::Unlock;
 use doorward_core::record::Key;
 use doorward_core::store::{Batch, Range};
@@ -56,6 +63,13 @@ pub(crate) enum Answer {
     Ended(Ended),
     NotFound,
     Done,
+    /// The password is right, and known to others.
+    MustChange,
+    /// Whether anything of a deleted account may be left.
+    Remains(bool),
+    Deletions(Vec<AccountId>),
+    /// The clock mark, and whether everything was ended for it.
+    Trusted(Timestamp, bool),
     Upgraded,
     Overtaken,
     /// With the store's clock mark.
@@ -103,6 +117,9 @@ impl Answer {
             (Self::Denied, Self::LoggedIn(..)) => 14,
             (Self::Denied, _) => 37,
             (Self::OtherAccount | Self::NotFound, _) => 29,
+            (Self::MustChange, _) | (_, Self::MustChange) => 14,
+            (Self::Opened(_) | Self::Behind | Self::Trusted(..), _) => 20,
+            (Self::Remains(_) | Self::Deletions(_), _) => 27,
             (Self::Upgraded | Self::Overtaken, _) => 39,
             (Self::Live(_), _) => 21,
             (Self::Renewed(_) | Self::LoggedIn(..), _) => 26,
@@ -276,6 +293,7 @@ simulated! {
         }),
         Err(LoginError::Denied) => Ok(Answer::Denied.into()),
         Err(LoginError::Throttled { until }) => Ok(Answer::Throttled(until).into()),
+        Err(LoginError::MustChange) => Ok(Answer::MustChange.into()),
         Err(LoginError::OtherAccount) => Ok(Answer::OtherAccount.into()),
         Err(LoginError::Fault(fault)) => Err(fault),
         Err(error) => Ok(other(error)),
@@ -343,6 +361,7 @@ simulated! {
     };
     SetPassword: outcome => match outcome {
         Ok(()) => Ok(Answer::Done.into()),
+        Err(SetPasswordError::Compromised) => Ok(Answer::MustChange.into()),
         Err(SetPasswordError::NotFound) => Ok(Answer::NotFound.into()),
         Err(SetPasswordError::Fault(fault)) => Err(fault),
         Err(error) => Ok(other(error)),
@@ -350,5 +369,21 @@ simulated! {
     Unlock: outcome => administered(outcome);
     Disable: outcome => administered(outcome);
     Enable: outcome => administered(outcome);
+    DeleteAccount: outcome => administered(outcome);
+    FinishDeletion: remains => Ok(Answer::Remains(remains == Remains::Left).into());
+    Deletions: accounts => Ok(Answer::Deletions(accounts).into());
+    MarkCompromised: outcome => administered(outcome);
+    Rename: outcome => match outcome {
+        Ok(()) => Ok(Answer::Done.into()),
+        Err(RenameError::Taken) => Ok(Answer::Taken.into()),
+        Err(RenameError::NotFound) => Ok(Answer::NotFound.into()),
+        Err(RenameError::Fault(fault)) => Err(fault),
+        Err(error) => Ok(other(error)),
+    };
+    Tick: outcome => match outcome {
+        Ok(()) => Ok(Answer::Done.into()),
+        Err(error) => Err(error.into()),
+    };
+    TrustClock: trusted => Ok(Answer::Trusted(trusted.mark, trusted.ended_everything).into());
     AfterRestore: () => Ok(Answer::Done.into());
 }

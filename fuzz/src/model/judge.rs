@@ -9,7 +9,7 @@ use doorward_core::password::PasswordHash;
 use doorward_core::time::Timestamp;
 
 use super::device::Origin;
-use super::{Counted, Model, Name, Session};
+use super::{Counted, Model, Name, Session, Stage};
 use crate::answer::Answer;
 
 /// A request, with every number given its meaning.
@@ -33,6 +33,12 @@ pub(crate) enum Intent {
     Unlock(Who),
     Disable(Who),
     Enable(Who),
+    DeleteAccount(Who),
+    FinishDeletion(Who),
+    Rename(Who, usize),
+    MarkCompromised(Who),
+    Tick,
+    TrustClock,
     AfterRestore,
     Open,
 }
@@ -107,7 +113,15 @@ pub(crate) enum Effect {
     Unlock { account: usize },
     Disable { account: usize },
     Enable { account: usize },
+    Delete { account: usize },
+    Bite { account: usize },
+    Rename { account: usize, name: usize },
+    Compromise { account: usize },
+    /// The password is right, and nothing is granted.
+    Forgive { account: usize, name: usize, origin: Origin },
     EndEverything,
+    /// The same, and the clock mark is lowered.
+    Trust,
     Mark { is_durable: bool },
 }
 
@@ -148,6 +162,7 @@ impl Intent {
 impl Model {
     pub(crate) fn judge(&self, intent: &Intent, now: Timestamp) -> Judgement {
         let nobody = || Judgement::told(Answer::NotFound);
+        let there = |who: Who| who.filter(|account| self.accounts[*account].is_there());
         match *intent {
             Intent::Open => self.clock(now, false, self.policy.max_clock_regression(), Answer::Opened(self.mark)),
             Intent::Register { name, password } => match self.names[name].account {
@@ -172,7 +187,7 @@ impl Model {
             Intent::UpdateSessionData { token, ref data, lifetime } => {
                 self.inside(token, now, |session, record| self.update(session, record, data, lifetime, now))
             }
-            Intent::Rehash { account, ref shown } if self.accounts[account].hash == *shown => {
+            Intent::Rehash { account, ref shown } if self.accounts[account].hash == *shown && self.accounts[account].is_there() => {
                 Judgement::of(Answer::Upgraded, Effect::Rehash { account })
             }
             Intent::Rehash { .. } => Judgement::told(Answer::Overtaken),
@@ -211,7 +226,7 @@ impl Model {
                     Judgement::ended(session, matches!(gone, None | Some(Gone::Replaced)))
                 }
             },
-            Intent::LogoutEverywhere(who, keep) => match (who, keep) {
+            Intent::LogoutEverywhere(who, keep) => match (there(who), keep) {
                 (_, Some(token)) => self.inside(token, now, |session, record| {
                     let Some(account) = record.account else {
                         return Judgement::told(Answer::Anonymous(Some(record.life())));
@@ -225,19 +240,52 @@ impl Model {
                 (None, None) => nobody(),
                 (Some(account), None) => Judgement::done(Effect::EndAll { account, keep: None }),
             },
-            Intent::SetPassword(who, new) => {
-                who.map_or_else(nobody, |account| Judgement::done(Effect::SetPassword { account, new }))
-            }
+            Intent::SetPassword(who, new) => there(who).map_or_else(nobody, |account| {
+                let account_now = &self.accounts[account];
+                if account_now.is_compromised && account_now.password == new {
+                    return Judgement::told(Answer::MustChange);
+                }
+                Judgement::done(Effect::SetPassword { account, new })
+            }),
             Intent::Unlock(who) => {
-                who.map_or_else(nobody, |account| Judgement::done(Effect::Unlock { account }))
+                there(who).map_or_else(nobody, |account| Judgement::done(Effect::Unlock { account }))
             }
             Intent::Disable(who) => {
-                who.map_or_else(nobody, |account| Judgement::done(Effect::Disable { account }))
+                there(who).map_or_else(nobody, |account| Judgement::done(Effect::Disable { account }))
             }
-            Intent::Enable(who) => who.map_or_else(nobody, |account| {
+            Intent::Enable(who) => there(who).map_or_else(nobody, |account| {
                 let is_open = self.accounts[account].may_log_in;
                 Judgement::done(if is_open { Effect::None } else { Effect::Enable { account } })
             }),
+            Intent::DeleteAccount(who) => match who.map(|account| (account, self.accounts[account].stage)) {
+                Some((account, Stage::There)) => Judgement::done(Effect::Delete { account }),
+                Some((_, Stage::Remains)) => Judgement::told(Answer::Done),
+                Some((_, Stage::Gone)) | None => nobody(),
+            },
+            Intent::FinishDeletion(who) => {
+                let remains = who.filter(|account| self.accounts[*account].stage == Stage::Remains);
+                let nothing = || Judgement::told(Answer::Remains(false));
+                remains.map_or_else(nothing, |account| Judgement::done(Effect::Bite { account }))
+            }
+            Intent::Rename(who, name) => there(who).map_or_else(nobody, |account| {
+                match self.names[name].account {
+                    None => Judgement::done(Effect::Rename { account, name }),
+                    Some(holder) if holder == account => Judgement::told(Answer::Done),
+                    Some(_) => Judgement::told(Answer::Taken),
+                }
+            }),
+            Intent::MarkCompromised(who) => there(who).map_or_else(nobody, |account| {
+                let is_known = self.accounts[account].is_compromised;
+                Judgement::done(if is_known { Effect::None } else { Effect::Compromise { account } })
+            }),
+            Intent::Tick => {
+                let most = self.policy.max_clock_regression() + self.policy.max_skew();
+                self.clock(now, true, most, Answer::Done)
+            }
+            Intent::TrustClock if self.mark.since(now) > self.policy.max_clock_regression() => {
+                Judgement::of(Answer::Trusted(now, true), Effect::Trust)
+            }
+            Intent::TrustClock => Judgement::told(Answer::Trusted(self.mark, false)),
             Intent::AfterRestore => Judgement::done(Effect::EndEverything),
         }
     }
@@ -311,6 +359,9 @@ impl Model {
                 if self.is_password(account, password, Some(origin), now)
                     && self.accounts[account].may_log_in =>
             {
+                if self.accounts[account].is_compromised {
+                    return Judgement::of(Answer::MustChange, Effect::Forgive { account, name, origin });
+                }
                 let previous = ends;
                 let effect = Effect::Grant { account, name, lifetime, previous, data, origin, remember };
                 Judgement::of(Answer::Done, effect)

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::id::{AccountId, DeviceId, SessionId};
 use doorward_core::model::session::Span;
+use doorward_core::name::LoginName;
 use doorward_core::record::{Key, Record, Row};
 use doorward_core::store::{Batch, Durability, Write};
 use doorward_core::time::Timestamp;
 
 use super::device::Origin;
 use super::judge::{Effect, Judgement};
-use super::{Account, Counted, Model, Session, Throttle};
+use super::{Account, Counted, Model, Session, Stage, Throttle};
 use crate::answer::{Answer, Life};
 use crate::violation::{Violation, ensure};
 
@@ -23,6 +24,11 @@ pub(crate) struct Landing<'a> {
     pub(crate) before: &'a BTreeMap<Key, Row>,
     /// Every row, as it is.
     pub(crate) rows: &'a BTreeMap<Key, Row>,
+}
+
+/// The row of the name of this number.
+fn login(number: usize) -> Key {
+    Key::Login(LoginName::parse(&super::name(number)).expect("it is a name"))
 }
 
 /// Whose rows a change may write.
@@ -155,6 +161,7 @@ impl Model {
                 if let Some(account) = scope.account {
                     self.end_all(account, Some(session), touched);
                     self.accounts[account].password = new;
+                    self.accounts[account].is_compromised = false;
                     self.accounts[account].throttle = Throttle::default();
                     self.forgive_all(account, touched);
                     self.accounts[account].devices.clear();
@@ -164,6 +171,7 @@ impl Model {
             Effect::SetPassword { account, new } => {
                 self.end_all(account, None, touched);
                 self.accounts[account].password = new;
+                self.accounts[account].is_compromised = false;
                 self.accounts[account].devices.clear();
                 self.unlock(account, touched)
             }
@@ -179,21 +187,53 @@ impl Model {
                 touched.push(Key::Active(self.accounts[account].id));
                 of(account)
             }
-            Effect::EndEverything => {
+            Effect::Delete { account } => {
+                self.delete(account, landing, touched);
+                of(account)
+            }
+            Effect::Bite { account } => {
+                judged.answer = Answer::Remains(!self.bite(account, landing)?);
+                of(account)
+            }
+            Effect::Rename { account, name } => {
+                let old = std::mem::replace(&mut self.accounts[account].name, name);
+                self.names[old].account = None;
+                self.names[name].account = Some(account);
+                touched.extend([old, name].map(login));
+                of(account)
+            }
+            Effect::Compromise { account } => {
+                self.end_all(account, None, touched);
+                self.accounts[account].is_compromised = true;
+                of(account)
+            }
+            Effect::Forgive { account, name, origin } => {
+                if !origin.has_tries {
+                    self.names[name].throttle = Throttle::default();
+                }
+                self.touch_counter(Counted::Name(name), touched);
+                self.forgive(account, origin, at, touched);
+                Scope { name: Some(name), ..of(account) }
+            }
+            Effect::EndEverything | Effect::Trust => {
+                let is_trusted = *effect == Effect::Trust;
+                if is_trusted {
+                    self.mark = at;
+                }
                 let accounts = self.accounts.iter_mut();
                 accounts.flat_map(|account| &mut account.devices).for_each(|device| device.is_forgotten = true);
                 for session in self.sessions.iter_mut().filter(|session| session.is_there) {
                     session.is_revoked = true;
                     touched.push(Key::Session(session.id));
                 }
-                Scope { all: true, ..Scope::default() }
+                Scope { all: true, clock: is_trusted, ..Scope::default() }
             }
             Effect::Mark { .. } => {
                 self.mark = self.mark.max(at);
                 Scope { clock: true, ..Scope::default() }
             }
         };
-        if let Some(account) = scope.account {
+        if let Some(account) = scope.account.filter(|account| self.accounts[*account].is_there()) {
             self.read_hash(account, landing.rows)?;
         }
         Ok(scope)
@@ -220,6 +260,8 @@ impl Model {
         self.names[name].account = Some(self.accounts.len());
         self.accounts.push(Account {
             id,
+            stage: Stage::There,
+            is_compromised: false,
             name,
             password,
             hash: credential.hash.clone(),
@@ -352,6 +394,59 @@ impl Model {
         }
     }
 
+    /// It is gone at once, and its name is free: but for one that a rename gave it while nobody looked.
+    fn delete(&mut self, account: usize, landing: &Landing<'_>, touched: &mut Vec<Key>) {
+        let id = self.accounts[account].id;
+        self.end_all(account, None, touched);
+        self.forgive_all(account, touched);
+        let rests_on_account = landing.batch.checks.iter().any(|check| check.key == Key::Account(id));
+        let name = self.accounts[account].name;
+        let is_written = landing.batch.writes.iter().any(|write| *write.key() == login(name));
+        if rests_on_account || is_written {
+            self.names[name].account = None;
+        }
+        let record = &mut self.accounts[account];
+        record.stage = Stage::Remains;
+        (record.may_log_in, record.throttle) = (false, Throttle::default());
+        record.devices.clear();
+        touched.extend([login(name), Key::Account(id), Key::Active(id), Key::Credential(id), Key::Deletion(id)]);
+    }
+
+    /// Some of what is left is taken away; whether that was all.
+    fn bite(&mut self, account: usize, landing: &Landing<'_>) -> Result<bool, Violation> {
+        let id = self.accounts[account].id;
+        let mut is_all = false;
+        for key in landing.batch.writes.iter().map(Write::key) {
+            match key {
+                Key::Session(session) => {
+                    if let Some(session) = self.by_id.get(session).copied() {
+                        self.end(session, &mut Vec::new());
+                    }
+                }
+                Key::Data(session) => {
+                    if let Some(session) = self.by_id.get(session) {
+                        self.sessions[*session].data.clear();
+                    }
+                }
+                Key::Login(_) => {
+                    let name = self.accounts[account].name;
+                    if *key == login(name) && self.names[name].account == Some(account) {
+                        self.names[name].account = None;
+                    }
+                }
+                Key::Attempts(_) => self.accounts[account].failures = 0,
+                Key::Deletion(_) => is_all = true,
+                _ => {}
+            }
+        }
+        if is_all {
+            self.accounts[account].stage = Stage::Gone;
+            let left = landing.rows.iter().find(|(_, row)| row.owner == Some(id));
+            ensure(left.is_none(), 14, || format!("a deletion is finished, and {left:?} is left"))?;
+        }
+        Ok(is_all)
+    }
+
     fn unlock(&mut self, account: usize, touched: &mut Vec<Key>) -> Scope {
         let name = self.accounts[account].name;
         self.names[name].throttle = Throttle::default();
@@ -401,9 +496,10 @@ impl Model {
         let id = scope.account.map(|account| self.accounts[account].id);
         let owner = row.and_then(|row| row.owner);
         match key {
+            Key::Clock => scope.clock,
             _ if scope.all => *key == Key::Keyring,
             Key::Keyring => false,
-            Key::Login(name) => scope.name.is_some_and(|number| name.as_str() == super::name(number)),
+            Key::Login(_) => owner == id && id.is_some(),
             Key::Throttle(_) => match self.counter_rows.get(key) {
                 Some(Counted::Name(name)) => scope.name == Some(*name),
                 Some(Counted::Account(account)) => scope.account == Some(*account),
@@ -420,7 +516,6 @@ impl Model {
                 is_meant || (owner == id && id.is_some())
             }
             Key::Devices(of) | Key::Deletion(of) => Some(*of) == id && owner == id,
-            Key::Clock => scope.clock,
         }
     }
 }

@@ -74,9 +74,14 @@ pub(crate) struct Model {
 
 pub(crate) struct Account {
     pub(crate) id: AccountId,
+    /// What becomes of it.
+    pub(crate) stage: Stage,
+    /// The last name that it had.
     pub(crate) name: usize,
     pub(crate) password: usize,
     pub(crate) hash: PasswordHash,
+    /// Whether others know the password.
+    pub(crate) is_compromised: bool,
     pub(crate) may_log_in: bool,
     pub(crate) failures: u32,
     /// Which of them known devices have made.
@@ -87,6 +92,15 @@ pub(crate) struct Account {
     /// What slows guesses inside its sessions.
     pub(crate) throttle: Throttle,
     pub(crate) sessions: Vec<usize>,
+}
+
+/// An account has one life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    There,
+    /// It is deleted, and perhaps something is left.
+    Remains,
+    Gone,
 }
 
 #[derive(Default)]
@@ -175,6 +189,12 @@ impl Model {
         let Shown::Token(number) = token else { return None };
         let session = self.tokens[number].session;
         Some((session, self.sessions[session].clone())).filter(|(_, record)| record.is_there)
+    }
+}
+
+impl Account {
+    pub(crate) fn is_there(&self) -> bool {
+        self.stage == Stage::There
     }
 }
 

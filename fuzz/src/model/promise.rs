@@ -39,8 +39,14 @@ impl Model {
             (Intent::ChangePassword { token, .. }, Answer::Renewed(_)) => {
                 (None, session_of(*token).and_then(|session| self.sessions[session].account), false, 14)
             }
-            (Intent::SetPassword(who, _) | Intent::Disable(who), Answer::Done) => (None, *who, false, 14),
-            (Intent::AfterRestore, Answer::Done) => (None, None, true, 12),
+            (
+                Intent::SetPassword(who, _)
+                | Intent::Disable(who)
+                | Intent::DeleteAccount(who)
+                | Intent::MarkCompromised(who),
+                Answer::Done,
+            ) => (None, *who, false, 14),
+            (Intent::AfterRestore, Answer::Done) | (Intent::TrustClock, Answer::Trusted(_, true)) => (None, None, true, 12),
             _ => return,
         };
         for (number, token) in self.tokens.iter_mut().enumerate() {

@@ -6,7 +6,7 @@ use doorward_core::id::AccountId;
 use doorward_core::record::{Key, Record, Row};
 use doorward_core::time::Timestamp;
 
-use super::{Counted, Failures, Model, PASSWORDS, Session, Throttle};
+use super::{Counted, Failures, Model, PASSWORDS, Session, Stage, Throttle};
 use crate::hashing::is_hash_of;
 use crate::violation::{Violation, ensure};
 
@@ -22,6 +22,8 @@ impl Model {
             ensure(holds, invariant, || format!("{what}: {key:?} is {:?}", row.map(|row| &row.record)))
         };
         let account = |id: &AccountId| self.by_account.get(id).map(|account| &self.accounts[*account]);
+        let owner = row.and_then(|row| row.owner).and_then(|owner| account(&owner));
+        is(owner.is_none_or(|owner| owner.stage != Stage::Gone), 15, "a row of an account that is no more")?;
         match (key, row.map(|row| &row.record)) {
             (Key::Session(id), record) => match (self.by_id.get(id).map(|at| &self.sessions[*at]), record) {
                 (None, None) => Ok(()),
@@ -70,14 +72,24 @@ impl Model {
                 let may = account(id).is_some_and(|account| account.may_log_in);
                 is(record.is_some() == may, 14, "who may log in is wrong")
             }
+            (Key::Credential(id), Some(Record::Credential(record))) => {
+                let account = account(id).filter(|account| account.is_there());
+                is(account.is_some(), 26, "a password is made up")?;
+                let is_compromised = account.is_some_and(|account| account.is_compromised);
+                is(record.compromised.is_some() == is_compromised, 14, "whether others know it is wrong")
+            }
             (Key::Account(id) | Key::Credential(id), record) => {
-                is(record.is_some() == account(id).is_some(), 26, "an account is lost or made up")
+                is(record.is_some() == account(id).is_some_and(super::Account::is_there), 26, "an account is lost or made up")
             }
             (Key::Login(name), record) => {
-                let number = self.names.iter().position(|one| {
-                    one.account.is_some_and(|at| super::name(self.accounts[at].name) == name.as_str())
-                });
-                is(record.is_some() == number.is_some(), 26, "a name is lost or made up")
+                let number = (0..super::NAMES).find(|number| super::name(*number) == name.as_str());
+                let holder = number.and_then(|number| self.names[number].account);
+                let named = match record {
+                    Some(Record::Login(record)) => Some(record.account),
+                    _ => None,
+                };
+                let holder = holder.map(|holder| self.accounts[holder].id);
+                is(named == holder, 26, "a name is lost, or another's")
             }
             (Key::Keyring, record) => is(record.is_some(), 26, "the keyring is lost"),
             (Key::Data(id), record) => {
@@ -111,8 +123,9 @@ impl Model {
                 let (lost, kept) = (listed.len() < known.clone().count(), 12);
                 is(listed.into_iter().eq(known), if lost { 26 } else { kept }, "the known devices are others")
             }
-            (Key::Deletion(_), record) => {
-                is(record.is_none(), 29, "nobody wrote this")
+            (Key::Deletion(id), record) => {
+                let remains = account(id).is_some_and(|account| account.stage == Stage::Remains);
+                is(record.is_some() == remains, 27, "a deletion is forgotten, or made up")
             }
             (Key::Clock, record) => {
                 let is_it = matches!(record, Some(Record::Clock(record)) if record.highest == self.mark);

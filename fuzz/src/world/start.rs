@@ -7,25 +7,31 @@ use doorward_core::operation::access::{Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::Authenticate;
 use doorward_core::operation::change_password::ChangePassword;
+use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::end_session::EndSession;
+use doorward_core::operation::finish_deletion::FinishDeletion;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open::Open;
 use doorward_core::operation::open_session::OpenSession;
 use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::register::Register;
+use doorward_core::operation::rename::Rename;
 use doorward_core::operation::rotate_session::RotateSession;
 use doorward_core::operation::session_data::{SessionData, UpdateSessionData};
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
+use doorward_core::operation::tick::Tick;
+use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::operation::unlock::Unlock;
 
 use super::World;
 use crate::action::{Action, Forgery, Guess, Pick, ShownDevice, Stay};
 use crate::answer::Machinery;
 use crate::model::judge::{Attempt, Intent, Shown, Who};
-use crate::model::{NAMES, PASSWORDS, lifetime, name};
+use crate::model::{NAMES, PASSWORDS, Stage, lifetime, name};
 use crate::task::machine;
 
 /// Where the proof begins: the last 16 bytes of 69, in base64.
@@ -165,14 +171,36 @@ impl World {
                 let (who, id) = self.who(name);
                 (Intent::Enable(who), machine(Enable::new(id), environment, seed))
             }
+            Action::DeleteAccount { name } => {
+                let (who, id) = self.who(name);
+                (Intent::DeleteAccount(who), machine(DeleteAccount::new(id), environment, seed))
+            }
+            Action::FinishDeletion { of } => {
+                let is_left = |account: &usize| self.model.accounts[*account].stage == Stage::Remains;
+                let left: Vec<usize> = (0..self.model.accounts.len()).filter(is_left).collect();
+                let who = left.get(usize::from(of) % left.len().max(1)).copied();
+                let (who, id) = who.map_or_else(|| self.who(of), |who| (Some(who), self.model.accounts[who].id));
+                (Intent::FinishDeletion(who), machine(FinishDeletion::new(id), environment, seed))
+            }
+            Action::Rename { name: number, new } => {
+                let ((who, id), new) = (self.who(number), usize::from(new) % NAMES);
+                (Intent::Rename(who, new), machine(Rename::new(id, &name(new)), environment, seed))
+            }
+            Action::MarkCompromised { name } => {
+                let (who, id) = self.who(name);
+                (Intent::MarkCompromised(who), machine(MarkCompromised::new(id), environment, seed))
+            }
+            Action::Tick => (Intent::Tick, machine(Tick::new(), environment, seed)),
+            Action::TrustClock => (Intent::TrustClock, machine(TrustClock::new(), environment, seed)),
             Action::AfterRestore => (Intent::AfterRestore, machine(AfterRestore::new(), environment, seed)),
             Action::Open => (Intent::Open, machine(Open::new(), environment, seed)),
         }
     }
 
-    /// The account of this name; nobody when it has none.
+    /// The account of this name; nobody when it has none. Now and then one of the latest, deleted or not.
     fn who(&self, name: u8) -> (Who, AccountId) {
-        let who = self.model.names[usize::from(name) % NAMES].account;
+        let latest = name.checked_sub(240).and_then(|back| (self.model.accounts.len()).checked_sub(1 + usize::from(back)));
+        let who = latest.or(self.model.names[usize::from(name) % NAMES].account);
         (who, who.map_or(AccountId::from_bytes([name; 16]), |account| self.model.accounts[account].id))
     }
 
