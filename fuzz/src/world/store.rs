@@ -124,7 +124,9 @@ impl World {
         let is_blind = batch.expectations().next().is_none();
         let mut judged = match (&**intent, is_blind) {
             // What compares is right as of now, or it would not have been applied.
-            (_, false) => self.model.judge(intent, *decided),
+            (_, false) => {
+                Judgement { beside: flight.judged.beside.clone(), ..self.model.judge(intent, *decided) }
+            }
             // With nothing left to try, it ends all.
             (Intent::LogoutEverywhere(Some(account), Some(_)), true)
                 if matches!(flight.judged.effect, Effect::EndAll { .. }) =>
