@@ -166,7 +166,14 @@ impl Action {
             40..260 => {
                 let previous = rng.in_thousand(250).then_some(token);
                 let carry = rng.in_thousand(500);
-                Self::Login { name, guess, previous, carry, device: Known::draw(rng, next), lifetime: password }
+                Self::Login {
+                    name,
+                    guess,
+                    previous,
+                    carry,
+                    device: Known::draw(rng, next),
+                    lifetime: password,
+                }
             }
             260..285 => Self::Rehash { of: token.of },
             285..335 => Self::OpenSession { data: Data::draw(rng), lifetime: Stay::draw(rng) },

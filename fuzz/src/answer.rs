@@ -9,7 +9,9 @@ use doorward_core::model::clock::ClockError;
 use doorward_core::model::session::Gone;
 use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
-use doorward_core::operation::authenticate::{AnonymousSession, Authenticate, AuthenticateError, Session, Visitor};
+use doorward_core::operation::authenticate::{
+    AnonymousSession, Authenticate, AuthenticateError, Session, Visitor,
+};
 use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
 use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::deletions::Deletions;
@@ -206,7 +208,10 @@ impl Life {
 }
 
 fn renewed(renewed: &Renewed) -> Told {
-    Told { token: Some(renewed.token.expose().to_owned()), ..Answer::Renewed(Life::of(&renewed.session)).into() }
+    Told {
+        token: Some(renewed.token.expose().to_owned()),
+        ..Answer::Renewed(Life::of(&renewed.session)).into()
+    }
 }
 
 fn visitor(visitor: &Visitor) -> Life {
@@ -224,7 +229,9 @@ fn refused(error: AuthenticateError) -> Result<Told, Fault> {
     match error {
         AuthenticateError::Token(_) => Ok(Answer::BadToken.into()),
         AuthenticateError::Gone(gone) => Ok(Answer::Gone(gone).into()),
-        AuthenticateError::Anonymous(session) => Ok(Answer::Anonymous(Some(Life::of_nobody(&session))).into()),
+        AuthenticateError::Anonymous(session) => {
+            Ok(Answer::Anonymous(Some(Life::of_nobody(&session))).into())
+        }
         AuthenticateError::Fault(fault) => Err(fault),
         error => Ok(other(error)),
     }

@@ -299,7 +299,9 @@ impl Decide for Login {
         // What is known of it? Everything in one read, the previous session too.
         let previous = self.previous.as_ref();
         let previous = previous.and_then(|token| Claim::parse(Purpose::Session, &token.0, cx.keys).ok());
-        let carried = previous.as_ref().filter(|claim| self.carries_data && claim.account.is_none());
+        let is_anybodys = cx.policy.has(Planted::AccountsDataCarried);
+        let may_carry = |claim: &&Claim<'_>| self.carries_data && (claim.account.is_none() || is_anybodys);
+        let carried = previous.as_ref().filter(may_carry);
         let carried = carried.map(|claim| Key::Data(claim.session()));
         let previous_standing =
             previous.as_ref().map(|claim| Standing::of(claim, facts, cx.now)).transpose()?;

@@ -37,7 +37,8 @@ impl Account {
     pub(crate) fn origin(&self, device: Option<DeviceId>, now: Timestamp, policy: &Policy) -> Origin {
         let is_known = |id: &DeviceId| self.devices.iter().any(|one| one.id == *id && one.is_known(now));
         let device = device.filter(is_known);
-        let is_below = |id| self.held(id) < policy.devices().tries && self.failures < policy.throttle().off_at;
+        let is_below =
+            |id| self.held(id) < policy.devices().tries && self.failures < policy.throttle().off_at;
         Origin { device, has_tries: device.is_some_and(is_below) }
     }
 
@@ -82,7 +83,8 @@ impl Account {
         let rule = policy.devices();
         let expires = now.saturating_add(rule.lifetime);
         let seldom = Duration::from_hours(24).min(rule.lifetime / 2);
-        let is_due = |device: &Device| Some(device.id) == origin.device && expires.since(device.expires) >= seldom;
+        let is_due =
+            |device: &Device| Some(device.id) == origin.device && expires.since(device.expires) >= seldom;
         let seen = self.devices.iter_mut().find(|device| is_due(device));
         let is_written = seen.is_some() || new.is_some();
         if let Some(device) = seen {

@@ -89,7 +89,10 @@ pub(crate) struct Judgement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     None,
-    Register { name: usize, password: usize },
+    Register {
+        name: usize,
+        password: usize,
+    },
     Grant {
         account: usize,
         name: usize,
@@ -99,32 +102,85 @@ pub(crate) enum Effect {
         origin: Origin,
         remember: bool,
     },
-    OpenSession { data: Vec<u8>, lifetime: Option<Duration> },
-    Update { session: usize, data: Vec<u8>, lifetime: Option<Duration> },
-    Fail { counter: Counted, attempts: Counted },
+    OpenSession {
+        data: Vec<u8>,
+        lifetime: Option<Duration>,
+    },
+    Update {
+        session: usize,
+        data: Vec<u8>,
+        lifetime: Option<Duration>,
+    },
+    Fail {
+        counter: Counted,
+        attempts: Counted,
+    },
     /// From a known device: the name is left as it is.
-    FailFrom { account: usize, origin: Origin },
-    Rehash { account: usize },
-    Touch { session: usize },
-    End { session: usize },
-    Rotate { session: usize },
-    Reauthenticate { session: usize },
-    EndAll { account: usize, keep: Option<usize> },
-    ChangePassword { session: usize, new: usize },
-    SetPassword { account: usize, new: usize },
-    Unlock { account: usize },
-    Disable { account: usize },
-    Enable { account: usize },
-    Delete { account: usize },
-    Bite { account: usize },
-    Rename { account: usize, name: usize },
-    Compromise { account: usize },
+    FailFrom {
+        account: usize,
+        origin: Origin,
+    },
+    Rehash {
+        account: usize,
+    },
+    Touch {
+        session: usize,
+    },
+    End {
+        session: usize,
+    },
+    Rotate {
+        session: usize,
+    },
+    Reauthenticate {
+        session: usize,
+    },
+    EndAll {
+        account: usize,
+        keep: Option<usize>,
+    },
+    ChangePassword {
+        session: usize,
+        new: usize,
+    },
+    SetPassword {
+        account: usize,
+        new: usize,
+    },
+    Unlock {
+        account: usize,
+    },
+    Disable {
+        account: usize,
+    },
+    Enable {
+        account: usize,
+    },
+    Delete {
+        account: usize,
+    },
+    Bite {
+        account: usize,
+    },
+    Rename {
+        account: usize,
+        name: usize,
+    },
+    Compromise {
+        account: usize,
+    },
     /// The password is right, and nothing is granted.
-    Forgive { account: usize, name: usize, origin: Origin },
+    Forgive {
+        account: usize,
+        name: usize,
+        origin: Origin,
+    },
     EndEverything,
     /// The same, and the clock mark is lowered.
     Trust,
-    Mark { is_durable: bool },
+    Mark {
+        is_durable: bool,
+    },
 }
 
 /// What a token opens.
@@ -147,6 +203,11 @@ impl Effect {
 }
 
 impl Intent {
+    /// Whether it shows a password, so that its verdict must rest on the counters.
+    pub(crate) fn is_guess(&self) -> bool {
+        matches!(self, Self::Login(_) | Self::Reauthenticate(..) | Self::ChangePassword { .. })
+    }
+
     /// Whether it takes away only, so that nobody can starve it.
     pub(crate) fn is_ending(&self) -> bool {
         matches!(
@@ -166,7 +227,9 @@ impl Model {
         let nobody = || Judgement::told(Answer::NotFound);
         let there = |who: Who| who.filter(|account| self.accounts[*account].is_there());
         match *intent {
-            Intent::Open => self.clock(now, false, self.policy.max_clock_regression(), Answer::Opened(self.mark)),
+            Intent::Open => {
+                self.clock(now, false, self.policy.max_clock_regression(), Answer::Opened(self.mark))
+            }
             Intent::Register { name, password } => match self.names[name].account {
                 Some(_) => Judgement::told(Answer::Taken),
                 None => Judgement::of(Answer::Done, Effect::Register { name, password }),
@@ -189,7 +252,9 @@ impl Model {
             Intent::UpdateSessionData { token, ref data, lifetime } => {
                 self.inside(token, now, |session, record| self.update(session, record, data, lifetime, now))
             }
-            Intent::Rehash { account, ref shown } if self.accounts[account].hash == *shown && self.accounts[account].is_there() => {
+            Intent::Rehash { account, ref shown }
+                if self.accounts[account].hash == *shown && self.accounts[account].is_there() =>
+            {
                 Judgement::of(Answer::Upgraded, Effect::Rehash { account })
             }
             Intent::Rehash { .. } => Judgement::told(Answer::Overtaken),
@@ -216,7 +281,9 @@ impl Model {
             }))),
             Intent::EndSession(who, id) => {
                 let session = self.by_id.get(&id).copied().map(|session| (session, &self.sessions[session]));
-                match session.filter(|(_, record)| record.is_there && record.account.is_some() && record.account == who) {
+                match session.filter(|(_, record)| {
+                    record.is_there && record.account.is_some() && record.account == who
+                }) {
                     None => nobody(),
                     Some((session, record)) => Judgement::ended(session, record.over(now).is_none()),
                 }
@@ -269,13 +336,13 @@ impl Model {
                 let nothing = || Judgement::told(Answer::Remains(false));
                 remains.map_or_else(nothing, |account| Judgement::done(Effect::Bite { account }))
             }
-            Intent::Rename(who, name) => there(who).map_or_else(nobody, |account| {
-                match self.names[name].account {
+            Intent::Rename(who, name) => {
+                there(who).map_or_else(nobody, |account| match self.names[name].account {
                     None => Judgement::done(Effect::Rename { account, name }),
                     Some(holder) if holder == account => Judgement::told(Answer::Done),
                     Some(_) => Judgement::told(Answer::Taken),
-                }
-            }),
+                })
+            }
             Intent::MarkCompromised(who) => there(who).map_or_else(nobody, |account| {
                 let is_known = self.accounts[account].is_compromised;
                 Judgement::done(if is_known { Effect::None } else { Effect::Compromise { account } })
@@ -388,13 +455,7 @@ impl Model {
     }
 
     /// Whether this is the account's password, and it is on.
-    fn is_password(
-        &self,
-        account: usize,
-        password: usize,
-        origin: Option<Origin>,
-        now: Timestamp,
-    ) -> bool {
+    fn is_password(&self, account: usize, password: usize, origin: Option<Origin>, now: Timestamp) -> bool {
         let account = &self.accounts[account];
         account.password == password && !account.is_off(origin, now, &self.policy)
     }

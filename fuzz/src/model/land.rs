@@ -49,7 +49,7 @@ impl Model {
         let wrote = || landing.batch.writes.iter().map(Write::key).collect::<Vec<_>>();
         let told = |what: &str| format!("{:?} {what} where {:?} was the answer", wrote(), judged.answer);
         ensure(effect != Effect::None, judged.answer.blame(&Answer::Done), || told("was written"))?;
-                let is_relaxed = landing.batch.durability == Durability::Relaxed;
+        let is_relaxed = landing.batch.durability == Durability::Relaxed;
         let blame =
             if matches!(judged.answer, Answer::Gone(_)) { judged.answer.blame(&Answer::Done) } else { 41 };
         ensure(effect.is_relaxed() == is_relaxed, blame, || {
@@ -227,7 +227,9 @@ impl Model {
                     self.mark = at;
                 }
                 let accounts = self.accounts.iter_mut();
-                accounts.flat_map(|account| &mut account.devices).for_each(|device| device.is_forgotten = true);
+                accounts
+                    .flat_map(|account| &mut account.devices)
+                    .for_each(|device| device.is_forgotten = true);
                 for session in self.sessions.iter_mut().filter(|session| session.is_there) {
                     session.is_revoked = true;
                     touched.push(Key::Session(session.id));
@@ -364,7 +366,8 @@ impl Model {
             Counted::Decoy(name) => {
                 let decoy = &mut self.names[name].decoy;
                 let before = decoy.filter(|(_, kept_until)| landing.at < *kept_until);
-                *decoy = Some((before.map_or(1, |(failures, _)| off_at.min(failures + 1)), failed.kept_until));
+                *decoy =
+                    Some((before.map_or(1, |(failures, _)| off_at.min(failures + 1)), failed.kept_until));
             }
             Counted::Name(_) => return Err(Violation::new(38, "attempts are counted by account")),
         }
@@ -428,8 +431,12 @@ impl Model {
             let record = &self.sessions[*session];
             record.is_there && Some(*session) != previous && record.over(landing.at).is_none()
         };
-        let (live, kept): (Vec<usize>, Vec<usize>) =
-            self.accounts[account].sessions.iter().copied().filter(is_live).partition(|one| ended.contains(one));
+        let (live, kept): (Vec<usize>, Vec<usize>) = self.accounts[account]
+            .sessions
+            .iter()
+            .copied()
+            .filter(is_live)
+            .partition(|one| ended.contains(one));
         // A login may end one, or refuse, although another has ended since it read; and it may have met one over that an
         // activity has kept since.
         let was_full = met.len().max(self.beside(account, previous).len()) >= most;
@@ -466,7 +473,13 @@ impl Model {
         record.stage = Stage::Remains;
         (record.may_log_in, record.throttle) = (false, Throttle::default());
         record.devices.clear();
-        touched.extend([login(name), Key::Account(id), Key::Active(id), Key::Credential(id), Key::Deletion(id)]);
+        touched.extend([
+            login(name),
+            Key::Account(id),
+            Key::Active(id),
+            Key::Credential(id),
+            Key::Deletion(id),
+        ]);
     }
 
     /// Some of what is left is taken away; whether that was all.
@@ -511,7 +524,8 @@ impl Model {
         landing: &Landing<'_>,
         touched: &mut Vec<Key>,
     ) -> Result<Scope, Violation> {
-        let lifted = landing.batch.writes.iter().map(Write::key).filter(|key| matches!(key, Key::Throttle(_)));
+        let lifted =
+            landing.batch.writes.iter().map(Write::key).filter(|key| matches!(key, Key::Throttle(_)));
         let is_unnamed = !self.accounts[account].is_there();
         ensure(lifted.clone().count() > 1 || is_unnamed, 38, || "a name's wait was not lifted".to_owned())?;
         let name = lifted.clone().find_map(|key| match self.counter_rows.get(key) {

@@ -46,7 +46,9 @@ impl Model {
                 | Intent::MarkCompromised(who),
                 Answer::Done,
             ) => (None, *who, false, 14),
-            (Intent::AfterRestore, Answer::Done) | (Intent::TrustClock, Answer::Trusted(_, true)) => (None, None, true, 12),
+            (Intent::AfterRestore, Answer::Done) | (Intent::TrustClock, Answer::Trusted(_, true)) => {
+                (None, None, true, 12)
+            }
             _ => return,
         };
         for (number, token) in self.tokens.iter_mut().enumerate() {

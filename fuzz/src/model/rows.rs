@@ -78,9 +78,11 @@ impl Model {
                 let is_compromised = account.is_some_and(|account| account.is_compromised);
                 is(record.compromised.is_some() == is_compromised, 14, "whether others know it is wrong")
             }
-            (Key::Account(id) | Key::Credential(id), record) => {
-                is(record.is_some() == account(id).is_some_and(super::Account::is_there), 26, "an account is lost or made up")
-            }
+            (Key::Account(id) | Key::Credential(id), record) => is(
+                record.is_some() == account(id).is_some_and(super::Account::is_there),
+                26,
+                "an account is lost or made up",
+            ),
             (Key::Login(name), record) => {
                 let number = (0..super::NAMES).find(|number| super::name(*number) == name.as_str());
                 let holder = number.and_then(|number| self.names[number].account);
@@ -142,9 +144,11 @@ impl Model {
             return Err(Violation::new(39, "an account lost its password"));
         };
         if account.hash != record.hash {
-            ensure(is_hash_of(&record.hash, PASSWORDS[account.password].as_bytes(), record.pepper), 39, || {
-                "the stored hash is not of the password that was set last".to_owned()
-            })?;
+            ensure(
+                is_hash_of(&record.hash, PASSWORDS[account.password].as_bytes(), record.pepper),
+                39,
+                || "the stored hash is not of the password that was set last".to_owned(),
+            )?;
             account.hash = record.hash.clone();
         }
         ensure(is_hash_of(&account.hash, PASSWORDS[account.password].as_bytes(), record.pepper), 26, || {
@@ -162,8 +166,8 @@ fn compare_session(session: &Session, row: Option<&Row>, rows: &BTreeMap<Key, Ro
     };
     let epoch = |key| rows.get(&key).map(|row: &Row| row.epoch);
     let account_epoch = session.account_id.map_or(Some(0), |id| epoch(Key::Account(id)));
-    let is_current = account_epoch == Some(record.account_epoch)
-        && epoch(Key::Keyring) == Some(record.global_epoch);
+    let is_current =
+        account_epoch == Some(record.account_epoch) && epoch(Key::Keyring) == Some(record.global_epoch);
     is(!(is_current && session.is_revoked), 12, "a session outlived the ending of all")?;
     is(is_current || session.is_revoked, 13, "a session was granted dead, or was not kept")?;
     is(record.salt == session.salt && row.owner == session.account_id, 29, "another's session")?;

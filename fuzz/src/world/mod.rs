@@ -358,7 +358,11 @@ fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuilder) -> Vec
             None => policy,
         };
         let policy = policy(memory, |policy| change(capped(policy)));
-        Engine { environment: Arc::new(Environment { policy, keys }), skew: 0, highest: Timestamp::from_millis(0) }
+        Engine {
+            environment: Arc::new(Environment { policy, keys }),
+            skew: 0,
+            highest: Timestamp::from_millis(0),
+        }
     };
     vec![engine(19 * 1024, 1, 2), engine(24 * 1024, 2, 1)]
 }

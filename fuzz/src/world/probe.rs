@@ -73,9 +73,7 @@ impl World {
                 Asked::Scan(ticket, range, limit) => {
                     (ticket, self.store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page))
                 }
-                Asked::Commit(ticket, _) | Asked::Work(ticket, _) => {
-                    (ticket, failed(StoreErrorKind::Fatal))
-                }
+                Asked::Commit(ticket, _) | Asked::Work(ticket, _) => (ticket, failed(StoreErrorKind::Fatal)),
                 Asked::Done(outcome) => return Ok(outcome.ok().map(|told| told.answer)),
             };
             machine

@@ -179,7 +179,8 @@ impl World {
                 let is_left = |account: &usize| self.model.accounts[*account].stage == Stage::Remains;
                 let left: Vec<usize> = (0..self.model.accounts.len()).filter(is_left).collect();
                 let who = left.get(usize::from(of) % left.len().max(1)).copied();
-                let (who, id) = who.map_or_else(|| self.who(of), |who| (Some(who), self.model.accounts[who].id));
+                let (who, id) =
+                    who.map_or_else(|| self.who(of), |who| (Some(who), self.model.accounts[who].id));
                 (Intent::FinishDeletion(who), machine(FinishDeletion::new(id), environment, seed))
             }
             Action::Rename { name: number, new } => {
@@ -199,7 +200,9 @@ impl World {
 
     /// The account of this name; nobody when it has none. Now and then one of the latest, deleted or not.
     fn who(&self, name: u8) -> (Who, AccountId) {
-        let latest = name.checked_sub(240).and_then(|back| (self.model.accounts.len()).checked_sub(1 + usize::from(back)));
+        let latest = name
+            .checked_sub(240)
+            .and_then(|back| (self.model.accounts.len()).checked_sub(1 + usize::from(back)));
         let who = latest.or(self.model.names[usize::from(name) % NAMES].account);
         (who, who.map_or(AccountId::from_bytes([name; 16]), |account| self.model.accounts[account].id))
     }

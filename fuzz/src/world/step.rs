@@ -102,9 +102,16 @@ impl World {
         if let (true, Some(token)) = (told.answer.opens(), shown(&task.intent)) {
             self.model.accepted(token, task.started)?;
         }
-        ensure(is_right(task, &told.answer, told.device.is_some()), task.judged.answer.blame(&told.answer), || {
-            format!("{:?} was answered {:?} instead of {:?}", task.intent, told.answer, task.judged.answer)
-        })?;
+        ensure(
+            is_right(task, &told.answer, told.device.is_some()),
+            task.judged.answer.blame(&told.answer),
+            || {
+                format!(
+                    "{:?} was answered {:?} instead of {:?}",
+                    task.intent, told.answer, task.judged.answer
+                )
+            },
+        )?;
         self.compare_denied(task, &told.answer)?;
         // What was seen over must be over for good before anybody is told.
         let owed = if matches!(told.answer, Answer::Gone(_)) { 19 } else { 26 };
@@ -132,7 +139,10 @@ impl World {
 
     fn give(&mut self, task: &Task, told: Told, is_lost: bool) {
         let minted = told.token.clone().map(|text| {
-            let (Answer::LoggedIn(life, _) | Answer::Renewed(life) | Answer::Begun(life)) = &told.answer else { return usize::MAX };
+            let (Answer::LoggedIn(life, _) | Answer::Renewed(life) | Answer::Begun(life)) = &told.answer
+            else {
+                return usize::MAX;
+            };
             let session = self.model.by_id[&life.id];
             let generation = self.model.sessions[session].generation;
             self.model.tokens.push(Token { text, session, generation, given: self.tick, dead: None });
