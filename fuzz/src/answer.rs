@@ -65,6 +65,8 @@ pub(crate) enum Answer {
     Ended(Ended),
     NotFound,
     Done,
+    /// The password is right, and there is no room.
+    TooManySessions,
     /// The password is right, and known to others.
     MustChange,
     /// Whether anything of a deleted account may be left.
@@ -300,6 +302,7 @@ simulated! {
         }),
         Err(LoginError::Denied) => Ok(Answer::Denied.into()),
         Err(LoginError::Throttled { until }) => Ok(Answer::Throttled(until).into()),
+        Err(LoginError::TooManySessions) => Ok(Answer::TooManySessions.into()),
         Err(LoginError::MustChange) => Ok(Answer::MustChange.into()),
         Err(LoginError::OtherAccount) => Ok(Answer::OtherAccount.into()),
         Err(LoginError::Fault(fault)) => Err(fault),

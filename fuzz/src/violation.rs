@@ -35,7 +35,9 @@ impl Violation {
 ///
 /// assert!(INVARIANTS.contains(&(43, "nobody starves an ending")));
 /// ```
-pub const INVARIANTS: [(u8, &str); 29] = [
+pub const INVARIANTS: [(u8, &str); 30] = [
+    // No invariant of the engine's: ASVS 5.0, 7.1.2.
+    (0, "an account has no more sessions than the policy's cap"),
     (11, "a logout is final"),
     (12, "a logout everywhere is final"),
     (13, "a login beside a logout everywhere is before it or after it"),

@@ -20,6 +20,7 @@ use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::deletion::DeletionRecord;
 use crate::operation::access::AccountError;
 use crate::operation::names::{keyring_of, names_of};
+use crate::planted::Planted;
 use crate::record::Key;
 use crate::store::Ending;
 
@@ -98,15 +99,20 @@ impl Decide for DeleteAccount {
         }
         let until = cx.now.saturating_add(cx.policy.longest_session());
         let own_throttle = keyring_of(keyring)?.account_hash(self.account);
-        let writes = Writes::new()
+        let mut writes = Writes::new()
             .put(tombstone, Some(self.account), None, DeletionRecord { started: cx.now })
-            .delete(account.clone())
             .delete(Key::Active(self.account))
             .delete(Key::Credential(self.account))
             .delete(Key::Attempts(self.account))
             .delete(Key::Devices(self.account))
             .delete(Key::Throttle(own_throttle))
-            .journal(Ending::Epoch { key: account, until });
+            .journal(Ending::Epoch { key: account.clone(), until });
+        if !cx.policy.has(Planted::DeletionLeavesAccount) {
+            writes = writes.delete(account);
+        }
+        if cx.policy.has(Planted::DeletionLeavesName) {
+            logins.clear();
+        }
         Ok(Decision::Commit(logins.into_iter().fold(writes, Writes::delete), Ok(())))
     }
 

@@ -7,6 +7,7 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
+use crate::planted::Planted;
 use crate::record::{Key, Kind};
 use crate::store::Range;
 
@@ -76,7 +77,7 @@ impl Decide for FinishDeletion {
         "finish_deletion"
     }
 
-    fn decide(&self, facts: &Facts, _: &Context<'_>) -> Result<Decision<Remains>, Fault> {
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Remains>, Fault> {
         let tombstone = Key::Deletion(self.account);
         let Some([deleted]) = facts.rows([&tombstone]) else {
             return Ok(Decision::Read(vec![tombstone]));
@@ -85,7 +86,9 @@ impl Decide for FinishDeletion {
             return Ok(Decision::Done(Remains::None));
         }
         let (mut bite, mut is_empty) = (Writes::new(), true);
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.has_many_per_owner()) {
+        let is_left = |kind| kind == Kind::Session && cx.policy.has(Planted::DeletionLeavesSessions);
+        let kinds = Kind::ALL.into_iter().filter(|kind| kind.has_many_per_owner() && !is_left(*kind));
+        for kind in kinds {
             let range = Range { kind, owner: Some(self.account), after: None };
             let Some(page) = facts.page(&range) else {
                 return Ok(Decision::Scan(range));

@@ -37,6 +37,7 @@ use crate::operation::authenticate::Session;
 use crate::operation::cap::Room;
 use crate::operation::guess::{Guess, Judged};
 use crate::operation::rehash::Rehash;
+use crate::operation::sessions::sessions_of;
 use crate::operation::standing::{Standing, end};
 use crate::password::{Password, PasswordError};
 use crate::planted::Planted;
@@ -203,7 +204,8 @@ impl Decide for Login {
         let keyring_row = keyring.ok_or(RecordError::NoKeyring)?;
         let keyring = keyring_row.keyring()?;
         let owner = login.map(|row| row.login().map(|record| record.account)).transpose()?;
-        let account = owner.unwrap_or_else(|| keyring.decoy(name));
+        let decoy = keyring.decoy(name);
+        let account = owner.unwrap_or(decoy);
         let (account_key, active_key) = (Key::Account(account), Key::Active(account));
         let device = self.device.as_ref();
         let device = device.and_then(|token| Claim::parse(Purpose::Device, &token.0, cx.keys).ok());
@@ -212,11 +214,13 @@ impl Decide for Login {
         // What is known of it? Everything in one read, the previous session too.
         let previous = self.previous.as_ref();
         let previous = previous.and_then(|token| Claim::parse(Purpose::Session, &token.0, cx.keys).ok());
-        let carried = previous.as_ref().filter(|claim| self.carries_data && claim.account.is_none());
+        let is_anybodys = cx.policy.has(Planted::AccountsDataCarried);
+        let may_carry = |claim: &&Claim<'_>| self.carries_data && (claim.account.is_none() || is_anybodys);
+        let carried = previous.as_ref().filter(may_carry);
         let carried = carried.map(|claim| Key::Data(claim.session()));
         let previous_standing =
             previous.as_ref().map(|claim| Standing::of(claim, facts, cx.now)).transpose()?;
-        let (Some([account, active]), false) =
+        let (Some([account_row, active]), false) =
             (facts.rows([&account_key, &active_key]), matches!(previous_standing, Some(Standing::Unread(_))))
         else {
             let mut reads = vec![account_key, active_key];
@@ -235,11 +239,19 @@ impl Decide for Login {
             return refused(LoginError::OtherAccount);
         }
         let is_active = active.is_some() || cx.policy.has(Planted::DisabledMayLogIn);
-        let may = owner.is_some() && account.is_some() && is_active;
+        let may = owner.is_some() && account_row.is_some() && is_active;
         if owner.is_none() && cx.policy.has(Planted::UnknownIsQuick) {
             return refused(LoginError::Denied);
         }
-        let (credential, writes) = match guess.judge(password, may, facts, cx)? {
+        let judged = guess.judge(password, may, facts, cx)?;
+        // Whatever comes of the guess: a scan that only a right one makes would tell it, decided or not.
+        if !matches!(judged, Judged::Unread | Judged::Wait(_))
+            && cx.policy.session_cap().is_some()
+            && let Err(range) = sessions_of(account, facts)?
+        {
+            return Ok(Decision::Scan(range));
+        }
+        let (credential, writes) = match judged {
             Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
             Judged::Wait(until) => return refused(LoginError::Throttled { until }),
             Judged::Work(work) => return Ok(Decision::Work(work)),
@@ -247,16 +259,16 @@ impl Decide for Login {
             Judged::Compromised(writes) => return Ok(Decision::Commit(writes, Err(LoginError::MustChange))),
             Judged::Right(credential, writes) => (credential, writes),
         };
-        let (Some(id), Some(account), Some(devices)) = (owner, account, guess.devices(facts, cx)?) else {
+        let (Some(account_row), Some(devices)) = (account_row, guess.devices(facts, cx)?) else {
             return refused(LoginError::Denied);
         };
         let carried = carried.and_then(|key| facts.rows([&key])).and_then(|[row]| row);
         let previous = previous
             .as_ref()
             .zip(previous_standing)
-            .and_then(|(claim, standing)| Previous::replaced_by(id, claim.session(), standing, carried));
+            .and_then(|(claim, standing)| Previous::replaced_by(account, claim.session(), standing, carried));
         let left_out = previous.as_ref().map(|previous| previous.session);
-        let writes = match Room::of((id, account), keyring_row, left_out, writes, facts, cx)? {
+        let writes = match Room::of((account, account_row), keyring_row, left_out, writes, facts, cx)? {
             Room::Unread(range) => return Ok(Decision::Scan(range)),
             // It tells that the password is right, and so rests on the counters as a success does.
             Room::Full(writes) => {
@@ -264,11 +276,11 @@ impl Decide for Login {
             }
             Room::Made(writes) => writes,
         };
-        let epochs = (account.epoch, keyring_row.epoch);
+        let epochs = (account_row.epoch, keyring_row.epoch);
         let (writes, device) =
             if self.remember_device { devices.remember(epochs, writes, cx) } else { (writes, None) };
-        let rehash = Rehash::due(id, password, credential, cx);
-        Ok(self.admit(Admission { account: id, epochs, previous, device, rehash }, writes, cx))
+        let rehash = Rehash::due(account, password, credential, cx);
+        Ok(self.admit(Admission { account, epochs, previous, device, rehash }, writes, cx))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {

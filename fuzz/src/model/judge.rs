@@ -81,6 +81,8 @@ pub(crate) struct Judgement {
     pub(crate) shown: Option<(usize, PasswordHash)>,
     /// From when on the device that it came from is a stranger's, and until when those wait.
     pub(crate) wait: Option<(Timestamp, Timestamp)>,
+    /// The sessions that a login met beside the one that it replaces, and their idle ends; over or not.
+    pub(crate) beside: Vec<(usize, Timestamp)>,
 }
 
 /// What should change.
@@ -201,6 +203,11 @@ impl Effect {
 }
 
 impl Intent {
+    /// Whether it shows a password, so that its verdict must rest on the counters.
+    pub(crate) fn is_guess(&self) -> bool {
+        matches!(self, Self::Login(_) | Self::Reauthenticate(..) | Self::ChangePassword { .. })
+    }
+
     /// Whether it takes away only, so that nobody can starve it.
     pub(crate) fn is_ending(&self) -> bool {
         matches!(
@@ -436,7 +443,15 @@ impl Model {
                 Judgement::of(Answer::Denied, Effect::Fail { counter: Counted::Name(name), attempts })
             }
         };
-        Judgement { wait, ..judged }
+        let beside = account.map_or_else(Vec::new, |account| self.beside(account, ends));
+        Judgement { wait, beside, ..judged }
+    }
+
+    /// The sessions of this account that are there and not revoked, but for this one.
+    pub(super) fn beside(&self, account: usize, but: Option<usize>) -> Vec<(usize, Timestamp)> {
+        let sessions = self.accounts[account].sessions.iter().copied();
+        let sessions = sessions.filter(|one| Some(*one) != but && !self.sessions[*one].is_revoked);
+        sessions.map(|one| (one, self.sessions[one].idle_end())).collect()
     }
 
     /// Whether this is the account's password, and it is on.
@@ -502,7 +517,7 @@ impl Model {
 
 impl Judgement {
     pub(crate) fn of(answer: Answer, effect: Effect) -> Self {
-        Self { answer, effect, shown: None, wait: None }
+        Self { answer, effect, shown: None, wait: None, beside: Vec::new() }
     }
 
     fn told(answer: Answer) -> Self {

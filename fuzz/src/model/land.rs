@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::id::{AccountId, DeviceId, SessionId};
-use doorward_core::model::session::Span;
+use doorward_core::model::session::{Span, WhenFull};
 use doorward_core::name::LoginName;
 use doorward_core::record::{Key, Record, Row};
 use doorward_core::store::{Batch, Durability, Write};
@@ -86,14 +86,19 @@ impl Model {
                 Scope { name: Some(name), ..of(self.accounts.len() - 1) }
             }
             Effect::Grant { account, name, lifetime, previous, ref data, origin, remember } => {
-                if let Some(previous) = previous {
-                    self.end(previous, touched);
-                }
                 if !origin.has_tries {
                     self.names[name].throttle = Throttle::default();
                 }
                 self.touch_counter(Counted::Name(name), touched);
                 self.forgive(account, origin, at, touched);
+                if !self.make_room(account, previous, &judged.beside, landing, touched)? {
+                    self.accounts[account].see_device(origin, None, at, &self.policy);
+                    judged.answer = Answer::TooManySessions;
+                    return Ok(Scope { name: Some(name), ..of(account) });
+                }
+                if let Some(previous) = previous {
+                    self.end(previous, touched);
+                }
                 let new = remember && origin.device.is_none();
                 let new = if new { Some(self.new_device(account, landing)?) } else { None };
                 self.accounts[account].see_device(origin, new, at, &self.policy);
@@ -173,9 +178,9 @@ impl Model {
                 self.accounts[account].password = new;
                 self.accounts[account].is_compromised = false;
                 self.accounts[account].devices.clear();
-                self.unlock(account, touched)
+                self.unlock(account, landing, touched)?
             }
-            Effect::Unlock { account } => self.unlock(account, touched),
+            Effect::Unlock { account } => self.unlock(account, landing, touched)?,
             Effect::Disable { account } => {
                 self.end_all(account, None, touched);
                 self.accounts[account].may_log_in = false;
@@ -199,6 +204,7 @@ impl Model {
                 let old = std::mem::replace(&mut self.accounts[account].name, name);
                 self.names[old].account = None;
                 self.names[name].account = Some(account);
+                self.accounts[account].once_named.insert(name);
                 touched.extend([old, name].map(login));
                 of(account)
             }
@@ -265,6 +271,7 @@ impl Model {
             stage: Stage::There,
             is_compromised: false,
             name,
+            once_named: BTreeSet::from([name]),
             password,
             hash: credential.hash.clone(),
             may_log_in: true,
@@ -397,6 +404,60 @@ impl Model {
         }
     }
 
+    /// Under a cap, a login ends what is over, and the oldest of what is not; whether there is room then.
+    fn make_room(
+        &mut self,
+        account: usize,
+        previous: Option<usize>,
+        met: &[(usize, Timestamp)],
+        landing: &Landing<'_>,
+        touched: &mut Vec<Key>,
+    ) -> Result<bool, Violation> {
+        let Some(cap) = self.policy.session_cap() else { return Ok(true) };
+        let most = usize::try_from(cap.most.get()).unwrap_or(usize::MAX);
+        let (mut is_granted, mut ended) = (false, Vec::new());
+        for write in &landing.batch.writes {
+            match write {
+                Write::Put { key: Key::Session(_), .. } => is_granted = true,
+                Write::Delete { key: Key::Session(id) } => {
+                    let session = self.by_id.get(id).copied();
+                    ended.extend(session.filter(|session| Some(*session) != previous));
+                }
+                _ => {}
+            }
+        }
+        let age = |session: &usize| (self.sessions[*session].created, self.sessions[*session].id);
+        let is_live = |session: &usize| {
+            let record = &self.sessions[*session];
+            record.is_there && Some(*session) != previous && record.over(landing.at).is_none()
+        };
+        let (live, kept): (Vec<usize>, Vec<usize>) = self.accounts[account]
+            .sessions
+            .iter()
+            .copied()
+            .filter(is_live)
+            .partition(|one| ended.contains(one));
+        // A login may end one, or refuse, although another has ended since it read; and it may have met one over that an
+        // activity has kept since.
+        let was_full = met.len().max(self.beside(account, previous).len()) >= most;
+        let was_over = |session: &usize| met.iter().any(|(one, end)| one == session && *end <= landing.at);
+        let live: Vec<usize> = live.into_iter().filter(|session| !was_over(session)).collect();
+        ensure(was_full || live.is_empty(), 0, || format!("{live:?} were ended, and there was room"))?;
+        let is_oldest = live.iter().map(age).max() < kept.iter().map(age).min() || kept.is_empty();
+        ensure(is_oldest, 0, || format!("{live:?} were ended, which are not the oldest"))?;
+        for session in ended {
+            self.end(session, touched);
+        }
+        if is_granted {
+            let beside = self.beside(account, previous).len();
+            ensure(beside < most, 0, || format!("a session was granted beside {beside} others"))?;
+        } else {
+            let may_refuse = cap.when_full == WhenFull::Refuse && was_full && live.is_empty();
+            ensure(may_refuse, 0, || "a login was refused, and there was room".to_owned())?;
+        }
+        Ok(is_granted)
+    }
+
     /// It is gone at once, and its name is free: but for one that a rename gave it while nobody looked.
     fn delete(&mut self, account: usize, landing: &Landing<'_>, touched: &mut Vec<Key>) {
         let id = self.accounts[account].id;
@@ -456,13 +517,27 @@ impl Model {
         Ok(is_all)
     }
 
-    fn unlock(&mut self, account: usize, touched: &mut Vec<Key>) -> Scope {
-        let name = self.accounts[account].name;
-        self.names[name].throttle = Throttle::default();
+    /// Under the name that it has, or had when the names were read.
+    fn unlock(
+        &mut self,
+        account: usize,
+        landing: &Landing<'_>,
+        touched: &mut Vec<Key>,
+    ) -> Result<Scope, Violation> {
+        let lifted =
+            landing.batch.writes.iter().map(Write::key).filter(|key| matches!(key, Key::Throttle(_)));
+        let is_unnamed = !self.accounts[account].is_there();
+        ensure(lifted.clone().count() > 1 || is_unnamed, 38, || "a name's wait was not lifted".to_owned())?;
+        let name = lifted.clone().find_map(|key| match self.counter_rows.get(key) {
+            Some(Counted::Name(name)) if self.accounts[account].once_named.contains(name) => Some(*name),
+            _ => None,
+        });
+        if let Some(name) = name {
+            self.names[name].throttle = Throttle::default();
+        }
         self.accounts[account].throttle = Throttle::default();
-        self.touch_counter(Counted::Name(name), touched);
         self.forgive_all(account, touched);
-        Scope { account: Some(account), name: Some(name), ..Scope::default() }
+        Ok(Scope { account: Some(account), name, ..Scope::default() })
     }
 
     fn new_device(&mut self, account: usize, landing: &Landing<'_>) -> Result<DeviceId, Violation> {

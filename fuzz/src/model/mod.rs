@@ -78,6 +78,8 @@ pub(crate) struct Account {
     pub(crate) stage: Stage,
     /// The last name that it had.
     pub(crate) name: usize,
+    /// Every name that it had.
+    pub(crate) once_named: BTreeSet<usize>,
     pub(crate) password: usize,
     pub(crate) hash: PasswordHash,
     /// Whether others know the password.

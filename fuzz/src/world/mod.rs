@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,21 +20,21 @@ use doorward_core::id::DeviceId;
 use doorward_core::machine::Environment;
 use doorward_core::model::data::DataLimits;
 use doorward_core::model::device::DevicePolicy;
-use doorward_core::model::session::{Lifetime, Span};
+use doorward_core::model::session::{Lifetime, SessionCap, Span};
 use doorward_core::model::throttle::ThrottlePolicy;
 use doorward_core::operation::open::Open;
 use doorward_core::operation::rehash::Rehash;
 use doorward_core::password::{Argon2Params, PasswordHash};
 use doorward_core::policy::{Policy, PolicyBuilder};
 use doorward_core::record::{Key, Row};
-use doorward_core::secret::{MasterKey, MasterKeys};
+use doorward_core::secret::{MasterKey, MasterKeys, Pepper};
 use doorward_core::time::Timestamp;
 
 use crate::action::{Action, DATA_OF_A_PERSON, DATA_OF_NOBODY};
 use crate::answer::Answer;
 use crate::model::Model;
 use crate::model::judge::Intent;
-use crate::plan::{CROWD, Luck, Move, Plan};
+use crate::plan::{CROWD, House, Luck, Move, Plan};
 use crate::task::{Flight, Task};
 use crate::violation::{Violation, ensure};
 
@@ -61,6 +62,8 @@ pub struct World {
     /// Every row, followed commit by commit.
     rows: BTreeMap<Key, Row>,
     engines: Vec<Engine>,
+    /// What a test changes in the policy.
+    change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder>,
     /// What the time source shows.
     time: Timestamp,
     model: Model,
@@ -141,23 +144,14 @@ impl World {
     }
 
     /// The same, with a change to the policy of both engines: a planted bug.
-    pub fn with(change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Self {
-        let engine = |memory| {
-            let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
-            let policy = policy(memory, &change);
-            Engine {
-                environment: Arc::new(Environment { policy, keys }),
-                skew: 0,
-                highest: Timestamp::from_millis(0),
-            }
-        };
-        // Of different costs, as while an upgrade is rolled out: each calls for a rehash of the other's hashes.
-        let engines = vec![engine(19 * 1024), engine(24 * 1024)];
+    pub fn with(change: impl Fn(PolicyBuilder) -> PolicyBuilder + 'static) -> Self {
+        let engines = engines(House { cap: None, peppers: false }, &change);
         let model = Model::new(engines[0].environment.policy.clone());
         Self {
             store: MemoryStore::new(),
             rows: BTreeMap::new(),
             engines,
+            change: Box::new(change),
             time: START,
             model,
             tasks: Vec::new(),
@@ -184,6 +178,8 @@ impl World {
     /// # Errors
     /// The first invariant that does not hold.
     pub fn run(mut self, plan: &Plan) -> Result<Run, Found> {
+        self.engines = engines(plan.house, &*self.change);
+        self.model.policy = self.engines[0].environment.policy.clone();
         self.make_keyring();
         for (tick, one) in plan.moves.iter().enumerate() {
             self.tick = tick;
@@ -343,6 +339,36 @@ impl std::fmt::Debug for World {
         f.debug_struct("World").field("tick", &self.tick).finish_non_exhaustive()
     }
 }
+
+/// Two, of different costs and with different peppers in use, as while a change is rolled out: each calls for a rehash
+/// of the other's hashes.
+fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuilder) -> Vec<Engine> {
+    let engine = |memory, active: u8, other: u8| {
+        let pepper = |number: u8| Pepper::new(number.into(), [number; 32]);
+        let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+        let keys = if house.peppers {
+            let keys = keys.pepper(pepper(active)).and_then(|keys| keys.accept_pepper(pepper(other)));
+            keys.expect("they are two")
+        } else {
+            keys
+        };
+        let most = NonZeroU32::MIN.saturating_add(MOST_SESSIONS - 1);
+        let capped = |policy: PolicyBuilder| match house.cap {
+            Some(when_full) => policy.session_cap(SessionCap { most, when_full }),
+            None => policy,
+        };
+        let policy = policy(memory, |policy| change(capped(policy)));
+        Engine {
+            environment: Arc::new(Environment { policy, keys }),
+            skew: 0,
+            highest: Timestamp::from_millis(0),
+        }
+    };
+    vec![engine(19 * 1024, 1, 2), engine(24 * 1024, 2, 1)]
+}
+
+/// How many sessions an account may have at once, where there is a cap.
+const MOST_SESSIONS: u32 = 2;
 
 /// Short lives and few guesses, so that every end comes within a case.
 fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Policy {

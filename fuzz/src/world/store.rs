@@ -122,9 +122,13 @@ impl World {
             return Ok((answer, None));
         }
         let is_blind = batch.expectations().next().is_none();
+        let is_verdict = !matches!(flight.judged.answer, Answer::Gone(_)) && intent.is_guess();
+        ensure(!is_blind || !is_verdict, 38, || format!("{:?} rests on no counter", flight.judged.answer))?;
         let mut judged = match (&**intent, is_blind) {
             // What compares is right as of now, or it would not have been applied.
-            (_, false) => self.model.judge(intent, *decided),
+            (_, false) => {
+                Judgement { beside: flight.judged.beside.clone(), ..self.model.judge(intent, *decided) }
+            }
             // With nothing left to try, it ends all.
             (Intent::LogoutEverywhere(Some(account), Some(_)), true)
                 if matches!(flight.judged.effect, Effect::EndAll { .. }) =>
