@@ -292,7 +292,7 @@ fn hot_statements_use_their_indexes() {
             }
         }
     }
-    for kind in [Kind::Login, Kind::Session] {
+    for kind in [Kind::Login, Kind::Session, Kind::Data] {
         let plan = plan(Statements::of(kind).owned_after);
         assert!(plan.contains("_owner (owner=? AND key>?)"), "{plan}");
     }
