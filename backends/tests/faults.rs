@@ -55,7 +55,7 @@ impl Operation {
     /// All that it changes when nothing fails.
     fn changes(self) -> &'static [&'static str] {
         match self {
-            Self::Open => &["+keyring"],
+            Self::Open => &["+clock", "+keyring"],
             Self::Register => &["+account", "+active", "+credential", "+login"],
             Self::Login => &["+session", "-attempts", "-throttle"],
             Self::LoginWrong => &["~attempts", "~throttle"],
