@@ -3,7 +3,7 @@
 //! The host calls [`Engine::maintain`], or asks for a thread that does
 //! ([`Builder::maintain_every`](super::Builder::maintain_every)). The thread has an engine of its own, without the
 //! handle that all the host's clones share: the last of them that is dropped stops it and waits for it, so that the store
-//! is closed when the last engine is gone. It stops between two bites, and so within one call of the store.
+//! is closed when the last engine is gone. It stops between two bites: one call of the store, or a handful of a deletion.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -182,9 +182,11 @@ fn an_opener_waits_for_a_checkpoint_of_its_neighbour() {
                 neighbour
                     .execute_batch("UPDATE meta SET value = value + 1; PRAGMA wal_checkpoint(PASSIVE)")
                     .unwrap();
+                // It is a lively neighbour, and not one that leaves no gap.
+                std::thread::sleep(Duration::from_millis(2));
             }
         });
-        let opened: Vec<_> = (0..50).map(|_| SqliteStore::open(&home.path).map(drop)).collect();
+        let opened: Vec<_> = (0..100).map(|_| SqliteStore::open(&home.path).map(drop)).collect();
         is_over.store(true, Ordering::SeqCst);
         assert!(opened.iter().all(Result::is_ok), "{opened:?}");
     });
