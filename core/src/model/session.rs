@@ -124,7 +124,8 @@ impl SessionRecord {
         is_due.then(|| Self { last_seen: now, ..self.clone() })
     }
 
-    /// The same session with no more than this lifetime left: a life that was granted is never made longer.
+    /// The same session with no more than this lifetime left: a life that was granted is never made longer. (A proof of the
+    /// password grants anew what the login did.)
     pub(crate) fn shortened(&self, lifetime: Duration, now: Timestamp) -> Self {
         Self {
             last_seen: self.last_seen.max(now),

@@ -7,7 +7,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::Fault;
-use crate::event::{EventResult, Subject};
+use crate::event::{EventResult, Source, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision};
 use crate::model::session::SessionRecord;
@@ -52,13 +52,21 @@ pub struct ChangePassword {
     token: Zeroizing<String>,
     current: Result<Password, PasswordError>,
     new: Result<Password, PasswordError>,
+    source: Option<Source>,
 }
 
 impl ChangePassword {
     /// In the session of this token, from this password to that.
     pub fn new(token: &str, current: impl Into<String>, new: impl Into<String>) -> Self {
         let (current, new) = (Password::new(current), Password::new(new));
-        Self { token: Zeroizing::new(token.into()), current, new }
+        Self { token: Zeroizing::new(token.into()), current, new, source: None }
+    }
+
+    /// The same, with where the request came from: for the audit trail, and for its share of the hashing queue.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
     }
 }
 
@@ -185,11 +193,17 @@ impl Decide for ChangePassword {
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         match outcome {
-            Ok(renewed) => (EventResult::Success, renewed.session.subject()),
-            Err(ChangePasswordError::Current(error)) => (error.result(), Subject::default()),
-            Err(ChangePasswordError::New(_)) => (EventResult::Refused("new password"), Subject::default()),
-            Err(ChangePasswordError::Fault(fault)) => (EventResult::Failed(fault.word()), Subject::default()),
+            Ok(renewed) => {
+                (EventResult::Success, Subject { source: self.source, ..renewed.session.subject() })
+            }
+            Err(ChangePasswordError::Current(error)) => (error.result(), self.subject()),
+            Err(ChangePasswordError::New(_)) => (EventResult::Refused("new password"), self.subject()),
+            Err(ChangePasswordError::Fault(fault)) => (EventResult::Failed(fault.word()), self.subject()),
         }
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { source: self.source, ..Subject::default() }
     }
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::Fault;
-use crate::event::{EventResult, Subject};
+use crate::event::{EventResult, Source, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision};
 use crate::model::session::Gone;
@@ -46,12 +46,20 @@ use crate::token::opaque::TokenError;
 pub struct Reauthenticate {
     token: Zeroizing<String>,
     password: Result<Password, PasswordError>,
+    source: Option<Source>,
 }
 
 impl Reauthenticate {
     /// In the session of this token, with this password.
     pub fn new(token: &str, password: impl Into<String>) -> Self {
-        Self { token: Zeroizing::new(token.into()), password: Password::new(password) }
+        Self { token: Zeroizing::new(token.into()), password: Password::new(password), source: None }
+    }
+
+    /// The same, with where the request came from: for the audit trail, and for its share of the hashing queue.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
     }
 }
 
@@ -167,9 +175,15 @@ impl Decide for Reauthenticate {
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         match outcome {
-            Ok(renewed) => (EventResult::Success, renewed.session.subject()),
-            Err(error) => (error.result(), Subject::default()),
+            Ok(renewed) => {
+                (EventResult::Success, Subject { source: self.source, ..renewed.session.subject() })
+            }
+            Err(error) => (error.result(), self.subject()),
         }
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { source: self.source, ..Subject::default() }
     }
 }
 

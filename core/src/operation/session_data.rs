@@ -111,7 +111,8 @@ impl UpdateSessionData {
     }
 
     /// Also lets the session live for this long from now at most, and without activity too. An anonymous session may
-    /// gain by it, up to the policy's absolute lifetime in all; a person's can only become shorter: it has one life.
+    /// gain by it, up to the policy's absolute lifetime in all; a person's can only become shorter, until
+    /// the person proves the password again: that begins the life which the login gave.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);

@@ -169,7 +169,10 @@ impl PolicyBuilder {
             return Err(PolicyError::Data);
         }
         let throttle = &policy.throttle;
-        if throttle.off_at == 0 || throttle.off_at > MOST_FAILURES || throttle.free == 0 {
+        if throttle.off_at == 0
+            || throttle.off_at > MOST_FAILURES
+            || !(1..=MOST_FAILURES).contains(&throttle.free)
+        {
             return Err(PolicyError::Guesses);
         }
         if throttle.first_wait.is_zero()
@@ -256,7 +259,7 @@ pub enum PolicyError {
     #[error("host data must be at most 128 KiB with a session, and no more than that with an anonymous one")]
     Data,
     /// The numbers of guesses are impossible.
-    #[error("a throttle must leave at least one free try and go off after 1 to 100 failures")]
+    #[error("a throttle must leave 1 to 100 free tries and go off after 1 to 100 failures")]
     Guesses,
     /// The waits are impossible.
     #[error(
