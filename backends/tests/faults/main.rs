@@ -1,12 +1,14 @@
 //! RV-11, RV-7: every operation, with every fault at every call of the store, once and from then on. It returns,
 //! what it says is true, its rows are all there or none, another account's are as they were, and afterwards the engine
 //! works as ever.
+#![allow(clippy::similar_names)] // a case, and what came of it
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
 
 mod operation;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod truth;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
