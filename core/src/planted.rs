@@ -91,4 +91,44 @@ bugs! {
     EndingsCompare,
     /// A reply is taken whatever need it answers.
     LateReplyTaken,
+    /// An update of what is kept with a session does not ask whether that lives.
+    UpdateIsBlind,
+    /// An update lets a person's session live as long as nobody's.
+    UpdateProlongs,
+    /// What is kept with a session outlives it.
+    DataSurvivesEnd,
+    /// What is kept with an account's session is carried over, too.
+    AccountsDataCarried,
+    /// Who has not logged in is somebody.
+    NobodyIsSomebody,
+    /// A known device may guess as long as it likes.
+    DeviceTriesEndless,
+    /// A known device's failures are anybody's.
+    DeviceHoldsNothing,
+    /// A success from a known device ends the wait of its name.
+    DeviceForgivesName,
+    /// A device is known whatever was ended since.
+    DeviceEpochsIgnored,
+    /// Two logins may find the same room.
+    CapRestsOnNothing,
+    /// A deleted account is still there.
+    DeletionLeavesAccount,
+    /// A deleted account still has its name.
+    DeletionLeavesName,
+    /// A deletion is finished while sessions are left.
+    DeletionLeavesSessions,
+    /// A renamed account keeps the old name, too.
+    RenameLeavesName,
+    /// A password that others know logs in.
+    CompromisedIsLetIn,
+    /// That a password is right and known to others rests on no counter.
+    MustChangeRestsOnNothing,
+    /// The clock mark is set to the present, also when that is earlier.
+    MarkIsLowered,
+    /// At open, the clock mark is not looked at.
+    MarkIgnored,
+    /// A clock that is trusted ends nothing.
+    TrustSparesAll,
+    /// An upgraded hash stays under the number of the pepper that it had.
+    RehashKeepsPepper,
 }

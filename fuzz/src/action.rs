@@ -1,6 +1,13 @@
 //! What clients and administrators ask for, as small numbers that any state of the world gives a meaning to.
 
+use std::time::Duration;
+
 use crate::rng::Rng;
+
+/// How many bytes may be kept with an anonymous session.
+pub(crate) const DATA_OF_NOBODY: usize = 20;
+/// With a person's.
+pub(crate) const DATA_OF_A_PERSON: usize = 30;
 
 /// How many people sign up before anything else happens.
 const SETTLERS: u32 = 14;
@@ -12,7 +19,13 @@ pub enum Action {
     /// Somebody signs up under this name.
     Register { name: u8, password: u8 },
     /// Somebody logs in.
-    Login { name: u8, guess: Guess, previous: Option<Pick>, lifetime: u8 },
+    Login { name: u8, guess: Guess, previous: Option<Pick>, carry: bool, device: Known, lifetime: u8 },
+    /// A session for nobody.
+    OpenSession { data: Data, lifetime: Option<Stay> },
+    /// What is kept with a session is read.
+    SessionData { token: Pick },
+    /// Something else is kept with a session.
+    UpdateSessionData { token: Pick, data: Data, lifetime: Option<Stay> },
     /// The upgrade of a hash that a login called for, now or much later.
     Rehash { of: u32 },
     /// A request with a token.
@@ -39,6 +52,18 @@ pub enum Action {
     Disable { name: u8 },
     /// An account is opened.
     Enable { name: u8 },
+    /// An account is deleted.
+    DeleteAccount { name: u8 },
+    /// A bite of what is left of one that was deleted.
+    FinishDeletion { of: u8 },
+    /// An account gets another name.
+    Rename { name: u8, new: u8 },
+    /// A password is known to others.
+    MarkCompromised { name: u8 },
+    /// How late it is is written down.
+    Tick,
+    /// The clock's word is taken against the store's.
+    TrustClock,
     /// Everything is ended.
     AfterRestore,
     /// The store is opened once more.
@@ -52,6 +77,52 @@ pub enum Guess {
     Right,
     /// One of the list: perhaps an old one, perhaps by luck the right one.
     Listed(u8),
+}
+
+/// What a client has of its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Whose token it shows.
+    pub shown: ShownDevice,
+    /// Whether it asks for one.
+    pub remember: bool,
+}
+
+/// Which device's token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownDevice {
+    /// None.
+    None,
+    /// The account's latest, or one before.
+    Own(u8),
+    /// That of any account.
+    Any(u32),
+    /// The account's latest, with another proof or under another prefix.
+    Forged(u8),
+}
+
+/// What a host keeps: bytes that no other operation keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// None.
+    Nothing,
+    /// As much as any session may keep.
+    Little,
+    /// As much as a person's may.
+    Some,
+    /// More than is allowed.
+    TooMuch,
+}
+
+/// How long a host lets a session live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    /// For less than nothing.
+    None,
+    /// For this many tenths of a second.
+    For(u8),
+    /// For longer than an anonymous session may.
+    TooLong,
 }
 
 /// Which token is shown.
@@ -91,13 +162,29 @@ impl Action {
             return Self::Register { name: next.to_le_bytes()[0], password };
         }
         match rng.below(1000) {
-            0..30 => Self::Register { name, password },
-            30..290 => {
-                let previous = rng.in_thousand(200).then_some(token);
-                Self::Login { name, guess, previous, lifetime: password }
+            0..40 => Self::Register { name, password },
+            40..260 => {
+                let previous = rng.in_thousand(250).then_some(token);
+                let carry = rng.in_thousand(500);
+                Self::Login {
+                    name,
+                    guess,
+                    previous,
+                    carry,
+                    device: Known::draw(rng, next),
+                    lifetime: password,
+                }
             }
-            290..320 => Self::Rehash { of: token.of },
-            320..630 => Self::Authenticate { token },
+            260..285 => Self::Rehash { of: token.of },
+            285..335 => Self::OpenSession { data: Data::draw(rng), lifetime: Stay::draw(rng) },
+            335..380 => Self::SessionData { token },
+            380..440 => Self::UpdateSessionData { token, data: Data::draw(rng), lifetime: Stay::draw(rng) },
+            440..575 => Self::Authenticate { token },
+            575..587 => Self::DeleteAccount { name },
+            587..612 => Self::FinishDeletion { of: password },
+            612..622 => Self::Rename { name, new: password },
+            622..626 => Self::MarkCompromised { name },
+            626..630 => Self::Tick,
             630..690 => Self::Reauthenticate { token, guess },
             690..750 => Self::RotateSession { token },
             750..780 => Self::Sessions { name },
@@ -110,6 +197,7 @@ impl Action {
             955..967 => Self::Disable { name },
             967..995 => Self::Enable { name },
             995..997 => Self::AfterRestore,
+            997 => Self::TrustClock,
             _ => Self::Open,
         }
     }
@@ -118,6 +206,55 @@ impl Action {
 impl Guess {
     fn draw(rng: &mut Rng) -> Self {
         if rng.in_thousand(700) { Self::Right } else { Self::Listed(rng.byte()) }
+    }
+}
+
+impl Known {
+    fn draw(rng: &mut Rng, next: u32) -> Self {
+        let (noise, of) = (rng.byte(), rng.below(next + 1));
+        let choices = [
+            (500, ShownDevice::None),
+            (400, ShownDevice::Own(noise % 3)),
+            (50, ShownDevice::Any(of)),
+            (50, ShownDevice::Forged(noise)),
+        ];
+        let shown = rng.weighted(&choices).unwrap_or(ShownDevice::None);
+        Self { shown, remember: rng.in_thousand(400) }
+    }
+}
+
+impl Data {
+    fn draw(rng: &mut Rng) -> Self {
+        let choices = [(200, Self::Nothing), (600, Self::Little), (150, Self::Some), (50, Self::TooMuch)];
+        rng.weighted(&choices).unwrap_or(Self::Nothing)
+    }
+
+    /// The bytes, which say whose they are.
+    pub(crate) fn bytes(self, label: u32) -> Vec<u8> {
+        let many = match self {
+            Self::Nothing => 0,
+            Self::Little => DATA_OF_NOBODY,
+            Self::Some => DATA_OF_A_PERSON,
+            Self::TooMuch => DATA_OF_A_PERSON + 1,
+        };
+        format!("kept by {label:08}{}", ".".repeat(DATA_OF_A_PERSON)).into_bytes()[..many].to_vec()
+    }
+}
+
+impl Stay {
+    fn draw(rng: &mut Rng) -> Option<Self> {
+        let tenths = rng.byte() % 120;
+        let choices =
+            [(700, None), (30, Some(Self::None)), (240, Some(Self::For(tenths))), (30, Some(Self::TooLong))];
+        rng.weighted(&choices).flatten()
+    }
+
+    pub(crate) fn lifetime(self) -> Duration {
+        match self {
+            Self::None => Duration::ZERO,
+            Self::For(tenths) => Duration::from_millis(u64::from(tenths) * 100 + 1),
+            Self::TooLong => Duration::from_hours(1),
+        }
     }
 }
 

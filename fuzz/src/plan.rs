@@ -2,6 +2,8 @@
 //! own: a plan from which moves are taken away is a plan again, and the moves that are left mean what they meant.
 //! That is how a counterexample is made small.
 
+use doorward_core::model::session::WhenFull;
+
 use crate::action::Action;
 use crate::rng::Rng;
 
@@ -13,8 +15,19 @@ pub const CROWD: u32 = 8;
 /// The moves of a case, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    /// Under which rules.
+    pub house: House,
     /// What happens.
     pub moves: Vec<Move>,
+}
+
+/// What a host chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct House {
+    /// What happens to a login beside two live sessions of its account; without it, there may be any number.
+    pub cap: Option<WhenFull>,
+    /// Whether passwords are peppered: each engine with a pepper of its own, and accepting the other's.
+    pub peppers: bool,
 }
 
 /// One thing that happens.
@@ -129,18 +142,27 @@ impl Plan {
             }
             moves.push(one);
         }
-        Self { moves }
+        Self { house: House::from_seed(seed), moves }
     }
 
     /// The moves up to this one, which is the last.
     #[must_use]
     pub fn up_to(&self, last: usize) -> Self {
-        Self { moves: self.moves.iter().take(last.saturating_add(1)).copied().collect() }
+        let moves = self.moves.iter().take(last.saturating_add(1)).copied().collect();
+        Self { house: self.house, moves }
     }
 
     /// How many operations it starts.
     pub fn operations(&self) -> usize {
         self.moves.iter().filter(|one| matches!(one, Move::Start { .. })).count()
+    }
+}
+
+impl House {
+    fn from_seed(seed: u64) -> Self {
+        let rng = &mut Rng::new(!seed);
+        let choices = [(2, None), (1, Some(WhenFull::EndOldest)), (1, Some(WhenFull::Refuse))];
+        Self { cap: rng.weighted(&choices).flatten(), peppers: rng.in_thousand(500) }
     }
 }
 

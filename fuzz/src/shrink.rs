@@ -3,7 +3,7 @@
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use crate::plan::{Move, Plan};
+use crate::plan::{House, Move, Plan};
 
 /// Plans of so many operations, from seeds that `proptest` draws; a failing one shrinks to few moves.
 ///
@@ -28,6 +28,7 @@ pub struct Plans {
 /// A failing plan on its way to a smaller one.
 #[derive(Debug, Clone)]
 pub struct Shrinking {
+    house: House,
     moves: Vec<Move>,
     /// How many moves are taken away at once; zero at the end.
     size: usize,
@@ -54,7 +55,7 @@ impl Shrinking {
     /// From this plan on.
     pub fn new(plan: Plan) -> Self {
         let (size, end) = (plan.moves.len() / 2, plan.moves.len());
-        Self { moves: plan.moves, size, end, taken: Vec::new(), from: 0, progress: false }
+        Self { house: plan.house, moves: plan.moves, size, end, taken: Vec::new(), from: 0, progress: false }
     }
 
     fn take(&mut self) -> bool {
@@ -77,7 +78,7 @@ impl ValueTree for Shrinking {
     type Value = Plan;
 
     fn current(&self) -> Plan {
-        Plan { moves: self.moves.clone() }
+        Plan { house: self.house, moves: self.moves.clone() }
     }
 
     /// What is left still fails: on with less.

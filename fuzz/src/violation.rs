@@ -35,7 +35,9 @@ impl Violation {
 ///
 /// assert!(INVARIANTS.contains(&(43, "nobody starves an ending")));
 /// ```
-pub const INVARIANTS: [(u8, &str); 28] = [
+pub const INVARIANTS: [(u8, &str); 30] = [
+    // No invariant of the engine's: ASVS 5.0, 7.1.2.
+    (0, "an account has no more sessions than the policy's cap"),
     (11, "a logout is final"),
     (12, "a logout everywhere is final"),
     (13, "a login beside a logout everywhere is before it or after it"),
@@ -44,6 +46,7 @@ pub const INVARIANTS: [(u8, &str); 28] = [
     (16, "a logout can be repeated, and unknown ids are alike"),
     (17, "what cannot be read means no"),
     (19, "once seen over, over for good"),
+    (20, "a restart brings back nothing that was over"),
     (21, "a clock that steps back extends nothing"),
     (22, "no touch passes the absolute end"),
     (24, "a login is whole or not at all"),

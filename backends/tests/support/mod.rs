@@ -6,6 +6,7 @@
 pub(crate) mod engine;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod operations;
+pub(crate) mod race;
 pub(crate) mod rows;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod story;

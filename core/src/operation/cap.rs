@@ -13,6 +13,7 @@ use crate::machine::{Context, Writes};
 use crate::model::session::{Gone, Holder, WhenFull};
 use crate::operation::sessions::sessions_of;
 use crate::operation::standing::end;
+use crate::planted::Planted;
 use crate::record::{Key, Row};
 use crate::store::Range;
 
@@ -60,6 +61,9 @@ impl Room {
         live.sort_by_key(|(session, record)| (record.created, *session));
         for (session, record) in live.into_iter().take(too_many) {
             writes = end(session, Some(account), record, writes, cx);
+        }
+        if cx.policy.has(Planted::CapRestsOnNothing) {
+            return Ok(Self::Made(writes));
         }
         let Row { owner, expires, record, .. } = account_row;
         Ok(Self::Made(writes.put(Key::Account(account), *owner, *expires, record.clone())))

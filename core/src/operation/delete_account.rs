@@ -10,6 +10,7 @@
 //! deletion, and the bites, which a crash may stop anywhere, are housekeeping that maintenance takes up again.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
@@ -19,6 +20,7 @@ use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::deletion::DeletionRecord;
 use crate::operation::access::AccountError;
 use crate::operation::names::{keyring_of, names_of};
+use crate::planted::Planted;
 use crate::record::Key;
 use crate::store::Ending;
 
@@ -70,8 +72,7 @@ impl Decide for DeleteAccount {
         let Some([deleted, keyring]) = facts.rows([&tombstone, &Key::Keyring]) else {
             let mut reads = vec![tombstone, Key::Keyring];
             // Seven conflicts say that the account is there, or was a moment ago. Not to look at it now is to need
-            // nothing of it: whoever keeps its row busy keeps nobody from deleting it. A name that a rename gives it
-            // meanwhile falls to the bites.
+            // nothing of it: whoever keeps its row busy keeps nobody from deleting it.
             if !cx.is_last_attempt {
                 reads.push(account);
             }
@@ -87,18 +88,32 @@ impl Decide for DeleteAccount {
             Ok(names) => names,
             Err(range) => return Ok(Decision::Scan(range)),
         };
+        let mut logins: Vec<Key> = names.into_iter().map(Key::Login).collect();
+        if cx.is_last_attempt {
+            // The account's row does not answer for its names then: a name that was its own may be another's by now.
+            if logins.iter().any(|login| facts.rows([login]).is_none()) {
+                return Ok(Decision::Read(logins));
+            }
+            let owner = Some(self.account);
+            logins.retain(|login| matches!(facts.rows([login]), Some([Some(row)]) if row.owner == owner));
+        }
         let until = cx.now.saturating_add(cx.policy.longest_session());
         let own_throttle = keyring_of(keyring)?.account_hash(self.account);
-        let writes = Writes::new()
+        let mut writes = Writes::new()
             .put(tombstone, Some(self.account), None, DeletionRecord { started: cx.now })
-            .delete(account.clone())
             .delete(Key::Active(self.account))
             .delete(Key::Credential(self.account))
             .delete(Key::Attempts(self.account))
             .delete(Key::Devices(self.account))
             .delete(Key::Throttle(own_throttle))
-            .journal(Ending::Epoch { key: account, until });
-        Ok(Decision::Commit(names.into_iter().map(Key::Login).fold(writes, Writes::delete), Ok(())))
+            .journal(Ending::Epoch { key: account.clone(), until });
+        if !cx.policy.has(Planted::DeletionLeavesAccount) {
+            writes = writes.delete(account);
+        }
+        if cx.policy.has(Planted::DeletionLeavesName) {
+            logins.clear();
+        }
+        Ok(Decision::Commit(logins.into_iter().fold(writes, Writes::delete), Ok(())))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {

@@ -7,12 +7,14 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
+use crate::planted::Planted;
 use crate::record::{Key, Kind};
 use crate::store::Range;
 
-/// Removes one bite of what a deleted account still owns: of each kind a page at most. When nothing is left it removes
-/// the tombstone. It compares nothing and takes away only, so that it may be stopped anywhere, repeated, and run by
-/// several at once (INV 27).
+/// Removes one bite of what a deleted account still owns beyond the rows that went with it: of each kind a page at most.
+/// When nothing is left it removes the tombstone. It takes away only, so that it may be stopped anywhere, repeated, and
+/// run by several at once (INV 27). It compares nothing but login names: of all that an account leaves behind, they
+/// alone can be another's a moment later.
 ///
 /// No row of the account can be made any more: whoever makes one has consulted the account's row, which is gone.
 ///
@@ -75,7 +77,7 @@ impl Decide for FinishDeletion {
         "finish_deletion"
     }
 
-    fn decide(&self, facts: &Facts, _: &Context<'_>) -> Result<Decision<Remains>, Fault> {
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Remains>, Fault> {
         let tombstone = Key::Deletion(self.account);
         let Some([deleted]) = facts.rows([&tombstone]) else {
             return Ok(Decision::Read(vec![tombstone]));
@@ -84,7 +86,9 @@ impl Decide for FinishDeletion {
             return Ok(Decision::Done(Remains::None));
         }
         let (mut bite, mut is_empty) = (Writes::new(), true);
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Deletion) {
+        let is_left = |kind| kind == Kind::Session && cx.policy.has(Planted::DeletionLeavesSessions);
+        let kinds = Kind::ALL.into_iter().filter(|kind| kind.has_many_per_owner() && !is_left(*kind));
+        for kind in kinds {
             let range = Range { kind, owner: Some(self.account), after: None };
             let Some(page) = facts.page(&range) else {
                 return Ok(Decision::Scan(range));
@@ -93,6 +97,13 @@ impl Decide for FinishDeletion {
                 is_empty = false;
                 if let Key::Session(session) = key {
                     bite = bite.delete(Key::Data(*session));
+                }
+                if let Key::Login(_) = key {
+                    match facts.rows([key]) {
+                        None => return Ok(Decision::Read(page.iter().map(|(key, _)| key.clone()).collect())),
+                        Some([row]) if row.is_none_or(|row| row.owner != Some(self.account)) => continue,
+                        Some(_) => bite = bite.guarded(),
+                    }
                 }
                 bite = bite.delete(key.clone());
             }

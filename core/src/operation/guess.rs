@@ -103,7 +103,8 @@ impl<'k> Guess<'k> {
         let failed = live(attempts, cx).map(Row::attempts).transpose()?.cloned().unwrap_or_default();
         let (off_at, tries) = (cx.policy.throttle().off_at, cx.policy.devices().tries);
         // A device with tries left goes by them alone; any other guess, by the name or the session it was made in.
-        let device = devices.presented().filter(|id| failed.of(*id) < tries && failed.failures < off_at);
+        let has_tries = |id| failed.of(id) < tries || cx.policy.has(Planted::DeviceTriesEndless);
+        let device = devices.presented().filter(|id| has_tries(*id) && failed.failures < off_at);
         if device.is_none()
             && let Some(until) = self.wait(facts, cx)?
         {
@@ -125,7 +126,8 @@ impl<'k> Guess<'k> {
         match credential {
             Some(record) if may && *verdict == Verdict::Match && !is_off => {
                 let mut writes = Writes::new();
-                if device.is_none() && throttle.is_some() {
+                let forgives_name = device.is_none() || cx.policy.has(Planted::DeviceForgivesName);
+                if forgives_name && throttle.is_some() {
                     writes = writes.delete(self.throttle.clone());
                 }
                 let left = match device {
@@ -137,16 +139,21 @@ impl<'k> Guess<'k> {
                 } else if left != failed {
                     writes = writes.put(self.attempts.clone(), self.owner, None, left);
                 }
-                Ok(match record.compromised {
+                let is_let_in = cx.policy.has(Planted::CompromisedIsLetIn);
+                Ok(match record.compromised.filter(|_| !is_let_in) {
                     None => Judged::Right(record, devices.seen(writes, cx)),
                     // That it is the right one rests on the counters too, or guesses in parallel would tell more.
+                    Some(_) if cx.policy.has(Planted::MustChangeRestsOnNothing) => {
+                        Judged::Compromised(writes)
+                    }
                     Some(_) => Judged::Compromised(writes.guarded()),
                 })
             }
             _ => {
                 // What is off is not decided, and so is no failure: it must not use up what is kept for others.
                 let is_uncounted = is_off || cx.policy.has(Planted::FailuresUncounted);
-                let failed = if is_uncounted { failed } else { failed.failed(device) };
+                let holder = device.filter(|_| !cx.policy.has(Planted::DeviceHoldsNothing));
+                let failed = if is_uncounted { failed } else { failed.failed(holder) };
                 let before = live(throttle, cx).map(Row::throttle).transpose()?.cloned().unwrap_or_default();
                 Ok(Judged::Wrong(self.failure(device, &before, failed, cx)))
             }

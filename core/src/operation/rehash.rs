@@ -121,6 +121,7 @@ impl Decide for Rehash {
             return Ok(Decision::Work(work));
         };
         let pepper = cx.keys.active_pepper().map(Pepper::number);
+        let pepper = if cx.policy.has(Planted::RehashKeepsPepper) { record.pepper } else { pepper };
         let upgraded = CredentialRecord { hash: hash.clone(), pepper, ..record.clone() };
         let writes = Writes::new().put(key, row.owner, row.expires, upgraded);
         Ok(Decision::Commit(writes, Rehashed::Upgraded))

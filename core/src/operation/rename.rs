@@ -11,6 +11,7 @@ use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::name::{LoginName, NameError};
 use crate::operation::names::names_of;
+use crate::planted::Planted;
 use crate::record::{Key, LoginRecord, Row};
 
 /// Replaces the login name of an account; the old one is free in the same commit. Sessions live on, and the password
@@ -84,7 +85,7 @@ impl Decide for Rename {
         "rename"
     }
 
-    fn decide(&self, facts: &Facts, _: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
         let refused = |error: RenameError| Ok(Decision::Done(Err(error)));
         let name = match &self.name {
             Ok(name) => name,
@@ -105,7 +106,7 @@ impl Decide for Rename {
             Ok(names) => names,
             Err(range) => return Ok(Decision::Scan(range)),
         };
-        names.retain(|old| old != name);
+        names.retain(|old| old != name && !cx.policy.has(Planted::RenameLeavesName));
         if holder.is_some() && names.is_empty() {
             return Ok(Decision::Done(Ok(())));
         }

@@ -17,6 +17,7 @@ use crate::model::data::DataRecord;
 use crate::model::session::{SessionRecord, millis};
 use crate::operation::authenticate::{AuthenticateError, Visitor};
 use crate::operation::standing::{Entrance, Live};
+use crate::planted::Planted;
 use crate::record::{Key, Row};
 
 /// Reads what the host keeps with a live session, and says whose it is: one read of four rows. It counts as activity, as
@@ -201,6 +202,9 @@ impl UpdateSessionData {
         let refused = |longest| Err(UpdateSessionDataError::Lifetime { longest });
         match live.account {
             Some(_) if millis(lifetime) == 0 => refused(record.absolute_end.since(cx.now)),
+            Some(_) if cx.policy.has(Planted::UpdateProlongs) => {
+                Ok(Some(record.anonymous_for(lifetime, span, cx.now)))
+            }
             Some(_) => Ok(Some(record.shortened(lifetime, cx.now))),
             None if lifetime > span.absolute || millis(lifetime) == 0 => refused(span.absolute),
             None => Ok(Some(record.anonymous_for(lifetime, span, cx.now))),

@@ -93,7 +93,10 @@ pub(super) fn end(
         Some(_) => record.latest_end(cx.now),
         None => record.latest_anonymous_end(cx.policy.anonymous()),
     };
-    let writes = writes.delete(Key::Session(session)).delete(Key::Data(session));
+    let mut writes = writes.delete(Key::Session(session));
+    if !cx.policy.has(Planted::DataSurvivesEnd) {
+        writes = writes.delete(Key::Data(session));
+    }
     writes.journal(Ending::Session { session, until })
 }
 
@@ -248,7 +251,9 @@ impl<'a> Live<'a, Option<AccountId>> {
 impl Live<'_, Option<AccountId>> {
     /// Whom the host is told of.
     pub(super) fn visitor(&self, cx: &Context<'_>) -> Visitor {
-        Visitor::of(self.id, self.account, self.record, cx.now)
+        let is_somebody = cx.policy.has(Planted::NobodyIsSomebody);
+        let nobody = is_somebody.then(|| AccountId::from_bytes(*self.id.as_bytes()));
+        Visitor::of(self.id, self.account.or(nobody), self.record, cx.now)
     }
 
     /// Releases an outcome, and notes the activity when that is due: best effort, nothing rests on it.

@@ -7,6 +7,7 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::clock::{ClockError, ClockRecord};
+use crate::planted::Planted;
 use crate::record::{Key, Row};
 
 /// Raises the store's clock mark to the present, as seldom as a touch; never lowers it. Its outcome is whether the clock
@@ -57,6 +58,9 @@ impl Decide for Tick {
         // The mark may be another instance's, whose clock may be ahead of this one's.
         let most = cx.policy.max_clock_regression().saturating_add(cx.policy.max_skew());
         let verdict = seen.check_behind(cx.now, most).and(seen.check_jump(cx.now, cx.policy));
+        if cx.policy.has(Planted::MarkIsLowered) && cx.now < seen.highest {
+            return Ok(Decision::Commit(put(ClockRecord::at(cx.now)), verdict));
+        }
         Ok(if seen.is_due(cx.now, cx.policy) {
             Decision::Commit(put(seen.raised(cx.now, cx.policy)), verdict)
         } else {

@@ -135,7 +135,7 @@ fn world(arguments: &Arguments) -> Result<Box<dyn Fn() -> World>, String> {
     let known = || Planted::ALL.iter().map(|bug| format!("{bug:?}")).collect::<Vec<_>>().join(", ");
     let bug = Planted::ALL.iter().copied().find(|bug| format!("{bug:?}") == *name);
     let bug = bug.ok_or_else(|| format!("no such bug; there are {}", known()))?;
-    Ok(Box::new(move || World::with(|policy| policy.planted(bug))))
+    Ok(Box::new(move || World::with(move |policy| policy.planted(bug))))
 }
 
 #[cfg(not(feature = "planted"))]

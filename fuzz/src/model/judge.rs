@@ -1,19 +1,25 @@
 //! What a request should be told, and what it should change: each operation's rule in the fewest words.
 
-use doorward_core::id::SessionId;
+use std::time::Duration;
+
+use doorward_core::id::{DeviceId, SessionId};
 use doorward_core::model::session::{Gone, Lifetime};
 use doorward_core::operation::logout::Ended;
 use doorward_core::password::PasswordHash;
 use doorward_core::time::Timestamp;
 
-use super::{Counted, Model, Name, Session};
+use super::device::Origin;
+use super::{Counted, Model, Name, Session, Stage};
 use crate::answer::Answer;
 
 /// A request, with every number given its meaning.
 #[derive(Debug, Clone)]
 pub(crate) enum Intent {
     Register { name: usize, password: usize },
-    Login { name: usize, password: usize, previous: Option<Shown>, lifetime: Lifetime },
+    Login(Attempt),
+    OpenSession { data: Vec<u8>, lifetime: Option<Duration> },
+    SessionData(Shown),
+    UpdateSessionData { token: Shown, data: Vec<u8>, lifetime: Option<Duration> },
     Rehash { account: usize, shown: PasswordHash },
     Authenticate(Shown),
     Reauthenticate(Shown, usize),
@@ -27,8 +33,27 @@ pub(crate) enum Intent {
     Unlock(Who),
     Disable(Who),
     Enable(Who),
+    DeleteAccount(Who),
+    FinishDeletion(Who),
+    Rename(Who, usize),
+    MarkCompromised(Who),
+    Tick,
+    TrustClock,
     AfterRestore,
     Open,
+}
+
+/// A login.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    pub(crate) name: usize,
+    pub(crate) password: usize,
+    pub(crate) previous: Option<Shown>,
+    pub(crate) carry: bool,
+    /// The device whose token came along.
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) remember: bool,
+    pub(crate) lifetime: Lifetime,
 }
 
 /// An account, or an id that is nobody's.
@@ -54,27 +79,108 @@ pub(crate) struct Judgement {
     pub(crate) effect: Effect,
     /// The account and its hash that a login met, which an upgrade would replace.
     pub(crate) shown: Option<(usize, PasswordHash)>,
+    /// From when on the device that it came from is a stranger's, and until when those wait.
+    pub(crate) wait: Option<(Timestamp, Timestamp)>,
+    /// The sessions that a login met beside the one that it replaces, and their idle ends; over or not.
+    pub(crate) beside: Vec<(usize, Timestamp)>,
 }
 
 /// What should change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     None,
-    Register { name: usize, password: usize },
-    Grant { account: usize, name: usize, lifetime: Lifetime, previous: Option<usize> },
-    Fail { counter: Counted, attempts: Counted },
-    Rehash { account: usize },
-    Touch { session: usize },
-    End { session: usize },
-    Rotate { session: usize },
-    Reauthenticate { session: usize },
-    EndAll { account: usize, keep: Option<usize> },
-    ChangePassword { session: usize, new: usize },
-    SetPassword { account: usize, new: usize },
-    Unlock { account: usize },
-    Disable { account: usize },
-    Enable { account: usize },
+    Register {
+        name: usize,
+        password: usize,
+    },
+    Grant {
+        account: usize,
+        name: usize,
+        lifetime: Lifetime,
+        previous: Option<usize>,
+        data: Vec<u8>,
+        origin: Origin,
+        remember: bool,
+    },
+    OpenSession {
+        data: Vec<u8>,
+        lifetime: Option<Duration>,
+    },
+    Update {
+        session: usize,
+        data: Vec<u8>,
+        lifetime: Option<Duration>,
+    },
+    Fail {
+        counter: Counted,
+        attempts: Counted,
+    },
+    /// From a known device: the name is left as it is.
+    FailFrom {
+        account: usize,
+        origin: Origin,
+    },
+    Rehash {
+        account: usize,
+    },
+    Touch {
+        session: usize,
+    },
+    End {
+        session: usize,
+    },
+    Rotate {
+        session: usize,
+    },
+    Reauthenticate {
+        session: usize,
+    },
+    EndAll {
+        account: usize,
+        keep: Option<usize>,
+    },
+    ChangePassword {
+        session: usize,
+        new: usize,
+    },
+    SetPassword {
+        account: usize,
+        new: usize,
+    },
+    Unlock {
+        account: usize,
+    },
+    Disable {
+        account: usize,
+    },
+    Enable {
+        account: usize,
+    },
+    Delete {
+        account: usize,
+    },
+    Bite {
+        account: usize,
+    },
+    Rename {
+        account: usize,
+        name: usize,
+    },
+    Compromise {
+        account: usize,
+    },
+    /// The password is right, and nothing is granted.
+    Forgive {
+        account: usize,
+        name: usize,
+        origin: Origin,
+    },
     EndEverything,
+    /// The same, and the clock mark is lowered.
+    Trust,
+    Mark {
+        is_durable: bool,
+    },
 }
 
 /// What a token opens.
@@ -85,13 +191,23 @@ enum Standing<'a> {
 }
 
 impl Effect {
+    /// Whether nothing rests on it.
+    pub(crate) fn is_relaxed(&self) -> bool {
+        matches!(self, Self::Touch { .. } | Self::Mark { is_durable: false })
+    }
+
     /// Whether the answer must not be given before it has landed.
     pub(crate) fn is_owed(&self) -> bool {
-        !matches!(self, Self::None | Self::Touch { .. })
+        !matches!(self, Self::None) && !self.is_relaxed()
     }
 }
 
 impl Intent {
+    /// Whether it shows a password, so that its verdict must rest on the counters.
+    pub(crate) fn is_guess(&self) -> bool {
+        matches!(self, Self::Login(_) | Self::Reauthenticate(..) | Self::ChangePassword { .. })
+    }
+
     /// Whether it takes away only, so that nobody can starve it.
     pub(crate) fn is_ending(&self) -> bool {
         matches!(
@@ -109,23 +225,44 @@ impl Intent {
 impl Model {
     pub(crate) fn judge(&self, intent: &Intent, now: Timestamp) -> Judgement {
         let nobody = || Judgement::told(Answer::NotFound);
+        let there = |who: Who| who.filter(|account| self.accounts[*account].is_there());
         match *intent {
-            Intent::Open => Judgement::told(Answer::Opened),
+            Intent::Open => {
+                self.clock(now, false, self.policy.max_clock_regression(), Answer::Opened(self.mark))
+            }
             Intent::Register { name, password } => match self.names[name].account {
                 Some(_) => Judgement::told(Answer::Taken),
                 None => Judgement::of(Answer::Done, Effect::Register { name, password }),
             },
-            Intent::Login { name, password, previous, lifetime } => {
-                self.login(name, password, previous, lifetime, now)
+            Intent::Login(attempt) => self.login(attempt, now),
+            Intent::OpenSession { ref data, lifetime } => {
+                let longest = self.policy.anonymous().absolute;
+                let limit = self.policy.data_limits().anonymous;
+                if data.len() > limit {
+                    Judgement::told(Answer::TooMuch(limit))
+                } else if lifetime.is_some_and(|asked| asked > longest || asked.is_zero()) {
+                    Judgement::told(Answer::TooLong(longest))
+                } else {
+                    Judgement::done(Effect::OpenSession { data: data.clone(), lifetime })
+                }
             }
-            Intent::Rehash { account, ref shown } if self.accounts[account].hash == *shown => {
+            Intent::SessionData(token) => self.inside(token, now, |session, record| {
+                Judgement::of(Answer::Kept(record.life(), record.data.clone()), self.touch(session, now))
+            }),
+            Intent::UpdateSessionData { token, ref data, lifetime } => {
+                self.inside(token, now, |session, record| self.update(session, record, data, lifetime, now))
+            }
+            Intent::Rehash { account, ref shown }
+                if self.accounts[account].hash == *shown && self.accounts[account].is_there() =>
+            {
                 Judgement::of(Answer::Upgraded, Effect::Rehash { account })
             }
             Intent::Rehash { .. } => Judgement::told(Answer::Overtaken),
             Intent::Authenticate(token) => self.inside(token, now, |session, record| {
-                let due = now > record.last_seen && now.since(record.last_seen) >= self.policy.touch_every();
-                let effect = if due { Effect::Touch { session } } else { Effect::None };
-                Judgement::of(Answer::Live(record.life()), effect)
+                let life = record.life();
+                let answer =
+                    if record.account.is_some() { Answer::Live(life) } else { Answer::Anonymous(Some(life)) };
+                Judgement::of(answer, self.touch(session, now))
             }),
             Intent::RotateSession(token) => self.inside(token, now, |session, record| {
                 let next = record.renewed(now, false);
@@ -144,7 +281,9 @@ impl Model {
             }))),
             Intent::EndSession(who, id) => {
                 let session = self.by_id.get(&id).copied().map(|session| (session, &self.sessions[session]));
-                match session.filter(|(_, record)| record.is_there && Some(record.account) == who) {
+                match session.filter(|(_, record)| {
+                    record.is_there && record.account.is_some() && record.account == who
+                }) {
                     None => nobody(),
                     Some((session, record)) => Judgement::ended(session, record.over(now).is_none()),
                 }
@@ -156,70 +295,169 @@ impl Model {
                     Judgement::ended(session, matches!(gone, None | Some(Gone::Replaced)))
                 }
             },
-            Intent::LogoutEverywhere(who, keep) => match (who, keep) {
+            Intent::LogoutEverywhere(who, keep) => match (there(who), keep) {
                 (_, Some(token)) => self.inside(token, now, |session, record| {
-                    if Some(record.account) != who {
+                    let Some(account) = record.account else {
+                        return Judgement::told(Answer::Anonymous(Some(record.life())));
+                    };
+                    if Some(account) != who {
                         return Judgement::told(Answer::OtherAccount);
                     }
-                    let effect = Effect::EndAll { account: record.account, keep: Some(session) };
+                    let effect = Effect::EndAll { account, keep: Some(session) };
                     Judgement::of(Answer::Renewed(record.renewed(now, false).life()), effect)
                 }),
                 (None, None) => nobody(),
                 (Some(account), None) => Judgement::done(Effect::EndAll { account, keep: None }),
             },
-            Intent::SetPassword(who, new) => {
-                who.map_or_else(nobody, |account| Judgement::done(Effect::SetPassword { account, new }))
-            }
+            Intent::SetPassword(who, new) => there(who).map_or_else(nobody, |account| {
+                let account_now = &self.accounts[account];
+                if account_now.is_compromised && account_now.password == new {
+                    return Judgement::told(Answer::MustChange);
+                }
+                Judgement::done(Effect::SetPassword { account, new })
+            }),
             Intent::Unlock(who) => {
-                who.map_or_else(nobody, |account| Judgement::done(Effect::Unlock { account }))
+                there(who).map_or_else(nobody, |account| Judgement::done(Effect::Unlock { account }))
             }
             Intent::Disable(who) => {
-                who.map_or_else(nobody, |account| Judgement::done(Effect::Disable { account }))
+                there(who).map_or_else(nobody, |account| Judgement::done(Effect::Disable { account }))
             }
-            Intent::Enable(who) => who.map_or_else(nobody, |account| {
+            Intent::Enable(who) => there(who).map_or_else(nobody, |account| {
                 let is_open = self.accounts[account].may_log_in;
                 Judgement::done(if is_open { Effect::None } else { Effect::Enable { account } })
             }),
+            Intent::DeleteAccount(who) => match who.map(|account| (account, self.accounts[account].stage)) {
+                Some((account, Stage::There)) => Judgement::done(Effect::Delete { account }),
+                Some((_, Stage::Remains)) => Judgement::told(Answer::Done),
+                Some((_, Stage::Gone)) | None => nobody(),
+            },
+            Intent::FinishDeletion(who) => {
+                let remains = who.filter(|account| self.accounts[*account].stage == Stage::Remains);
+                let nothing = || Judgement::told(Answer::Remains(false));
+                remains.map_or_else(nothing, |account| Judgement::done(Effect::Bite { account }))
+            }
+            Intent::Rename(who, name) => {
+                there(who).map_or_else(nobody, |account| match self.names[name].account {
+                    None => Judgement::done(Effect::Rename { account, name }),
+                    Some(holder) if holder == account => Judgement::told(Answer::Done),
+                    Some(_) => Judgement::told(Answer::Taken),
+                })
+            }
+            Intent::MarkCompromised(who) => there(who).map_or_else(nobody, |account| {
+                let is_known = self.accounts[account].is_compromised;
+                Judgement::done(if is_known { Effect::None } else { Effect::Compromise { account } })
+            }),
+            Intent::Tick => {
+                let most = self.policy.max_clock_regression() + self.policy.max_skew();
+                self.clock(now, true, most, Answer::Done)
+            }
+            Intent::TrustClock if self.mark.since(now) > self.policy.max_clock_regression() => {
+                Judgement::of(Answer::Trusted(now, true), Effect::Trust)
+            }
+            Intent::TrustClock => Judgement::told(Answer::Trusted(self.mark, false)),
             Intent::AfterRestore => Judgement::done(Effect::EndEverything),
         }
     }
 
-    fn login(
+    /// What an engine is told that shows the store its clock.
+    fn clock(&self, now: Timestamp, is_durable: bool, most: Duration, good: Answer) -> Judgement {
+        let is_due = now > self.mark && now.since(self.mark) >= self.policy.touch_every();
+        let effect = if is_due { Effect::Mark { is_durable } } else { Effect::None };
+        Judgement::of(if self.mark.since(now) > most { Answer::Behind } else { good }, effect)
+    }
+
+    fn touch(&self, session: usize, now: Timestamp) -> Effect {
+        let is_due = self.sessions[session].is_due(now, &self.policy);
+        if is_due { Effect::Touch { session } } else { Effect::None }
+    }
+
+    fn update(
         &self,
-        name: usize,
-        password: usize,
-        previous: Option<Shown>,
-        lifetime: Lifetime,
+        session: usize,
+        record: &Session,
+        data: &[u8],
+        lifetime: Option<Duration>,
         now: Timestamp,
     ) -> Judgement {
+        let limits = self.policy.data_limits();
+        let (limit, longest) = match record.account {
+            Some(_) => (limits.logged_in, Duration::MAX),
+            None => (limits.anonymous, self.policy.anonymous().absolute),
+        };
+        if data.len() > limit {
+            return Judgement::told(Answer::TooMuch(limit));
+        }
+        if lifetime.is_some_and(|asked| asked > longest || asked.is_zero()) {
+            return Judgement::told(Answer::TooLong(longest.min(match record.account {
+                Some(_) => record.absolute_end.since(now),
+                None => longest,
+            })));
+        }
+        let next = record.updated(lifetime, now, &self.policy);
+        let effect = Effect::Update { session, data: data.to_vec(), lifetime };
+        Judgement::of(Answer::Updated(next.life()), effect)
+    }
+
+    fn login(&self, attempt: Attempt, now: Timestamp) -> Judgement {
+        let Attempt { name, password, previous, carry, lifetime, device, remember } = attempt;
         let Name { account, throttle, .. } = &self.names[name];
-        let mut ends = None;
+        let (mut ends, mut data) = (None, Vec::new());
         if let Some(Standing::Proven(session, record, gone)) = previous.map(|token| self.standing(token, now))
         {
-            if gone.is_none() && Some(record.account) != *account {
+            let is_replaced = record.account.is_none() || record.account == *account;
+            if gone.is_none() && !is_replaced {
                 return Judgement::told(Answer::OtherAccount);
             }
-            ends = (Some(record.account) == *account).then_some(session);
+            ends = is_replaced.then_some(session);
+            if carry && gone.is_none() && record.account.is_none() {
+                data.clone_from(&record.data);
+            }
         }
-        if let Some(until) = throttle.wait(now) {
+        let owner = account.map(|account| &self.accounts[account]);
+        let origin = owner.map_or_else(Origin::default, |owner| owner.origin(device, now, &self.policy));
+        let wait = throttle.wait(now);
+        if let (Some(until), false) = (wait, origin.has_tries) {
             return Judgement::told(Answer::Throttled(until));
         }
-        match *account {
-            Some(account) if self.is_password(account, password) && self.accounts[account].may_log_in => {
-                let effect = Effect::Grant { account, name, lifetime, previous: ends };
+        let expiry = |owner: &super::Account| {
+            owner.devices.iter().find(|one| Some(one.id) == origin.device).map(|device| device.expires)
+        };
+        let wait = owner.and_then(expiry).zip(wait);
+        let judged = match *account {
+            Some(account)
+                if self.is_password(account, password, Some(origin), now)
+                    && self.accounts[account].may_log_in =>
+            {
+                if self.accounts[account].is_compromised {
+                    return Judgement::of(Answer::MustChange, Effect::Forgive { account, name, origin });
+                }
+                let previous = ends;
+                let effect = Effect::Grant { account, name, lifetime, previous, data, origin, remember };
                 Judgement::of(Answer::Done, effect)
+            }
+            Some(account) if origin.has_tries => {
+                Judgement::of(Answer::Denied, Effect::FailFrom { account, origin })
             }
             _ => {
                 let attempts = account.map_or(Counted::Decoy(name), Counted::Account);
                 Judgement::of(Answer::Denied, Effect::Fail { counter: Counted::Name(name), attempts })
             }
-        }
+        };
+        let beside = account.map_or_else(Vec::new, |account| self.beside(account, ends));
+        Judgement { wait, beside, ..judged }
+    }
+
+    /// The sessions of this account that are there and not revoked, but for this one.
+    pub(super) fn beside(&self, account: usize, but: Option<usize>) -> Vec<(usize, Timestamp)> {
+        let sessions = self.accounts[account].sessions.iter().copied();
+        let sessions = sessions.filter(|one| Some(*one) != but && !self.sessions[*one].is_revoked);
+        sessions.map(|one| (one, self.sessions[one].idle_end())).collect()
     }
 
     /// Whether this is the account's password, and it is on.
-    fn is_password(&self, account: usize, password: usize) -> bool {
+    fn is_password(&self, account: usize, password: usize, origin: Option<Origin>, now: Timestamp) -> bool {
         let account = &self.accounts[account];
-        account.password == password && account.failures < self.policy.throttle().off_at
+        account.password == password && !account.is_off(origin, now, &self.policy)
     }
 
     fn guess_inside(
@@ -229,11 +467,13 @@ impl Model {
         now: Timestamp,
         effect: impl Fn() -> Effect,
     ) -> Judgement {
-        let account = record.account;
+        let Some(account) = record.account else {
+            return Judgement::told(Answer::Anonymous(None));
+        };
         if let Some(until) = self.accounts[account].throttle.wait(now) {
             return Judgement::told(Answer::Throttled(until));
         }
-        if self.is_password(account, password) {
+        if self.is_password(account, password, None, now) {
             return Judgement::of(Answer::Renewed(record.renewed(now, true).life()), effect());
         }
         let counter = Counted::Account(account);
@@ -277,7 +517,7 @@ impl Model {
 
 impl Judgement {
     pub(crate) fn of(answer: Answer, effect: Effect) -> Self {
-        Self { answer, effect, shown: None }
+        Self { answer, effect, shown: None, wait: None, beside: Vec::new() }
     }
 
     fn told(answer: Answer) -> Self {

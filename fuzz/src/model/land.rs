@@ -1,15 +1,18 @@
 //! A change lands: what is true from then on, and whether the rows say the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use doorward_core::id::AccountId;
+use doorward_core::id::{AccountId, DeviceId, SessionId};
+use doorward_core::model::session::{Span, WhenFull};
+use doorward_core::name::LoginName;
 use doorward_core::record::{Key, Record, Row};
 use doorward_core::store::{Batch, Durability, Write};
 use doorward_core::time::Timestamp;
 
+use super::device::Origin;
 use super::judge::{Effect, Judgement};
-use super::{Account, Counted, Model, Session, Throttle};
-use crate::answer::Answer;
+use super::{Account, Counted, Model, Session, Stage, Throttle};
+use crate::answer::{Answer, Life};
 use crate::violation::{Violation, ensure};
 
 /// A batch that was applied, and the rows around that moment.
@@ -23,12 +26,20 @@ pub(crate) struct Landing<'a> {
     pub(crate) rows: &'a BTreeMap<Key, Row>,
 }
 
+/// The row of the name of this number.
+fn login(number: usize) -> Key {
+    Key::Login(LoginName::parse(&super::name(number)).expect("it is a name"))
+}
+
 /// Whose rows a change may write.
 #[derive(Clone, Copy, Default)]
 struct Scope {
     account: Option<usize>,
     name: Option<usize>,
     all: bool,
+    /// One that may be nobody's.
+    session: Option<SessionId>,
+    clock: bool,
 }
 
 impl Model {
@@ -38,11 +49,10 @@ impl Model {
         let wrote = || landing.batch.writes.iter().map(Write::key).collect::<Vec<_>>();
         let told = |what: &str| format!("{:?} {what} where {:?} was the answer", wrote(), judged.answer);
         ensure(effect != Effect::None, judged.answer.blame(&Answer::Done), || told("was written"))?;
-        let is_touch = matches!(effect, Effect::Touch { .. });
         let is_relaxed = landing.batch.durability == Durability::Relaxed;
         let blame =
             if matches!(judged.answer, Answer::Gone(_)) { judged.answer.blame(&Answer::Done) } else { 41 };
-        ensure(is_touch == is_relaxed, blame, || {
+        ensure(effect.is_relaxed() == is_relaxed, blame, || {
             told("was written without a barrier, or a touch with one,")
         })?;
         let mut touched = Vec::new();
@@ -75,48 +85,73 @@ impl Model {
                 judged.answer = Answer::Registered(id);
                 Scope { name: Some(name), ..of(self.accounts.len() - 1) }
             }
-            Effect::Grant { account, name, lifetime, previous } => {
+            Effect::Grant { account, name, lifetime, previous, ref data, origin, remember } => {
+                if !origin.has_tries {
+                    self.names[name].throttle = Throttle::default();
+                }
+                self.touch_counter(Counted::Name(name), touched);
+                self.forgive(account, origin, at, touched);
+                if !self.make_room(account, previous, &judged.beside, landing, touched)? {
+                    self.accounts[account].see_device(origin, None, at, &self.policy);
+                    judged.answer = Answer::TooManySessions;
+                    return Ok(Scope { name: Some(name), ..of(account) });
+                }
                 if let Some(previous) = previous {
                     self.end(previous, touched);
                 }
-                self.names[name].throttle = Throttle::default();
-                self.forgive(account, touched);
-                self.touch_counter(Counted::Name(name), touched);
-                let session = self.begin(account, self.policy.span(lifetime), landing)?;
-                touched.push(Key::Session(session.id));
-                judged.answer = Answer::LoggedIn(session.life());
+                let new = remember && origin.device.is_none();
+                let new = if new { Some(self.new_device(account, landing)?) } else { None };
+                self.accounts[account].see_device(origin, new, at, &self.policy);
+                let life = self.begin(Some(account), self.policy.span(lifetime), data, landing, touched)?;
+                judged.answer = Answer::LoggedIn(life, new);
                 judged.shown = Some((account, self.accounts[account].hash.clone()));
-                self.by_id.insert(session.id, self.sessions.len());
-                self.accounts[account].sessions.push(self.sessions.len());
-                self.sessions.push(session);
-                Scope { name: Some(name), ..of(account) }
+                self.accounts[account].sessions.push(self.sessions.len() - 1);
+                let session = previous.map(|previous| self.sessions[previous].id);
+                Scope { name: Some(name), session, ..of(account) }
+            }
+            Effect::OpenSession { ref data, lifetime } => {
+                let Span { idle, absolute } = self.policy.anonymous();
+                let absolute = lifetime.unwrap_or(absolute);
+                let span = Span { idle: idle.min(absolute), absolute };
+                let life = self.begin(None, span, data, landing, touched)?;
+                judged.answer = Answer::Begun(life);
+                Scope { session: Some(life.id), ..Scope::default() }
+            }
+            Effect::Update { session, ref data, lifetime } => {
+                let next = self.sessions[session].updated(lifetime, at, &self.policy);
+                self.sessions[session] = Session { data: data.clone(), ..next };
+                self.see(session, touched)
             }
             Effect::Fail { counter, attempts } => {
                 let name = self.fail(counter, attempts, landing)?;
                 self.touch_counter(counter, touched);
                 self.touch_counter(attempts, touched);
                 let account = if let Counted::Account(account) = attempts { Some(account) } else { None };
-                Scope { account, name, all: false }
+                Scope { account, name, ..Scope::default() }
+            }
+            Effect::FailFrom { account, origin } => {
+                self.accounts[account].failed(origin);
+                touched.push(Key::Attempts(self.accounts[account].id));
+                of(account)
             }
             Effect::Rehash { account } => of(account),
             Effect::Touch { session } => {
                 self.sessions[session].last_seen = at;
-                of(self.see(session, touched))
+                self.see(session, touched)
             }
-            Effect::End { session } => {
-                self.end(session, touched);
-                of(self.sessions[session].account)
-            }
+            Effect::End { session } => self.end(session, touched),
             Effect::Rotate { session } => {
                 self.sessions[session] = self.sessions[session].renewed(at, false);
-                of(self.see(session, touched))
+                self.see(session, touched)
             }
             Effect::Reauthenticate { session } => {
                 self.sessions[session] = self.sessions[session].renewed(at, true);
-                let account = self.see(session, touched);
-                self.accounts[account].throttle = Throttle::default();
-                self.forgive(account, touched);
-                of(account)
+                let scope = self.see(session, touched);
+                if let Some(account) = scope.account {
+                    self.accounts[account].throttle = Throttle::default();
+                    self.forgive(account, Origin::default(), at, touched);
+                }
+                scope
             }
             Effect::EndAll { account, keep } => {
                 if let Some(kept) = keep {
@@ -127,19 +162,25 @@ impl Model {
             }
             Effect::ChangePassword { session, new } => {
                 self.sessions[session] = self.sessions[session].renewed(at, true);
-                let account = self.sessions[session].account;
-                self.end_all(account, Some(session), touched);
-                self.accounts[account].password = new;
-                self.accounts[account].throttle = Throttle::default();
-                self.forgive(account, touched);
-                of(account)
+                let scope = self.see(session, touched);
+                if let Some(account) = scope.account {
+                    self.end_all(account, Some(session), touched);
+                    self.accounts[account].password = new;
+                    self.accounts[account].is_compromised = false;
+                    self.accounts[account].throttle = Throttle::default();
+                    self.forgive_all(account, touched);
+                    self.accounts[account].devices.clear();
+                }
+                scope
             }
             Effect::SetPassword { account, new } => {
                 self.end_all(account, None, touched);
                 self.accounts[account].password = new;
-                self.unlock(account, touched)
+                self.accounts[account].is_compromised = false;
+                self.accounts[account].devices.clear();
+                self.unlock(account, landing, touched)?
             }
-            Effect::Unlock { account } => self.unlock(account, touched),
+            Effect::Unlock { account } => self.unlock(account, landing, touched)?,
             Effect::Disable { account } => {
                 self.end_all(account, None, touched);
                 self.accounts[account].may_log_in = false;
@@ -151,12 +192,56 @@ impl Model {
                 touched.push(Key::Active(self.accounts[account].id));
                 of(account)
             }
-            Effect::EndEverything => {
-                (0..self.accounts.len()).for_each(|account| self.end_all(account, None, touched));
-                Scope { all: true, ..Scope::default() }
+            Effect::Delete { account } => {
+                self.delete(account, landing, touched);
+                of(account)
+            }
+            Effect::Bite { account } => {
+                judged.answer = Answer::Remains(!self.bite(account, landing)?);
+                of(account)
+            }
+            Effect::Rename { account, name } => {
+                let old = std::mem::replace(&mut self.accounts[account].name, name);
+                self.names[old].account = None;
+                self.names[name].account = Some(account);
+                self.accounts[account].once_named.insert(name);
+                touched.extend([old, name].map(login));
+                of(account)
+            }
+            Effect::Compromise { account } => {
+                self.end_all(account, None, touched);
+                self.accounts[account].is_compromised = true;
+                of(account)
+            }
+            Effect::Forgive { account, name, origin } => {
+                if !origin.has_tries {
+                    self.names[name].throttle = Throttle::default();
+                }
+                self.touch_counter(Counted::Name(name), touched);
+                self.forgive(account, origin, at, touched);
+                Scope { name: Some(name), ..of(account) }
+            }
+            Effect::EndEverything | Effect::Trust => {
+                let is_trusted = *effect == Effect::Trust;
+                if is_trusted {
+                    self.mark = at;
+                }
+                let accounts = self.accounts.iter_mut();
+                accounts
+                    .flat_map(|account| &mut account.devices)
+                    .for_each(|device| device.is_forgotten = true);
+                for session in self.sessions.iter_mut().filter(|session| session.is_there) {
+                    session.is_revoked = true;
+                    touched.push(Key::Session(session.id));
+                }
+                Scope { all: true, clock: is_trusted, ..Scope::default() }
+            }
+            Effect::Mark { .. } => {
+                self.mark = self.mark.max(at);
+                Scope { clock: true, ..Scope::default() }
             }
         };
-        if let Some(account) = scope.account {
+        if let Some(account) = scope.account.filter(|account| self.accounts[*account].is_there()) {
             self.read_hash(account, landing.rows)?;
         }
         Ok(scope)
@@ -183,11 +268,17 @@ impl Model {
         self.names[name].account = Some(self.accounts.len());
         self.accounts.push(Account {
             id,
+            stage: Stage::There,
+            is_compromised: false,
             name,
+            once_named: BTreeSet::from([name]),
             password,
             hash: credential.hash.clone(),
             may_log_in: true,
             failures: 0,
+            held: BTreeMap::new(),
+            devices: Vec::new(),
+            once_known: BTreeSet::new(),
             throttle: Throttle::default(),
             sessions: Vec::new(),
         });
@@ -196,10 +287,12 @@ impl Model {
 
     fn begin(
         &mut self,
-        account: usize,
-        span: doorward_core::model::session::Span,
+        account: Option<usize>,
+        span: Span,
+        data: &[u8],
         landing: &Landing<'_>,
-    ) -> Result<Session, Violation> {
+        touched: &mut Vec<Key>,
+    ) -> Result<Life, Violation> {
         let new = landing.batch.writes.iter().find_map(|write| match write {
             Write::Put { key: Key::Session(id), row, .. } => Some((*id, row)),
             _ => None,
@@ -212,10 +305,10 @@ impl Model {
         ensure(record.salt != *id.as_bytes(), 42, || "the key and a session's id make its token".to_owned())?;
         self.draw(*id.as_bytes())?;
         self.draw(record.salt)?;
-        Ok(Session {
+        let session = Session {
             id,
             account,
-            account_id: self.accounts[account].id,
+            account_id: account.map(|account| self.accounts[account].id),
             salt: record.salt,
             generation: 1,
             created: landing.at,
@@ -225,7 +318,14 @@ impl Model {
             auth_time: landing.at,
             is_there: true,
             is_revoked: false,
-        })
+            data: data.to_vec(),
+            was_purged: false,
+        };
+        let life = session.life();
+        touched.extend([Key::Session(id), Key::Data(id)]);
+        self.by_id.insert(id, self.sessions.len());
+        self.sessions.push(session);
+        Ok(life)
     }
 
     fn draw(&mut self, bytes: [u8; 16]) -> Result<(), Violation> {
@@ -253,16 +353,25 @@ impl Model {
         };
         let failed = throttle.failed(&self.policy, landing.at);
         *throttle = Throttle(Some(failed));
+        let name = if let Counted::Name(name) = counter { Some(name) } else { None };
+        let off_at = self.policy.throttle().off_at;
         match attempts {
-            Counted::Account(account) => self.accounts[account].failures += 1,
+            // What is off is not decided, and so is no failure.
+            Counted::Account(account) => {
+                let origin = name.map(|_| Origin::default());
+                if !self.accounts[account].is_off(origin, landing.at, &self.policy) {
+                    self.accounts[account].failed(Origin::default());
+                }
+            }
             Counted::Decoy(name) => {
                 let decoy = &mut self.names[name].decoy;
                 let before = decoy.filter(|(_, kept_until)| landing.at < *kept_until);
-                *decoy = Some((before.map_or(1, |(failures, _)| failures + 1), failed.kept_until));
+                *decoy =
+                    Some((before.map_or(1, |(failures, _)| off_at.min(failures + 1)), failed.kept_until));
             }
             Counted::Name(_) => return Err(Violation::new(38, "attempts are counted by account")),
         }
-        Ok(if let Counted::Name(name) = counter { Some(name) } else { None })
+        Ok(name)
     }
 
     /// A counter's row is known from the first failure on, and it is no other counter's.
@@ -275,37 +384,189 @@ impl Model {
         ensure(known == of && row == key, 29, || format!("{key:?} counts for {known:?} and for {of:?}"))
     }
 
-    fn end(&mut self, session: usize, touched: &mut Vec<Key>) {
+    fn end(&mut self, session: usize, touched: &mut Vec<Key>) -> Scope {
         self.sessions[session].is_there = false;
-        let account = self.see(session, touched);
-        self.accounts[account].sessions.retain(|one| *one != session);
+        // An ending that was still on its way takes along what a purge has left.
+        self.sessions[session].was_purged = false;
+        let scope = self.see(session, touched);
+        if let Some(account) = scope.account {
+            self.accounts[account].sessions.retain(|one| *one != session);
+        }
+        scope
     }
 
     fn end_all(&mut self, account: usize, keep: Option<usize>, touched: &mut Vec<Key>) {
+        self.accounts[account].devices.iter_mut().for_each(|device| device.is_forgotten = true);
+        touched.push(Key::Devices(self.accounts[account].id));
         for session in &self.accounts[account].sessions {
             self.sessions[*session].is_revoked |= Some(*session) != keep;
             touched.push(Key::Session(self.sessions[*session].id));
         }
     }
 
-    fn unlock(&mut self, account: usize, touched: &mut Vec<Key>) -> Scope {
-        let name = self.accounts[account].name;
-        self.names[name].throttle = Throttle::default();
-        self.accounts[account].throttle = Throttle::default();
-        self.touch_counter(Counted::Name(name), touched);
-        self.forgive(account, touched);
-        Scope { account: Some(account), name: Some(name), all: false }
+    /// Under a cap, a login ends what is over, and the oldest of what is not; whether there is room then.
+    fn make_room(
+        &mut self,
+        account: usize,
+        previous: Option<usize>,
+        met: &[(usize, Timestamp)],
+        landing: &Landing<'_>,
+        touched: &mut Vec<Key>,
+    ) -> Result<bool, Violation> {
+        let Some(cap) = self.policy.session_cap() else { return Ok(true) };
+        let most = usize::try_from(cap.most.get()).unwrap_or(usize::MAX);
+        let (mut is_granted, mut ended) = (false, Vec::new());
+        for write in &landing.batch.writes {
+            match write {
+                Write::Put { key: Key::Session(_), .. } => is_granted = true,
+                Write::Delete { key: Key::Session(id) } => {
+                    let session = self.by_id.get(id).copied();
+                    ended.extend(session.filter(|session| Some(*session) != previous));
+                }
+                _ => {}
+            }
+        }
+        let age = |session: &usize| (self.sessions[*session].created, self.sessions[*session].id);
+        let is_live = |session: &usize| {
+            let record = &self.sessions[*session];
+            record.is_there && Some(*session) != previous && record.over(landing.at).is_none()
+        };
+        let (live, kept): (Vec<usize>, Vec<usize>) = self.accounts[account]
+            .sessions
+            .iter()
+            .copied()
+            .filter(is_live)
+            .partition(|one| ended.contains(one));
+        // A login may end one, or refuse, although another has ended since it read; and it may have met one over that an
+        // activity has kept since.
+        let was_full = met.len().max(self.beside(account, previous).len()) >= most;
+        let was_over = |session: &usize| met.iter().any(|(one, end)| one == session && *end <= landing.at);
+        let live: Vec<usize> = live.into_iter().filter(|session| !was_over(session)).collect();
+        ensure(was_full || live.is_empty(), 0, || format!("{live:?} were ended, and there was room"))?;
+        let is_oldest = live.iter().map(age).max() < kept.iter().map(age).min() || kept.is_empty();
+        ensure(is_oldest, 0, || format!("{live:?} were ended, which are not the oldest"))?;
+        for session in ended {
+            self.end(session, touched);
+        }
+        if is_granted {
+            let beside = self.beside(account, previous).len();
+            ensure(beside < most, 0, || format!("a session was granted beside {beside} others"))?;
+        } else {
+            let may_refuse = cap.when_full == WhenFull::Refuse && was_full && live.is_empty();
+            ensure(may_refuse, 0, || "a login was refused, and there was room".to_owned())?;
+        }
+        Ok(is_granted)
     }
 
-    fn forgive(&mut self, account: usize, touched: &mut Vec<Key>) {
+    /// It is gone at once, and its name is free: but for one that a rename gave it while nobody looked.
+    fn delete(&mut self, account: usize, landing: &Landing<'_>, touched: &mut Vec<Key>) {
+        let id = self.accounts[account].id;
+        self.end_all(account, None, touched);
+        self.forgive_all(account, touched);
+        let rests_on_account = landing.batch.checks.iter().any(|check| check.key == Key::Account(id));
+        let name = self.accounts[account].name;
+        let is_written = landing.batch.writes.iter().any(|write| *write.key() == login(name));
+        if rests_on_account || is_written {
+            self.names[name].account = None;
+        }
+        let record = &mut self.accounts[account];
+        record.stage = Stage::Remains;
+        (record.may_log_in, record.throttle) = (false, Throttle::default());
+        record.devices.clear();
+        touched.extend([
+            login(name),
+            Key::Account(id),
+            Key::Active(id),
+            Key::Credential(id),
+            Key::Deletion(id),
+        ]);
+    }
+
+    /// Some of what is left is taken away; whether that was all.
+    fn bite(&mut self, account: usize, landing: &Landing<'_>) -> Result<bool, Violation> {
+        let id = self.accounts[account].id;
+        let mut is_all = false;
+        for key in landing.batch.writes.iter().map(Write::key) {
+            match key {
+                Key::Session(session) => {
+                    if let Some(session) = self.by_id.get(session).copied() {
+                        self.end(session, &mut Vec::new());
+                    }
+                }
+                Key::Data(session) => {
+                    if let Some(session) = self.by_id.get(session) {
+                        self.sessions[*session].data.clear();
+                    }
+                }
+                Key::Login(_) => {
+                    let name = self.accounts[account].name;
+                    if *key == login(name) && self.names[name].account == Some(account) {
+                        self.names[name].account = None;
+                    }
+                }
+                Key::Attempts(_) => self.accounts[account].failures = 0,
+                Key::Deletion(_) => is_all = true,
+                _ => {}
+            }
+        }
+        if is_all {
+            self.accounts[account].stage = Stage::Gone;
+            let left = landing.rows.iter().find(|(_, row)| row.owner == Some(id));
+            ensure(left.is_none(), 14, || format!("a deletion is finished, and {left:?} is left"))?;
+        }
+        Ok(is_all)
+    }
+
+    /// Under the name that it has, or had when the names were read.
+    fn unlock(
+        &mut self,
+        account: usize,
+        landing: &Landing<'_>,
+        touched: &mut Vec<Key>,
+    ) -> Result<Scope, Violation> {
+        let lifted =
+            landing.batch.writes.iter().map(Write::key).filter(|key| matches!(key, Key::Throttle(_)));
+        let is_unnamed = !self.accounts[account].is_there();
+        ensure(lifted.clone().count() > 1 || is_unnamed, 38, || "a name's wait was not lifted".to_owned())?;
+        let name = lifted.clone().find_map(|key| match self.counter_rows.get(key) {
+            Some(Counted::Name(name)) if self.accounts[account].once_named.contains(name) => Some(*name),
+            _ => None,
+        });
+        if let Some(name) = name {
+            self.names[name].throttle = Throttle::default();
+        }
+        self.accounts[account].throttle = Throttle::default();
+        self.forgive_all(account, touched);
+        Ok(Scope { account: Some(account), name, ..Scope::default() })
+    }
+
+    fn new_device(&mut self, account: usize, landing: &Landing<'_>) -> Result<DeviceId, Violation> {
+        let none = || Violation::new(38, "a device is not remembered");
+        let row = landing.rows.get(&Key::Devices(self.accounts[account].id)).ok_or_else(none)?;
+        let device = row.devices().ok().and_then(|record| record.devices.last()).ok_or_else(none)?;
+        ensure(device.salt != *device.id.as_bytes(), 42, || "the key and an id make its token".to_owned())?;
+        self.draw(*device.id.as_bytes())?;
+        self.draw(device.salt)?;
+        Ok(device.id)
+    }
+
+    fn forgive(&mut self, account: usize, origin: Origin, at: Timestamp, touched: &mut Vec<Key>) {
+        self.accounts[account].forgive(origin, at);
+        touched.extend([Key::Attempts(self.accounts[account].id), Key::Devices(self.accounts[account].id)]);
+        self.touch_counter(Counted::Account(account), touched);
+    }
+
+    fn forgive_all(&mut self, account: usize, touched: &mut Vec<Key>) {
         self.accounts[account].failures = 0;
+        self.accounts[account].held.clear();
         touched.push(Key::Attempts(self.accounts[account].id));
         self.touch_counter(Counted::Account(account), touched);
     }
 
-    fn see(&self, session: usize, touched: &mut Vec<Key>) -> usize {
-        touched.push(Key::Session(self.sessions[session].id));
-        self.sessions[session].account
+    fn see(&self, session: usize, touched: &mut Vec<Key>) -> Scope {
+        let Session { id, account, .. } = self.sessions[session];
+        touched.extend([Key::Session(id), Key::Data(id)]);
+        Scope { account, session: Some(id), ..Scope::default() }
     }
 
     fn touch_counter(&self, counter: Counted, touched: &mut Vec<Key>) {
@@ -319,9 +580,10 @@ impl Model {
         let id = scope.account.map(|account| self.accounts[account].id);
         let owner = row.and_then(|row| row.owner);
         match key {
+            Key::Clock => scope.clock,
             _ if scope.all => *key == Key::Keyring,
             Key::Keyring => false,
-            Key::Login(name) => scope.name.is_some_and(|number| name.as_str() == super::name(number)),
+            Key::Login(_) => owner == id && id.is_some(),
             Key::Throttle(_) => match self.counter_rows.get(key) {
                 Some(Counted::Name(name)) => scope.name == Some(*name),
                 Some(Counted::Account(account)) => scope.account == Some(*account),
@@ -333,7 +595,11 @@ impl Model {
             Key::Account(of) | Key::Active(of) | Key::Credential(of) | Key::Attempts(of) => {
                 Some(*of) == id && (owner == id || owner.is_none())
             }
-            Key::Session(_) => owner == id && id.is_some(),
+            Key::Session(session) | Key::Data(session) => {
+                let is_meant = scope.session == Some(*session) && (owner == id || owner.is_none());
+                is_meant || (owner == id && id.is_some())
+            }
+            Key::Devices(of) | Key::Deletion(of) => Some(*of) == id && owner == id,
         }
     }
 }

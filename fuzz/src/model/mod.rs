@@ -8,6 +8,7 @@
 //! |---|---|
 //! | this one | who is there? |
 //! | `judge` | what should this request be told, and what should it change? |
+//! | `device` | what do failures and successes come to, from a known device and from others? |
 //! | `land` | what is true after the change? |
 //! | `rows` | do the rows say the same? |
 //! | `promise` | does what a client was told before still hold? |
@@ -15,16 +16,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use doorward_core::id::{AccountId, SessionId};
+use doorward_core::id::{AccountId, DeviceId, SessionId};
 use doorward_core::model::session::{Gone, Lifetime};
 use doorward_core::password::PasswordHash;
 use doorward_core::policy::Policy;
 use doorward_core::record::Key;
 use doorward_core::time::Timestamp;
 
+use self::device::Device;
 use self::judge::Shown;
 use crate::answer::Life;
 
+pub(crate) mod device;
 pub(crate) mod judge;
 pub(crate) mod land;
 pub(crate) mod promise;
@@ -51,6 +54,8 @@ pub(crate) fn name(number: usize) -> String {
 
 pub(crate) struct Model {
     pub(crate) policy: Policy,
+    /// The latest time that the store has seen.
+    pub(crate) mark: Timestamp,
     pub(crate) accounts: Vec<Account>,
     pub(crate) names: Vec<Name>,
     pub(crate) sessions: Vec<Session>,
@@ -69,14 +74,35 @@ pub(crate) struct Model {
 
 pub(crate) struct Account {
     pub(crate) id: AccountId,
+    /// What becomes of it.
+    pub(crate) stage: Stage,
+    /// The last name that it had.
     pub(crate) name: usize,
+    /// Every name that it had.
+    pub(crate) once_named: BTreeSet<usize>,
     pub(crate) password: usize,
     pub(crate) hash: PasswordHash,
+    /// Whether others know the password.
+    pub(crate) is_compromised: bool,
     pub(crate) may_log_in: bool,
     pub(crate) failures: u32,
+    /// Which of them known devices have made.
+    pub(crate) held: BTreeMap<DeviceId, u32>,
+    pub(crate) devices: Vec<Device>,
+    /// Every device that ever was known.
+    pub(crate) once_known: BTreeSet<DeviceId>,
     /// What slows guesses inside its sessions.
     pub(crate) throttle: Throttle,
     pub(crate) sessions: Vec<usize>,
+}
+
+/// An account has one life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    There,
+    /// It is deleted, and perhaps something is left.
+    Remains,
+    Gone,
 }
 
 #[derive(Default)]
@@ -109,8 +135,9 @@ pub(crate) enum Counted {
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
-    pub(crate) account: usize,
-    pub(crate) account_id: AccountId,
+    /// `None`: nobody's.
+    pub(crate) account: Option<usize>,
+    pub(crate) account_id: Option<AccountId>,
     pub(crate) salt: [u8; 16],
     pub(crate) generation: u64,
     pub(crate) created: Timestamp,
@@ -122,6 +149,10 @@ pub(crate) struct Session {
     pub(crate) is_there: bool,
     /// Whether everything of its account, or of the store, was ended since.
     pub(crate) is_revoked: bool,
+    /// What the host keeps with it.
+    pub(crate) data: Vec<u8>,
+    /// Whether a purge took it, and left what is kept to a later one.
+    pub(crate) was_purged: bool,
 }
 
 /// A token that an engine gave out.
@@ -139,6 +170,7 @@ impl Model {
     pub(crate) fn new(policy: Policy) -> Self {
         Self {
             policy,
+            mark: Timestamp::from_millis(0),
             accounts: Vec::new(),
             names: (0..NAMES).map(|_| Name::default()).collect(),
             sessions: Vec::new(),
@@ -162,6 +194,12 @@ impl Model {
     }
 }
 
+impl Account {
+    pub(crate) fn is_there(&self) -> bool {
+        self.stage == Stage::There
+    }
+}
+
 impl Session {
     pub(crate) fn idle_end(&self) -> Timestamp {
         self.last_seen.saturating_add(self.idle).min(self.absolute_end)
@@ -176,6 +214,30 @@ impl Session {
         } else {
             self.is_revoked.then_some(Gone::Revoked)
         }
+    }
+
+    /// Whether an activity now is to be written down.
+    pub(crate) fn is_due(&self, now: Timestamp, policy: &Policy) -> bool {
+        now > self.last_seen && now.since(self.last_seen) >= policy.touch_every().min(self.idle / 2)
+    }
+
+    /// The session after an update of what is kept with it, which may also say how long it is to live.
+    pub(crate) fn updated(&self, lifetime: Option<Duration>, now: Timestamp, policy: &Policy) -> Self {
+        let mut next = self.clone();
+        if lifetime.is_some() || self.is_due(now, policy) {
+            next.last_seen = self.last_seen.max(now);
+        }
+        if let Some(lifetime) = lifetime {
+            let end = now.saturating_add(lifetime);
+            let span = policy.anonymous();
+            // A person's session has one life; nobody's may gain, within its bounds.
+            let (idle, bound) = match self.account {
+                Some(_) => (self.idle, self.absolute_end),
+                None => (span.idle, self.created.saturating_add(span.absolute)),
+            };
+            (next.idle, next.absolute_end) = (idle.min(lifetime), bound.min(end));
+        }
+        next
     }
 
     /// The session after its token was replaced.

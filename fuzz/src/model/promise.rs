@@ -3,7 +3,7 @@
 //! This asks nothing of the rest of the model: an answer that was given out binds every request that begins later.
 
 use super::Model;
-use super::judge::{Intent, Shown};
+use super::judge::{Attempt, Intent, Shown};
 use crate::answer::Answer;
 use crate::violation::{Violation, ensure};
 
@@ -28,16 +28,27 @@ impl Model {
             (Intent::RotateSession(token) | Intent::Reauthenticate(token, _), Answer::Renewed(_)) => {
                 (session_of(*token), None, false, 32)
             }
-            (Intent::Login { previous: Some(token), .. }, Answer::LoggedIn(life)) => {
-                let own = |session: &usize| self.sessions[*session].account_id == life.account;
+            (Intent::Login(Attempt { previous: Some(token), .. }), Answer::LoggedIn(life, _)) => {
+                let own = |session: &usize| {
+                    let owner = self.sessions[*session].account_id;
+                    owner.is_none() || owner == life.account
+                };
                 (session_of(*token).filter(own), None, false, 32)
             }
             (Intent::LogoutEverywhere(who, _), Answer::Done | Answer::Renewed(_)) => (None, *who, false, 12),
             (Intent::ChangePassword { token, .. }, Answer::Renewed(_)) => {
-                (None, session_of(*token).map(|session| self.sessions[session].account), false, 14)
+                (None, session_of(*token).and_then(|session| self.sessions[session].account), false, 14)
             }
-            (Intent::SetPassword(who, _) | Intent::Disable(who), Answer::Done) => (None, *who, false, 14),
-            (Intent::AfterRestore, Answer::Done) => (None, None, true, 12),
+            (
+                Intent::SetPassword(who, _)
+                | Intent::Disable(who)
+                | Intent::DeleteAccount(who)
+                | Intent::MarkCompromised(who),
+                Answer::Done,
+            ) => (None, *who, false, 14),
+            (Intent::AfterRestore, Answer::Done) | (Intent::TrustClock, Answer::Trusted(_, true)) => {
+                (None, None, true, 12)
+            }
             _ => return,
         };
         for (number, token) in self.tokens.iter_mut().enumerate() {
@@ -45,7 +56,10 @@ impl Model {
             let is_meant = match sessions {
                 // Logging out ends the session; renewing replaces what was given out before.
                 Some(session) => token.session == session && (!renewed || token.given < started),
-                None => token.given < started && (all || Some(session.account) == accounts),
+                None => {
+                    let is_theirs = accounts.is_some() && session.account == accounts;
+                    token.given < started && (all || is_theirs)
+                }
             };
             if is_meant && Some(number) != minted && token.dead.is_none() {
                 token.dead = Some((now, invariant));

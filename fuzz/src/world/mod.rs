@@ -10,27 +10,31 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::store::MemoryStore;
+use doorward_core::id::DeviceId;
 use doorward_core::machine::Environment;
-use doorward_core::model::session::{Lifetime, Span};
+use doorward_core::model::data::DataLimits;
+use doorward_core::model::device::DevicePolicy;
+use doorward_core::model::session::{Lifetime, SessionCap, Span};
 use doorward_core::model::throttle::ThrottlePolicy;
 use doorward_core::operation::open::Open;
 use doorward_core::operation::rehash::Rehash;
 use doorward_core::password::{Argon2Params, PasswordHash};
 use doorward_core::policy::{Policy, PolicyBuilder};
 use doorward_core::record::{Key, Row};
-use doorward_core::secret::{MasterKey, MasterKeys};
+use doorward_core::secret::{MasterKey, MasterKeys, Pepper};
 use doorward_core::time::Timestamp;
 
-use crate::action::Action;
+use crate::action::{Action, DATA_OF_A_PERSON, DATA_OF_NOBODY};
 use crate::answer::Answer;
 use crate::model::Model;
 use crate::model::judge::Intent;
-use crate::plan::{CROWD, Luck, Move, Plan};
+use crate::plan::{CROWD, House, Luck, Move, Plan};
 use crate::task::{Flight, Task};
 use crate::violation::{Violation, ensure};
 
@@ -58,6 +62,8 @@ pub struct World {
     /// Every row, followed commit by commit.
     rows: BTreeMap<Key, Row>,
     engines: Vec<Engine>,
+    /// What a test changes in the policy.
+    change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder>,
     /// What the time source shows.
     time: Timestamp,
     model: Model,
@@ -65,6 +71,8 @@ pub struct World {
     flights: Vec<Flight>,
     /// Tokens that reached a client, by the operation that gave them.
     wallet: Vec<(u32, usize)>,
+    /// The same of devices, and which one each is.
+    devices: Vec<(u32, DeviceId, String)>,
     rehashes: Vec<(u32, Rehash, usize, PasswordHash)>,
     /// What a power cut undoes: rows as they were before each commit without a barrier.
     relaxed: Vec<(Key, Row)>,
@@ -136,28 +144,20 @@ impl World {
     }
 
     /// The same, with a change to the policy of both engines: a planted bug.
-    pub fn with(change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Self {
-        let engine = |memory| {
-            let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
-            let policy = policy(memory, &change);
-            Engine {
-                environment: Arc::new(Environment { policy, keys }),
-                skew: 0,
-                highest: Timestamp::from_millis(0),
-            }
-        };
-        // Of different costs, as while an upgrade is rolled out: each calls for a rehash of the other's hashes.
-        let engines = vec![engine(19 * 1024), engine(24 * 1024)];
+    pub fn with(change: impl Fn(PolicyBuilder) -> PolicyBuilder + 'static) -> Self {
+        let engines = engines(House { cap: None, peppers: false }, &change);
         let model = Model::new(engines[0].environment.policy.clone());
         Self {
             store: MemoryStore::new(),
             rows: BTreeMap::new(),
             engines,
+            change: Box::new(change),
             time: START,
             model,
             tasks: Vec::new(),
             flights: Vec::new(),
             wallet: Vec::new(),
+            devices: Vec::new(),
             rehashes: Vec::new(),
             relaxed: Vec::new(),
             tick: 0,
@@ -178,6 +178,8 @@ impl World {
     /// # Errors
     /// The first invariant that does not hold.
     pub fn run(mut self, plan: &Plan) -> Result<Run, Found> {
+        self.engines = engines(plan.house, &*self.change);
+        self.model.policy = self.engines[0].environment.policy.clone();
         self.make_keyring();
         for (tick, one) in plan.moves.iter().enumerate() {
             self.tick = tick;
@@ -237,12 +239,17 @@ impl World {
             self.step(0, Luck::Good)?;
         }
         let engine = self.engine(engine);
-        let (intent, machine) = self.meaning(action, engine, seed);
+        self.run.operations += 1;
+        self.launch(engine, label, action, seed);
+        Ok(())
+    }
+
+    fn launch(&mut self, engine: usize, label: u32, action: Action, seed: u64) {
+        let (intent, machine) = self.meaning(action, engine, label, seed);
         if self.records {
             let tick = self.tick;
             let _ = writeln!(self.run.transcript, "{tick} engine {engine}: {intent:?}");
         }
-        self.run.operations += 1;
         let now = self.now(engine);
         let judged = self.model.judge(&intent, now);
         self.tasks.push(Task {
@@ -264,7 +271,6 @@ impl World {
             always_live: None,
             old_ticket: None,
         });
-        Ok(())
     }
 
     fn engine(&self, number: u8) -> usize {
@@ -284,7 +290,29 @@ impl World {
         self.engines[engine].highest = Timestamp::from_millis(0);
         self.tasks.retain(|task| task.engine != engine);
         let told = self.ask(Open::new(), engine)?;
-        ensure(told == Some(Answer::Opened), 27, || format!("a known store was opened as {told:?}"))
+        let (now, mark) = (self.now(engine), self.model.mark);
+        let is_behind = mark.since(now) > self.model.policy.max_clock_regression();
+        let expected = if is_behind { Answer::Behind } else { Answer::Opened(mark) };
+        ensure(told.as_ref() == Some(&expected), expected.blame(&expected), || {
+            format!("a known store was opened at {now:?} as {told:?} instead of {expected:?}")
+        })?;
+        if is_behind {
+            return self.trust_clock(engine);
+        }
+        // As the engine does: its time begins at the mark.
+        self.engines[engine].highest = mark;
+        Ok(())
+    }
+
+    /// An engine that its clock keeps out opens on its host's word, which ends everything.
+    fn trust_clock(&mut self, engine: usize) -> Result<(), Violation> {
+        let label = u32::MAX - u32::try_from(self.tick).unwrap_or(0);
+        self.launch(engine, label, Action::TrustClock, u64::from(label));
+        while let Some(at) = self.tasks.iter().position(|task| task.label == label) {
+            self.step(at, Luck::Good)?;
+        }
+        self.engines[engine].highest = self.model.mark;
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), Violation> {
@@ -312,6 +340,36 @@ impl std::fmt::Debug for World {
     }
 }
 
+/// Two, of different costs and with different peppers in use, as while a change is rolled out: each calls for a rehash
+/// of the other's hashes.
+fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuilder) -> Vec<Engine> {
+    let engine = |memory, active: u8, other: u8| {
+        let pepper = |number: u8| Pepper::new(number.into(), [number; 32]);
+        let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
+        let keys = if house.peppers {
+            let keys = keys.pepper(pepper(active)).and_then(|keys| keys.accept_pepper(pepper(other)));
+            keys.expect("they are two")
+        } else {
+            keys
+        };
+        let most = NonZeroU32::MIN.saturating_add(MOST_SESSIONS - 1);
+        let capped = |policy: PolicyBuilder| match house.cap {
+            Some(when_full) => policy.session_cap(SessionCap { most, when_full }),
+            None => policy,
+        };
+        let policy = policy(memory, |policy| change(capped(policy)));
+        Engine {
+            environment: Arc::new(Environment { policy, keys }),
+            skew: 0,
+            highest: Timestamp::from_millis(0),
+        }
+    };
+    vec![engine(19 * 1024, 1, 2), engine(24 * 1024, 2, 1)]
+}
+
+/// How many sessions an account may have at once, where there is a cap.
+const MOST_SESSIONS: u32 = 2;
+
 /// Short lives and few guesses, so that every end comes within a case.
 fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Policy {
     let span =
@@ -327,10 +385,14 @@ fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Polic
     let builder = Policy::builder()
         .argon2(argon2.expect("it is within Argon2's bounds"))
         .throttle(throttle)
+        .devices(DevicePolicy { tries: 2, lifetime: Duration::from_secs(60), per_account: 2 })
         .touch_every(Duration::from_secs(1))
+        .max_clock_regression(Duration::from_secs(4))
         .session(Lifetime::Web, span(4, 10))
         .session(Lifetime::Remembered, span(10, 40))
-        .session(Lifetime::Device, span(40, 200));
+        .session(Lifetime::Device, span(40, 200))
+        .anonymous(span(4, 12))
+        .data_limits(DataLimits { logged_in: DATA_OF_A_PERSON, anonymous: DATA_OF_NOBODY });
     change(builder).build().expect("the simulator's policy makes sense")
 }
 

@@ -4,10 +4,13 @@ use doorward_core::error::StoreErrorKind;
 use doorward_core::machine::Reply;
 use doorward_core::model::session::Gone;
 use doorward_core::operation::authenticate::Authenticate;
+use doorward_core::operation::deletions::Deletions;
+use doorward_core::store::Store;
 
 use super::World;
 use super::store::failed;
 use crate::answer::{Answer, Asked, Simulated};
+use crate::model::Stage;
 use crate::model::judge::{Intent, Shown};
 use crate::task::machine;
 use crate::violation::{Violation, ensure};
@@ -20,6 +23,7 @@ impl World {
     pub(super) fn sweep(&mut self, many: usize) -> Result<(), Violation> {
         let all = self.model.tokens.len();
         for engine in 0..self.engines.len() {
+            self.ask_deletions(engine)?;
             for token in all.saturating_sub(many)..all {
                 self.probe(token, engine)?;
             }
@@ -27,16 +31,25 @@ impl World {
         Ok(())
     }
 
+    /// INVARIANT 27: whoever takes up deletions that were interrupted finds all of them.
+    fn ask_deletions(&mut self, engine: usize) -> Result<(), Violation> {
+        let told = self.ask(Deletions::new(), engine)?;
+        let left = self.model.accounts.iter().filter(|account| account.stage == Stage::Remains);
+        let mut left: Vec<_> = left.map(|account| account.id).collect();
+        left.sort_unstable();
+        ensure(told == Some(Answer::Deletions(left)), 27, || format!("{told:?} are to be finished"))
+    }
+
     fn probe(&mut self, token: usize, engine: usize) -> Result<(), Violation> {
         let told = self.ask(Authenticate::new(&self.model.tokens[token].text), engine)?;
         let now = self.now(engine);
         let shown = Shown::Token(token);
-        if let Some(Answer::Live(_)) = told {
+        if told.as_ref().is_some_and(Answer::opens) {
             self.model.accepted(shown, self.tick)?;
         }
         let expected = self.model.judge(&Intent::Authenticate(shown), now).answer;
         let is_right = match &expected {
-            Answer::Gone(Gone::Idle | Gone::Expired) => !matches!(told, Some(Answer::Live(_))),
+            Answer::Gone(Gone::Idle | Gone::Expired) => !told.as_ref().is_some_and(Answer::opens),
             expected => told.as_ref() == Some(expected),
         };
         ensure(is_right, expected.blame(told.as_ref().unwrap_or(&Answer::Done)), || {
@@ -57,9 +70,10 @@ impl World {
                 Asked::Read(ticket, keys) => {
                     (ticket, Reply::Rows(keys.iter().map(|key| self.rows.get(key).cloned()).collect()))
                 }
-                Asked::Commit(ticket, _) | Asked::Scan(ticket, ..) | Asked::Work(ticket, _) => {
-                    (ticket, failed(StoreErrorKind::Fatal))
+                Asked::Scan(ticket, range, limit) => {
+                    (ticket, self.store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page))
                 }
+                Asked::Commit(ticket, _) | Asked::Work(ticket, _) => (ticket, failed(StoreErrorKind::Fatal)),
                 Asked::Done(outcome) => return Ok(outcome.ok().map(|told| told.answer)),
             };
             machine

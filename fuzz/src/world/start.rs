@@ -2,28 +2,36 @@
 
 use std::sync::Arc;
 
-use doorward_core::id::{AccountId, SessionId};
+use doorward_core::id::{AccountId, DeviceId, SessionId};
 use doorward_core::operation::access::{Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::Authenticate;
 use doorward_core::operation::change_password::ChangePassword;
+use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::end_session::EndSession;
+use doorward_core::operation::finish_deletion::FinishDeletion;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open::Open;
+use doorward_core::operation::open_session::OpenSession;
 use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::register::Register;
+use doorward_core::operation::rename::Rename;
 use doorward_core::operation::rotate_session::RotateSession;
+use doorward_core::operation::session_data::{SessionData, UpdateSessionData};
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
+use doorward_core::operation::tick::Tick;
+use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::operation::unlock::Unlock;
 
 use super::World;
-use crate::action::{Action, Forgery, Guess, Pick};
+use crate::action::{Action, Forgery, Guess, Pick, ShownDevice, Stay};
 use crate::answer::Machinery;
-use crate::model::judge::{Intent, Shown, Who};
-use crate::model::{NAMES, PASSWORDS, lifetime, name};
+use crate::model::judge::{Attempt, Intent, Shown, Who};
+use crate::model::{NAMES, PASSWORDS, Stage, lifetime, name};
 use crate::task::machine;
 
 /// Where the proof begins: the last 16 bytes of 69, in base64.
@@ -36,6 +44,7 @@ impl World {
         &mut self,
         action: Action,
         engine: usize,
+        label: u32,
         seed: u64,
     ) -> (Intent, Box<dyn Machinery>) {
         let environment = &Arc::clone(&self.engines[engine].environment);
@@ -45,7 +54,7 @@ impl World {
                 let operation = Register::new(&name(number), PASSWORDS[password]);
                 (Intent::Register { name: number, password }, machine(operation, environment, seed))
             }
-            Action::Login { name: number, guess, previous, lifetime: kind } => {
+            Action::Login { name: number, guess, previous, carry, device: known, lifetime: kind } => {
                 let number = usize::from(number) % NAMES;
                 let password = self.guess(guess, self.model.names[number].account);
                 let lifetime = lifetime(kind);
@@ -54,11 +63,35 @@ impl World {
                 if let Some((_, text)) = &previous {
                     operation = operation.previous(text);
                 }
+                if carry {
+                    operation = operation.carry_data();
+                }
                 let previous = previous.map(|(shown, _)| shown);
-                (
-                    Intent::Login { name: number, password, previous, lifetime },
-                    machine(operation, environment, seed),
-                )
+                let (device, text) = self.shown_device(known.shown, number);
+                operation = text.iter().fold(operation, |operation, text| operation.device(text));
+                let remember = known.remember;
+                if remember {
+                    operation = operation.remember_device();
+                }
+                let attempt = Attempt { name: number, password, previous, carry, device, remember, lifetime };
+                (Intent::Login(attempt), machine(operation, environment, seed))
+            }
+            Action::OpenSession { data, lifetime } => {
+                let (data, lifetime) = (data.bytes(label), lifetime.map(Stay::lifetime));
+                let operation = OpenSession::new(data.clone());
+                let operation = lifetime.into_iter().fold(operation, OpenSession::lifetime);
+                (Intent::OpenSession { data, lifetime }, machine(operation, environment, seed))
+            }
+            Action::SessionData { token } => {
+                let (shown, text) = self.shown(token);
+                (Intent::SessionData(shown), machine(SessionData::new(&text), environment, seed))
+            }
+            Action::UpdateSessionData { token, data, lifetime } => {
+                let (token, text) = self.shown(token);
+                let (data, lifetime) = (data.bytes(label), lifetime.map(Stay::lifetime));
+                let operation = UpdateSessionData::new(&text, data.clone());
+                let operation = lifetime.into_iter().fold(operation, UpdateSessionData::lifetime);
+                (Intent::UpdateSessionData { token, data, lifetime }, machine(operation, environment, seed))
             }
             Action::Rehash { of } => match self.rehashes.iter().rposition(|(label, ..)| *label <= of) {
                 None => (Intent::Open, machine(Open::new(), environment, seed)),
@@ -88,8 +121,9 @@ impl World {
             Action::EndSession { name, session, own } => {
                 let session = self.token(session).map(|token| self.model.tokens[token].session);
                 let session = session.map(|number| &self.model.sessions[number]);
-                let (who, id) = match session {
-                    Some(session) if own => (Some(session.account), session.account_id),
+                let owner = session.and_then(|session| session.account.zip(session.account_id));
+                let (who, id) = match owner {
+                    Some((account, id)) if own => (Some(account), id),
                     _ => self.who(name),
                 };
                 let session = session.map_or(SessionId::from_bytes([7; 16]), |session| session.id);
@@ -137,14 +171,39 @@ impl World {
                 let (who, id) = self.who(name);
                 (Intent::Enable(who), machine(Enable::new(id), environment, seed))
             }
+            Action::DeleteAccount { name } => {
+                let (who, id) = self.who(name);
+                (Intent::DeleteAccount(who), machine(DeleteAccount::new(id), environment, seed))
+            }
+            Action::FinishDeletion { of } => {
+                let is_left = |account: &usize| self.model.accounts[*account].stage == Stage::Remains;
+                let left: Vec<usize> = (0..self.model.accounts.len()).filter(is_left).collect();
+                let who = left.get(usize::from(of) % left.len().max(1)).copied();
+                let (who, id) =
+                    who.map_or_else(|| self.who(of), |who| (Some(who), self.model.accounts[who].id));
+                (Intent::FinishDeletion(who), machine(FinishDeletion::new(id), environment, seed))
+            }
+            Action::Rename { name: number, new } => {
+                let ((who, id), new) = (self.who(number), usize::from(new) % NAMES);
+                (Intent::Rename(who, new), machine(Rename::new(id, &name(new)), environment, seed))
+            }
+            Action::MarkCompromised { name } => {
+                let (who, id) = self.who(name);
+                (Intent::MarkCompromised(who), machine(MarkCompromised::new(id), environment, seed))
+            }
+            Action::Tick => (Intent::Tick, machine(Tick::new(), environment, seed)),
+            Action::TrustClock => (Intent::TrustClock, machine(TrustClock::new(), environment, seed)),
             Action::AfterRestore => (Intent::AfterRestore, machine(AfterRestore::new(), environment, seed)),
             Action::Open => (Intent::Open, machine(Open::new(), environment, seed)),
         }
     }
 
-    /// The account of this name; nobody when it has none.
+    /// The account of this name; nobody when it has none. Now and then one of the latest, deleted or not.
     fn who(&self, name: u8) -> (Who, AccountId) {
-        let who = self.model.names[usize::from(name) % NAMES].account;
+        let latest = name
+            .checked_sub(240)
+            .and_then(|back| (self.model.accounts.len()).checked_sub(1 + usize::from(back)));
+        let who = latest.or(self.model.names[usize::from(name) % NAMES].account);
         (who, who.map_or(AccountId::from_bytes([name; 16]), |account| self.model.accounts[account].id))
     }
 
@@ -156,9 +215,36 @@ impl World {
     fn account_of(&self, shown: Shown) -> Who {
         match shown {
             Shown::Token(number) | Shown::WrongProof(number) => {
-                Some(self.model.sessions[self.model.tokens[number].session].account)
+                self.model.sessions[self.model.tokens[number].session].account
             }
             Shown::OtherKind | Shown::Garbage => None,
+        }
+    }
+
+    /// A device's token, and which device it makes known.
+    fn shown_device(&self, shown: ShownDevice, name: usize) -> (Option<DeviceId>, Option<String>) {
+        let own = |back: u8| {
+            let account = &self.model.accounts[self.model.names[name].account?];
+            let given = self.devices.iter().rev().filter(|(_, id, _)| account.has_had(*id));
+            given.take(usize::from(back) + 1).last()
+        };
+        let of = |given: Option<&(u32, DeviceId, String)>| {
+            given.map_or((None, None), |(_, id, text)| (Some(*id), Some(text.clone())))
+        };
+        match shown {
+            ShownDevice::None => (None, None),
+            ShownDevice::Own(back) => of(own(back)),
+            ShownDevice::Any(label) => {
+                of(self.devices[..self.devices.partition_point(|(one, ..)| *one <= label)].last())
+            }
+            ShownDevice::Forged(noise) => match own(0) {
+                Some((_, _, text)) if noise % 4 == 0 => (None, Some(text.replacen("dwd_", "dws_", 1))),
+                Some((_, _, text)) => {
+                    let at = text.len() - 1 - usize::from(noise) % (PROOF - 1);
+                    (None, Some(with_another_character(text, at)))
+                }
+                None => (None, None),
+            },
         }
     }
 
@@ -184,6 +270,15 @@ impl World {
                 (Shown::WrongProof(number), with_another_character(&text, at))
             }
             Forgery::Prefix(noise) => {
+                // A real device's, as it was given or dressed up as a session's.
+                if let (Some((_, _, device)), 1) = (self.devices.last(), noise % 2) {
+                    let is_dressed = noise % 4 == 1;
+                    return if is_dressed {
+                        garbage(device.replacen("dwd_", "dws_", 1))
+                    } else {
+                        (Shown::OtherKind, device.clone())
+                    };
+                }
                 let prefix = ["dwd_", "dwr_", "dwa_", ""][usize::from(noise) % 4];
                 (Shown::OtherKind, text.replacen("dws_", prefix, 1))
             }

@@ -13,7 +13,7 @@ use super::{World, word};
 use crate::answer::{Answer, Asked, Told};
 use crate::hashing::stand_in;
 use crate::model::Token;
-use crate::model::judge::{Effect, Intent, Judgement, Shown};
+use crate::model::judge::{Attempt, Effect, Intent, Judgement, Shown};
 use crate::plan::Luck;
 use crate::task::{Shape, Task, describe};
 use crate::violation::{Violation, ensure};
@@ -72,6 +72,8 @@ impl World {
             task.session = shown(&task.intent).and_then(|token| self.model.session_of(token));
         } else if let (Next::DecidesOnOldRows, Some(over)) = (next, over(&task, now)) {
             task.judged = over;
+        } else if let (Next::DecidesOnOldRows, Some(wait)) = (next, waits(&task, now)) {
+            task.judged = wait;
         }
         self.show_list(&mut task);
         // It decides at once: what it then wants is of this moment, however long the want waits.
@@ -97,12 +99,19 @@ impl World {
         ensure(!task.failed, 17, || {
             format!("{:?} was answered {:?}, and the store had failed", task.intent, told.answer)
         })?;
-        if let (Answer::Live(_) | Answer::Renewed(_), Some(token)) = (&told.answer, shown(&task.intent)) {
+        if let (true, Some(token)) = (told.answer.opens(), shown(&task.intent)) {
             self.model.accepted(token, task.started)?;
         }
-        ensure(is_right(task, &told.answer), task.judged.answer.blame(&told.answer), || {
-            format!("{:?} was answered {:?} instead of {:?}", task.intent, told.answer, task.judged.answer)
-        })?;
+        ensure(
+            is_right(task, &told.answer, told.device.is_some()),
+            task.judged.answer.blame(&told.answer),
+            || {
+                format!(
+                    "{:?} was answered {:?} instead of {:?}",
+                    task.intent, told.answer, task.judged.answer
+                )
+            },
+        )?;
         self.compare_denied(task, &told.answer)?;
         // What was seen over must be over for good before anybody is told.
         let owed = if matches!(told.answer, Answer::Gone(_)) { 19 } else { 26 };
@@ -117,7 +126,8 @@ impl World {
 
     /// INVARIANT 37: whatever the cause, a denied login looks alike to who counts and times its steps.
     fn compare_denied(&mut self, task: &Task, answer: &Answer) -> Result<(), Violation> {
-        let is_plain = matches!(&*task.intent, Intent::Login { previous: None, .. });
+        let is_device = matches!(task.judged.effect, Effect::FailFrom { .. });
+        let is_plain = !is_device && matches!(&*task.intent, Intent::Login(Attempt { previous: None, .. }));
         if task.disturbed || task.waited || !is_plain || *answer != Answer::Denied {
             return Ok(());
         }
@@ -128,8 +138,11 @@ impl World {
     }
 
     fn give(&mut self, task: &Task, told: Told, is_lost: bool) {
-        let minted = told.token.map(|text| {
-            let (Answer::LoggedIn(life) | Answer::Renewed(life)) = &told.answer else { return usize::MAX };
+        let minted = told.token.clone().map(|text| {
+            let (Answer::LoggedIn(life, _) | Answer::Renewed(life) | Answer::Begun(life)) = &told.answer
+            else {
+                return usize::MAX;
+            };
             let session = self.model.by_id[&life.id];
             let generation = self.model.sessions[session].generation;
             self.model.tokens.push(Token { text, session, generation, given: self.tick, dead: None });
@@ -143,6 +156,10 @@ impl World {
             let at = self.wallet.partition_point(|(label, _)| *label <= task.label);
             self.wallet.insert(at, (task.label, token));
         }
+        if let (Some(text), Answer::LoggedIn(_, Some(id))) = (told.device, &task.judged.answer) {
+            let at = self.devices.partition_point(|(label, ..)| *label <= task.label);
+            self.devices.insert(at, (task.label, *id, text));
+        }
         if let (Some(rehash), Some((account, shown))) = (told.rehash, &task.judged.shown) {
             self.rehashes.push((task.label, rehash, *account, shown.clone()));
         }
@@ -150,7 +167,7 @@ impl World {
     }
 }
 
-fn is_right(task: &Task, answer: &Answer) -> bool {
+fn is_right(task: &Task, answer: &Answer, has_device: bool) -> bool {
     match (answer, &task.judged.answer) {
         // A list is of several moments: who was live at none of them is not on it, who was at all of them is.
         (Answer::Listed(listed), Answer::Listed(_)) => {
@@ -159,12 +176,16 @@ fn is_right(task: &Task, answer: &Answer) -> bool {
             listed.iter().all(|id| task.once_live.contains(id))
                 && always.map(|(id, _)| id).all(|id| listed.contains(id))
         }
+        // Which device became known is not told, but whether one did is.
+        (Answer::LoggedIn(told, _), Answer::LoggedIn(judged, device)) => {
+            told == judged && device.is_some() == has_device
+        }
         (answer, judged) => answer == judged,
     }
 }
 
 /// What a task does once it has its reply.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     DecidesAnew,
     DecidesOnOldRows,
@@ -202,11 +223,19 @@ fn over(task: &Task, now: Timestamp) -> Option<Judgement> {
     Some(Judgement::of(Answer::Gone(gone), Effect::End { session: *session }))
 }
 
+/// The same of the device that a guess came from.
+fn waits(task: &Task, now: Timestamp) -> Option<Judgement> {
+    let (_, until) = task.judged.wait.filter(|(expires, until)| now >= *expires && now < *until)?;
+    Some(Judgement::of(Answer::Throttled(until), Effect::None))
+}
+
 fn shown(intent: &Intent) -> Option<Shown> {
     match intent {
         Intent::Authenticate(token)
         | Intent::Reauthenticate(token, _)
         | Intent::RotateSession(token)
+        | Intent::SessionData(token)
+        | Intent::UpdateSessionData { token, .. }
         | Intent::LogoutEverywhere(_, Some(token))
         | Intent::ChangePassword { token, .. } => Some(*token),
         _ => None,

@@ -28,6 +28,7 @@ impl World {
     /// The first opening, undisturbed: from here on there is a keyring.
     pub(super) fn make_keyring(&mut self) {
         let now = self.now(0);
+        self.model.mark = now;
         let mut machine = machine(Open::new(), &self.engines[0].environment, u64::MAX);
         loop {
             let (ticket, reply) = match machine.poll(now) {
@@ -121,9 +122,13 @@ impl World {
             return Ok((answer, None));
         }
         let is_blind = batch.expectations().next().is_none();
+        let is_verdict = !matches!(flight.judged.answer, Answer::Gone(_)) && intent.is_guess();
+        ensure(!is_blind || !is_verdict, 38, || format!("{:?} rests on no counter", flight.judged.answer))?;
         let mut judged = match (&**intent, is_blind) {
             // What compares is right as of now, or it would not have been applied.
-            (_, false) => self.model.judge(intent, *decided),
+            (_, false) => {
+                Judgement { beside: flight.judged.beside.clone(), ..self.model.judge(intent, *decided) }
+            }
             // With nothing left to try, it ends all.
             (Intent::LogoutEverywhere(Some(account), Some(_)), true)
                 if matches!(flight.judged.effect, Effect::EndAll { .. }) =>
@@ -175,6 +180,9 @@ impl World {
                 let session = self.model.by_id[id];
                 self.model.sessions[session].last_seen = record.last_seen;
             }
+            if let (Key::Clock, Ok(record)) = (&key, row.clock()) {
+                self.model.mark = record.highest;
+            }
             batch.writes.push(Write::Put { key, row, expect: Expect::Stamp(stamp) });
             ensure(self.store.commit(&batch).is_ok(), 26, || "the store cannot be set back".to_owned())?;
             follow(&mut self.rows, &batch);
@@ -210,10 +218,23 @@ impl World {
                 let number = self.model.by_id[id];
                 let session = &mut self.model.sessions[number];
                 session.is_there = false;
-                let account = session.account;
+                session.was_purged = true;
                 let is_over = session.idle_end() <= until;
-                self.model.accounts[account].sessions.retain(|one| *one != number);
+                if let Some(account) = session.account {
+                    self.model.accounts[account].sessions.retain(|one| *one != number);
+                }
                 ensure(is_over, 26, || "a purge took a live session".to_owned())
+            }
+            (Key::Data(id), _) => {
+                let session = &mut self.model.sessions[self.model.by_id[id]];
+                session.data.clear();
+                ensure(session.absolute_end <= until, 26, || "a purge took what is kept".to_owned())
+            }
+            (Key::Devices(id), _) => {
+                let account = self.model.by_account[id];
+                let devices = std::mem::take(&mut self.model.accounts[account].devices);
+                let is_over = devices.iter().all(|device| device.is_forgotten || device.expires <= until);
+                ensure(is_over, 26, || "a purge took a known device".to_owned())
             }
             (_, Some(Counted::Name(name))) => {
                 self.model.names[*name].throttle = Throttle::default();
