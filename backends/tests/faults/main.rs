@@ -89,17 +89,17 @@ fn in_memory(operations: &[Operation]) -> u32 {
 
 #[test]
 fn rv_11_inv_17_24_29_memory_every_fault_at_every_call_of_opening_and_logging_in() {
-    assert_eq!(in_memory(&DOORS), 45 * 12 * 2);
+    assert_eq!(in_memory(&DOORS), 43 * 12 * 2);
 }
 
 #[test]
 fn rv_11_inv_17_29_memory_every_fault_at_every_call_on_a_session() {
-    assert_eq!(in_memory(&SESSIONS), 36 * 12 * 2);
+    assert_eq!(in_memory(&SESSIONS), 35 * 12 * 2);
 }
 
 #[test]
 fn rv_11_inv_17_27_29_memory_every_fault_at_every_call_on_an_account() {
-    assert_eq!(in_memory(&ACCOUNTS), 88 * 12 * 2);
+    assert_eq!(in_memory(&ACCOUNTS), 56 * 12 * 2);
 }
 
 /// What is new in the core meets the faults, too.
