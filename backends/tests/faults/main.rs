@@ -1,12 +1,14 @@
 //! RV-11, RV-7: every operation, with every fault at every call of the store, once and from then on. It returns,
 //! what it says is true, its rows are all there or none, another account's are as they were, and afterwards the engine
 //! works as ever.
+#![allow(clippy::similar_names)] // a case, and what came of it
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
 
 mod operation;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod truth;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -87,17 +89,17 @@ fn in_memory(operations: &[Operation]) -> u32 {
 
 #[test]
 fn rv_11_inv_17_24_29_memory_every_fault_at_every_call_of_opening_and_logging_in() {
-    assert_eq!(in_memory(&DOORS), 45 * 12 * 2);
+    assert_eq!(in_memory(&DOORS), 43 * 12 * 2);
 }
 
 #[test]
 fn rv_11_inv_17_29_memory_every_fault_at_every_call_on_a_session() {
-    assert_eq!(in_memory(&SESSIONS), 36 * 12 * 2);
+    assert_eq!(in_memory(&SESSIONS), 35 * 12 * 2);
 }
 
 #[test]
 fn rv_11_inv_17_27_29_memory_every_fault_at_every_call_on_an_account() {
-    assert_eq!(in_memory(&ACCOUNTS), 88 * 12 * 2);
+    assert_eq!(in_memory(&ACCOUNTS), 56 * 12 * 2);
 }
 
 /// What is new in the core meets the faults, too.

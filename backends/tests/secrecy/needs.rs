@@ -1,0 +1,189 @@
+//! A dump of what the core asks for and of what it is told, whatever the operation: rows, hashing, batches.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use doorward::core::error::Fault;
+use doorward::core::event::{EventResult, Subject};
+use doorward::core::facts::Facts;
+use doorward::core::machine::{Context, Decide, Decision, Environment, Machine, Need, Reply};
+use doorward::core::operation::access::{Disable, Enable};
+use doorward::core::operation::after_restore::AfterRestore;
+use doorward::core::operation::authenticate::Authenticate;
+use doorward::core::operation::change_password::ChangePassword;
+use doorward::core::operation::delete_account::DeleteAccount;
+use doorward::core::operation::deletions::Deletions;
+use doorward::core::operation::end_session::EndSession;
+use doorward::core::operation::finish_deletion::FinishDeletion;
+use doorward::core::operation::logout::Logout;
+use doorward::core::operation::mark_compromised::MarkCompromised;
+use doorward::core::operation::open::Open;
+use doorward::core::operation::reauthenticate::Reauthenticate;
+use doorward::core::operation::rename::Rename;
+use doorward::core::operation::rotate_session::RotateSession;
+use doorward::core::operation::sessions::Sessions;
+use doorward::core::operation::set_password::SetPassword;
+use doorward::core::operation::tick::Tick;
+use doorward::core::operation::trust_clock::TrustClock;
+use doorward::core::operation::unlock::Unlock;
+use doorward::core::password::{Argon2Params, HashMemory, Password};
+use doorward::core::record::Row;
+use doorward::core::secret::{MasterKeys, Seed};
+use doorward::core::store::{Cursor, Store, Write};
+use doorward::core::time::Timestamp;
+use doorward::store::MemoryStore;
+use doorward::{
+    Login, LogoutEverywhere, MasterKey, OpenSession, Pepper, Policy, Register, SessionData, UpdateSessionData,
+};
+
+use crate::canary::{KEY, PEPPER, seed};
+use crate::printed::Printed;
+use crate::support::engine::NAME;
+use crate::support::operations::event_names;
+use crate::support::story::{DATA, Listener, NEW, PASSWORD, WRONG, policy};
+
+/// An operation of which each decision is printed, and all that it rests on.
+struct Watched<'a, O>(O, &'a Printed);
+
+impl<O: Decide> Decide for Watched<'_, O>
+where
+    O::Outcome: Debug,
+{
+    type Outcome = O::Outcome;
+
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<O::Outcome>, Fault> {
+        let decision = self.0.decide(facts, cx);
+        self.1.note((facts, cx, "MasterKeys", cx.keys, &decision));
+        decision
+    }
+
+    fn audit(&self, outcome: &O::Outcome) -> (EventResult, Subject) {
+        self.0.audit(outcome)
+    }
+
+    fn subject(&self) -> Subject {
+        self.0.subject()
+    }
+}
+
+/// A store and a driver that prints each step.
+struct Driver<'a> {
+    store: MemoryStore,
+    environment: Arc<Environment>,
+    printed: &'a Printed,
+    /// Every row that was written.
+    rows: Vec<Row>,
+    driven: Vec<&'static str>,
+}
+
+impl Driver<'_> {
+    fn drive<O: Decide + Debug>(&mut self, operation: O) -> O::Outcome
+    where
+        O::Outcome: Debug,
+    {
+        self.printed.note(&operation);
+        self.driven.push(operation.name());
+        let number = 300 + u16::try_from(self.driven.len()).unwrap();
+        let seed = Seed::from_bytes(seed(number));
+        self.printed.note(&seed);
+        let mut machine = Machine::new(Watched(operation, self.printed), Arc::clone(&self.environment), seed);
+        let mut memory = HashMemory::default();
+        loop {
+            self.printed.note(&machine);
+            let need = machine.poll(Timestamp::from_millis(1_700_000_000_000));
+            self.printed.note(&need);
+            let (ticket, reply) = match need {
+                Need::Read(ticket, keys) => (ticket, Reply::Rows(self.store.read(keys).unwrap())),
+                Need::Commit(ticket, batch) => {
+                    let puts = batch.writes.iter().filter_map(|write| match write {
+                        Write::Put { row, .. } => Some(row.clone()),
+                        _ => None,
+                    });
+                    self.rows.extend(puts);
+                    (ticket, Reply::Commit(self.store.commit(batch).unwrap()))
+                }
+                Need::Work(ticket, work) => (ticket, Reply::Worked(work.run(&mut memory).unwrap())),
+                Need::Scan(ticket, range, limit) => {
+                    (ticket, Reply::Page(self.store.scan(range, limit).unwrap()))
+                }
+                Need::Done(outcome, _) => {
+                    self.printed.note(&memory);
+                    return outcome.unwrap();
+                }
+            };
+            self.printed.note(&reply);
+            machine.reply(ticket, reply).unwrap();
+        }
+    }
+}
+
+/// Every operation of the core. Gives the rows that they wrote.
+pub(crate) fn of_every_operation(printed: &mut Printed) -> Vec<Row> {
+    let environment = |policy| {
+        let keys = MasterKeys::new(MasterKey::new(7, KEY)).pepper(Pepper::new(3, PEPPER)).unwrap();
+        Arc::new(Environment { policy, keys })
+    };
+    printed.note(environment(policy()));
+    printed.note((MasterKey::new(7, KEY), Pepper::new(3, PEPPER), Password::new(PASSWORD)));
+    let heard = printed.clone();
+    let mut driver = Driver {
+        store: MemoryStore::new(),
+        environment: environment(policy()),
+        printed: &heard,
+        rows: Vec::new(),
+        driven: vec!["maintain"], // which is the engine's
+    };
+    let mut keep = |token: &str| {
+        printed.gave(token);
+        token.to_owned()
+    };
+    driver.drive(Open::new());
+    let ada = driver.drive(Register::new(NAME, PASSWORD)).unwrap();
+    let login = driver.drive(Login::new(NAME, PASSWORD).remember_device()).unwrap();
+    let (first, device) = (keep(login.token.expose()), keep(login.device.unwrap().expose()));
+    let guest = driver.drive(OpenSession::new(DATA)).unwrap().token;
+    let guest = keep(guest.expose());
+    driver.drive(UpdateSessionData::new(&guest, DATA)).unwrap();
+    driver.drive(SessionData::new(&guest)).unwrap();
+    driver.drive(Login::new(NAME, WRONG).device(&device)).unwrap_err();
+    let login = Login::new(NAME, PASSWORD).device(&device).previous(&guest).carry_data();
+    let second = driver.drive(login).unwrap();
+    keep(second.token.expose());
+    driver.drive(Authenticate::new(&first)).unwrap();
+    let first = keep(driver.drive(RotateSession::new(&first)).unwrap().token.expose());
+    let first = keep(driver.drive(Reauthenticate::new(&first, PASSWORD)).unwrap().token.expose());
+    driver.drive(Reauthenticate::new(&first, WRONG)).unwrap_err();
+    let first = keep(driver.drive(ChangePassword::new(&first, PASSWORD, NEW)).unwrap().token.expose());
+    let kept = driver.drive(LogoutEverywhere::new(ada).keep(&first)).unwrap().kept.unwrap();
+    let first = keep(kept.token.expose());
+    driver.drive(Sessions::new(ada));
+    driver.drive(EndSession::new(ada, second.session.id)).unwrap();
+    driver.drive(Logout::new(&first)).unwrap();
+    driver.drive(Unlock::new(ada)).unwrap();
+    driver.drive(Rename::new(ada, "countess")).unwrap();
+    driver.drive(MarkCompromised::new(ada)).unwrap();
+    driver.drive(SetPassword::new(ada, NEW)).unwrap_err();
+    driver.drive(SetPassword::new(ada, PASSWORD)).unwrap();
+    driver.drive(Disable::new(ada)).unwrap();
+    driver.drive(Enable::new(ada)).unwrap();
+    let moved = Argon2Params::default().with_memory_kib(12 * 1024).unwrap().with_passes(2).unwrap();
+    let policy = Policy::builder().argon2(moved).build().unwrap();
+    driver.environment = environment(policy);
+    let login = driver.drive(Login::new("countess", PASSWORD)).unwrap();
+    keep(login.token.expose());
+    driver.drive(login.rehash.unwrap());
+    driver.drive(DeleteAccount::new(ada)).unwrap();
+    driver.drive(Deletions::new());
+    driver.drive(FinishDeletion::new(ada));
+    driver.drive(AfterRestore::new());
+    driver.drive(Tick::new()).unwrap();
+    driver.drive(TrustClock::new());
+    printed.note(driver.store.changes(Cursor::START, 100).unwrap());
+    assert_eq!(driver.driven.into_iter().collect::<BTreeSet<_>>(), event_names());
+    driver.rows
+}
