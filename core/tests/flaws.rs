@@ -13,9 +13,12 @@ use doorward_core::machine::{Decision, Reply, Writes};
 use doorward_core::model::session::{Amr, Gone, SessionRecord};
 use doorward_core::name::LoginName;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
+use doorward_core::operation::delete_account::DeleteAccount;
+use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
 use doorward_core::operation::login::{Login, LoginError};
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::rename::Rename;
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::policy::Policy;
 use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind, LoginRecord, Row};
@@ -309,4 +312,48 @@ fn a_session_that_is_kept_while_sessions_are_listed_is_on_the_list() {
     world.run(LogoutEverywhere::new(ada).keep(&token)).unwrap().unwrap();
     let listed = world.finish(listing).unwrap();
     assert_eq!(listed.iter().map(|session| session.id).collect::<Vec<_>>(), [kept]);
+}
+
+/// INV 29: a deletion that had met seven conflicts looked at the account no more, but still deleted the names that its
+/// scan had found: one that the account had given up since, and that somebody else had, went with them.
+#[test]
+fn inv_29_a_deletion_at_its_last_attempt_deletes_nobody_elses_name() {
+    let mut world = World::new();
+    let ada = world.register("ada");
+    let mut deletion = world.machine(DeleteAccount::new(ada));
+    for attempt in 0..7_u8 {
+        world.step_to_commit(&mut deletion);
+        world.map.raise(&Key::Account(ada), stamp(0xc0 + attempt));
+        assert!(world.step(&mut deletion).is_none());
+    }
+    world.step_to_commit(&mut deletion);
+    world.run(Rename::new(ada, "countess")).unwrap().unwrap();
+    let other = world.register("ada");
+    let _ = world.finish(deletion);
+    let name = Key::Login(LoginName::parse("ada").unwrap());
+    assert_eq!(
+        world.map.rows.get(&name).and_then(|row| row.owner),
+        Some(other),
+        "the name of somebody else is gone"
+    );
+}
+
+/// INV 29: a bite compared nothing, so that one which landed late deleted a name by the scan of long ago, although it was
+/// free, and somebody else's, by then.
+#[test]
+fn inv_29_a_bite_that_lands_late_deletes_nobody_elses_name() {
+    let mut world = World::new();
+    let ada = world.register("ada");
+    let name = |text: &str| Key::Login(LoginName::parse(text).unwrap());
+    let left =
+        Row { record: LoginRecord { account: ada }.into(), ..world.map.rows[&Key::Account(ada)].clone() };
+    world.run(DeleteAccount::new(ada)).unwrap().unwrap();
+    world.map.rows.insert(name("left-over"), left); // as a rename leaves it that landed before the last attempt
+    let mut late = world.machine(FinishDeletion::new(ada));
+    world.step_to_commit(&mut late);
+    assert_eq!(world.run(FinishDeletion::new(ada)).unwrap(), Remains::Left);
+    let other = world.register("left-over");
+    world.finish(late).unwrap();
+    let row = world.map.rows.get(&name("left-over"));
+    assert_eq!(row.and_then(|row| row.owner), Some(other), "the name of somebody else is gone");
 }

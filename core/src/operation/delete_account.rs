@@ -71,8 +71,7 @@ impl Decide for DeleteAccount {
         let Some([deleted, keyring]) = facts.rows([&tombstone, &Key::Keyring]) else {
             let mut reads = vec![tombstone, Key::Keyring];
             // Seven conflicts say that the account is there, or was a moment ago. Not to look at it now is to need
-            // nothing of it: whoever keeps its row busy keeps nobody from deleting it. A name that a rename gives it
-            // meanwhile falls to the bites.
+            // nothing of it: whoever keeps its row busy keeps nobody from deleting it.
             if !cx.is_last_attempt {
                 reads.push(account);
             }
@@ -84,7 +83,9 @@ impl Decide for DeleteAccount {
         if let Some([None]) = facts.rows([&account]) {
             return Ok(Decision::Done(Err(AccountError::NotFound)));
         }
+        // Without its row nothing says that a name which a scan found is the account's still: the bites see to them.
         let names = match names_of(self.account, facts) {
+            _ if cx.is_last_attempt => vec![],
             Ok(names) => names,
             Err(range) => return Ok(Decision::Scan(range)),
         };

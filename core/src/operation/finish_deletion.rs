@@ -1,6 +1,7 @@
 //! Removing what a deleted account has left behind, a bite at a time.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
@@ -12,8 +13,8 @@ use crate::record::{Key, Kind};
 use crate::store::Range;
 
 /// Removes one bite of what a deleted account still owns: of each kind a page at most. When nothing is left it removes
-/// the tombstone. It compares nothing and takes away only, so that it may be stopped anywhere, repeated, and run by
-/// several at once (INV 27).
+/// the tombstone. It takes away only, so that it may be stopped anywhere, repeated, and run by several at once (INV 27);
+/// and it compares nothing but names, which alone may be somebody else's by then (INV 29).
 ///
 /// No row of the account can be made any more: whoever makes one has consulted the account's row, which is gone.
 ///
@@ -85,6 +86,7 @@ impl Decide for FinishDeletion {
             return Ok(Decision::Done(Remains::None));
         }
         let (mut bite, mut is_empty) = (Writes::new(), true);
+        let mut names = Vec::new();
         let is_left = |kind| kind == Kind::Session && cx.policy.has(Planted::DeletionLeavesSessions);
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Deletion && !is_left(*kind)) {
             let range = Range { kind, owner: Some(self.account), after: None };
@@ -96,7 +98,19 @@ impl Decide for FinishDeletion {
                 if let Key::Session(session) = key {
                     bite = bite.delete(Key::Data(*session));
                 }
-                bite = bite.delete(key.clone());
+                match key {
+                    Key::Login(_) => names.push(key.clone()),
+                    key => bite = bite.delete(key.clone()),
+                }
+            }
+        }
+        for name in &names {
+            let Some([row]) = facts.rows([name]) else {
+                return Ok(Decision::Read(names));
+            };
+            bite = bite.guarded();
+            if row.is_some_and(|row| row.owner == Some(self.account)) {
+                bite = bite.delete(name.clone());
             }
         }
         Ok(if is_empty {
