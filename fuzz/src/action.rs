@@ -218,7 +218,7 @@ impl Known {
             (50, ShownDevice::Forged(noise)),
         ];
         let shown = rng.weighted(&choices).unwrap_or(ShownDevice::None);
-        Self { shown, remember: rng.in_thousand(700) }
+        Self { shown, remember: rng.in_thousand(300) }
     }
 }
 
