@@ -166,14 +166,13 @@ impl Action {
             40..260 => {
                 let previous = rng.in_thousand(250).then_some(token);
                 let carry = rng.in_thousand(500);
-                Self::Login {
-                    name,
-                    guess,
-                    previous,
-                    carry,
-                    device: Known::draw(rng, next),
-                    lifetime: password,
-                }
+                // Some are after the same few, so that these have to wait.
+                let name = if rng.in_thousand(200) { name % 3 } else { name };
+                let device = Known::draw(rng, next);
+                // A device's tries are to be used up, too.
+                let fails = matches!(device.shown, ShownDevice::Own(_)) && rng.in_thousand(200);
+                let guess = if fails { Guess::Listed(rng.byte()) } else { guess };
+                Self::Login { name, guess, previous, carry, device, lifetime: password }
             }
             260..285 => Self::Rehash { of: token.of },
             285..335 => Self::OpenSession { data: Data::draw(rng), lifetime: Stay::draw(rng) },
@@ -184,9 +183,9 @@ impl Action {
             587..612 => Self::FinishDeletion { of: password },
             612..622 => Self::Rename { name, new: password },
             622..626 => Self::MarkCompromised { name },
-            626..630 => Self::Tick,
-            630..690 => Self::Reauthenticate { token, guess },
-            690..750 => Self::RotateSession { token },
+            626..642 => Self::Tick,
+            642..695 => Self::Reauthenticate { token, guess },
+            695..750 => Self::RotateSession { token },
             750..780 => Self::Sessions { name },
             780..805 => Self::EndSession { name, session: token.of, own: !rng.in_thousand(250) },
             805..855 => Self::Logout { token },
@@ -213,13 +212,13 @@ impl Known {
     fn draw(rng: &mut Rng, next: u32) -> Self {
         let (noise, of) = (rng.byte(), rng.below(next + 1));
         let choices = [
-            (500, ShownDevice::None),
-            (400, ShownDevice::Own(noise % 3)),
+            (350, ShownDevice::None),
+            (550, ShownDevice::Own(noise % 3)),
             (50, ShownDevice::Any(of)),
             (50, ShownDevice::Forged(noise)),
         ];
         let shown = rng.weighted(&choices).unwrap_or(ShownDevice::None);
-        Self { shown, remember: rng.in_thousand(400) }
+        Self { shown, remember: rng.in_thousand(300) }
     }
 }
 

@@ -2,7 +2,9 @@
 //! own: a plan from which moves are taken away is a plan again, and the moves that are left mean what they meant.
 //! That is how a counterexample is made small.
 
-use doorward_core::model::session::WhenFull;
+use std::num::NonZeroU32;
+
+use doorward_core::model::session::{SessionCap, WhenFull};
 
 use crate::action::Action;
 use crate::rng::Rng;
@@ -24,8 +26,8 @@ pub struct Plan {
 /// What a host chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct House {
-    /// What happens to a login beside two live sessions of its account; without it, there may be any number.
-    pub cap: Option<WhenFull>,
+    /// How many sessions an account may have: one or two; without it, any number.
+    pub cap: Option<SessionCap>,
     /// Whether passwords are peppered: each engine with a pepper of its own, and accepting the other's.
     pub peppers: bool,
 }
@@ -162,7 +164,10 @@ impl House {
     fn from_seed(seed: u64) -> Self {
         let rng = &mut Rng::new(!seed);
         let choices = [(2, None), (1, Some(WhenFull::EndOldest)), (1, Some(WhenFull::Refuse))];
-        Self { cap: rng.weighted(&choices).flatten(), peppers: rng.in_thousand(500) }
+        let most = NonZeroU32::MIN.saturating_add(rng.below(2));
+        let when_full = rng.weighted(&choices).flatten();
+        let cap = when_full.map(|when_full| SessionCap { most, when_full });
+        Self { cap, peppers: rng.in_thousand(500) }
     }
 }
 
@@ -178,10 +183,12 @@ impl Move {
             880..910 => Self::Land { label: next.saturating_sub(1 + rng.below(4 * CROWD)) },
             910..916 => Self::Lose { label },
             916..924 => Self::Skew { engine, millis: i16::from(noise) * 7 - 893 },
-            924..926 => Self::StepBack { millis: span(rng) },
-            926..928 => Self::Restart { engine },
-            928..930 => Self::PowerCut,
-            930..936 => Self::Purge { engine, limit: noise },
+            924..926 => Self::StepBack {
+                millis: span(rng) + if rng.in_thousand(400) { 4000 + 60 * u32::from(noise) } else { 0 },
+            },
+            926..930 => Self::Restart { engine },
+            930..932 => Self::PowerCut,
+            932..936 => Self::Purge { engine, limit: noise },
             936..938 => Self::Sweep,
             _ => Self::Advance { millis: span(rng) },
         }

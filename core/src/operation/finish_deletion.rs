@@ -1,6 +1,7 @@
 //! Removing what a deleted account has left behind, a bite at a time.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
@@ -86,6 +87,7 @@ impl Decide for FinishDeletion {
             return Ok(Decision::Done(Remains::None));
         }
         let (mut bite, mut is_empty) = (Writes::new(), true);
+        let mut names = Vec::new();
         let is_left = |kind| kind == Kind::Session && cx.policy.has(Planted::DeletionLeavesSessions);
         let kinds = Kind::ALL.into_iter().filter(|kind| kind.has_many_per_owner() && !is_left(*kind));
         for kind in kinds {
@@ -98,14 +100,19 @@ impl Decide for FinishDeletion {
                 if let Key::Session(session) = key {
                     bite = bite.delete(Key::Data(*session));
                 }
-                if let Key::Login(_) = key {
-                    match facts.rows([key]) {
-                        None => return Ok(Decision::Read(page.iter().map(|(key, _)| key.clone()).collect())),
-                        Some([row]) if row.is_none_or(|row| row.owner != Some(self.account)) => continue,
-                        Some(_) => bite = bite.guarded(),
-                    }
+                match key {
+                    Key::Login(_) => names.push(key.clone()),
+                    key => bite = bite.delete(key.clone()),
                 }
-                bite = bite.delete(key.clone());
+            }
+        }
+        for name in &names {
+            let Some([row]) = facts.rows([name]) else {
+                return Ok(Decision::Read(names));
+            };
+            bite = bite.guarded();
+            if row.is_some_and(|row| row.owner == Some(self.account)) {
+                bite = bite.delete(name.clone());
             }
         }
         Ok(if is_empty {

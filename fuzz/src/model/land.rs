@@ -40,6 +40,8 @@ struct Scope {
     /// One that may be nobody's.
     session: Option<SessionId>,
     clock: bool,
+    /// Whether waits may be lifted under every name that the account had.
+    lifts: bool,
 }
 
 impl Model {
@@ -517,7 +519,7 @@ impl Model {
         Ok(is_all)
     }
 
-    /// Under the name that it has, or had when the names were read.
+    /// Under the name that it has, and had when the names were read.
     fn unlock(
         &mut self,
         account: usize,
@@ -528,16 +530,17 @@ impl Model {
             landing.batch.writes.iter().map(Write::key).filter(|key| matches!(key, Key::Throttle(_)));
         let is_unnamed = !self.accounts[account].is_there();
         ensure(lifted.clone().count() > 1 || is_unnamed, 38, || "a name's wait was not lifted".to_owned())?;
-        let name = lifted.clone().find_map(|key| match self.counter_rows.get(key) {
-            Some(Counted::Name(name)) if self.accounts[account].once_named.contains(name) => Some(*name),
-            _ => None,
-        });
-        if let Some(name) = name {
-            self.names[name].throttle = Throttle::default();
+        for key in lifted {
+            match self.counter_rows.get(key) {
+                Some(Counted::Name(name)) if self.accounts[account].once_named.contains(name) => {
+                    self.names[*name].throttle = Throttle::default();
+                }
+                _ => {}
+            }
         }
         self.accounts[account].throttle = Throttle::default();
         self.forgive_all(account, touched);
-        Ok(Scope { account: Some(account), name, ..Scope::default() })
+        Ok(Scope { account: Some(account), lifts: true, ..Scope::default() })
     }
 
     fn new_device(&mut self, account: usize, landing: &Landing<'_>) -> Result<DeviceId, Violation> {
@@ -579,13 +582,15 @@ impl Model {
     fn is_within(&self, key: &Key, row: Option<&Row>, scope: Scope) -> bool {
         let id = scope.account.map(|account| self.accounts[account].id);
         let owner = row.and_then(|row| row.owner);
+        let account = scope.account.filter(|_| scope.lifts).map(|account| &self.accounts[account]);
+        let is_lifted = |name: &usize| account.is_some_and(|account| account.once_named.contains(name));
         match key {
             Key::Clock => scope.clock,
             _ if scope.all => *key == Key::Keyring,
             Key::Keyring => false,
             Key::Login(_) => owner == id && id.is_some(),
             Key::Throttle(_) => match self.counter_rows.get(key) {
-                Some(Counted::Name(name)) => scope.name == Some(*name),
+                Some(Counted::Name(name)) => scope.name == Some(*name) || is_lifted(name),
                 Some(Counted::Account(account)) => scope.account == Some(*account),
                 Some(Counted::Decoy(_)) | None => false,
             },

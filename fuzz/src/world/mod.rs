@@ -10,7 +10,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use doorward_core::id::DeviceId;
 use doorward_core::machine::Environment;
 use doorward_core::model::data::DataLimits;
 use doorward_core::model::device::DevicePolicy;
-use doorward_core::model::session::{Lifetime, SessionCap, Span};
+use doorward_core::model::session::{Lifetime, Span};
 use doorward_core::model::throttle::ThrottlePolicy;
 use doorward_core::operation::open::Open;
 use doorward_core::operation::rehash::Rehash;
@@ -352,9 +351,8 @@ fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuilder) -> Vec
         } else {
             keys
         };
-        let most = NonZeroU32::MIN.saturating_add(MOST_SESSIONS - 1);
         let capped = |policy: PolicyBuilder| match house.cap {
-            Some(when_full) => policy.session_cap(SessionCap { most, when_full }),
+            Some(cap) => policy.session_cap(cap),
             None => policy,
         };
         let policy = policy(memory, |policy| change(capped(policy)));
@@ -366,9 +364,6 @@ fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuilder) -> Vec
     };
     vec![engine(19 * 1024, 1, 2), engine(24 * 1024, 2, 1)]
 }
-
-/// How many sessions an account may have at once, where there is a cap.
-const MOST_SESSIONS: u32 = 2;
 
 /// Short lives and few guesses, so that every end comes within a case.
 fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Policy {

@@ -55,11 +55,14 @@ impl World {
                 (Intent::Register { name: number, password }, machine(operation, environment, seed))
             }
             Action::Login { name: number, guess, previous, carry, device: known, lifetime: kind } => {
-                let number = usize::from(number) % NAMES;
+                let previous = previous.map(|pick| self.shown(pick));
+                // Whoever comes with a token comes back, every other time.
+                let own = previous.as_ref().and_then(|(shown, _)| self.account_of(*shown));
+                let own = own.filter(|_| number % 2 == 0).map(|account| self.model.accounts[account].name);
+                let number = own.unwrap_or(usize::from(number) % NAMES);
                 let password = self.guess(guess, self.model.names[number].account);
                 let lifetime = lifetime(kind);
                 let mut operation = Login::new(&name(number), PASSWORDS[password]).lifetime(lifetime);
-                let previous = previous.map(|pick| self.shown(pick));
                 if let Some((_, text)) = &previous {
                     operation = operation.previous(text);
                 }

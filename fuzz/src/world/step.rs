@@ -119,7 +119,8 @@ impl World {
             format!("{:?} was answered {:?}, and nothing has landed", task.intent, told.answer)
         })?;
         self.run.answered += 1;
-        *self.run.answers.entry(format!("{} {}", word(&task.intent), kind(&told.answer))).or_default() += 1;
+        let told_what = format!("{} {}{}", word(&task.intent), kind(&told.answer), beside(&task.judged));
+        *self.run.answers.entry(told_what).or_default() += 1;
         self.give(task, told, luck == Luck::ReplyLost);
         Ok(())
     }
@@ -242,10 +243,23 @@ fn shown(intent: &Intent) -> Option<Shown> {
     }
 }
 
+/// What else a run must have tried: guesses from known devices, also past a wait, and data that is carried over.
+fn beside(judged: &Judgement) -> &'static str {
+    match &judged.effect {
+        Effect::Grant { origin, .. } | Effect::FailFrom { origin, .. } if origin.has_tries => {
+            if judged.wait.is_some() { " past the wait" } else { " from a device" }
+        }
+        Effect::Grant { data, .. } if !data.is_empty() => " with data",
+        _ => "",
+    }
+}
+
 fn kind(answer: &Answer) -> String {
     let text = format!("{answer:?}");
     match answer {
-        Answer::Gone(_) | Answer::Ended(_) => text,
+        Answer::Gone(_) | Answer::Ended(_) | Answer::Remains(_) => text,
+        Answer::Trusted(_, ended) => format!("Trusted({ended})"),
+        Answer::Kept(_, data) if data.is_empty() => "Kept(nothing)".to_owned(),
         _ => text.split('(').next().unwrap_or_default().to_owned(),
     }
 }
