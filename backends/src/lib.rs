@@ -18,8 +18,14 @@
 #![forbid(unsafe_code)]
 
 pub use doorward_core as core;
+pub use doorward_core::error::Fault;
+pub use doorward_core::event::{Event, EventResult, Source};
+pub use doorward_core::id::{AccountId, SessionId};
+pub use doorward_core::model::data::DataLimits;
 pub use doorward_core::model::device::DevicePolicy;
-pub use doorward_core::model::session::{SessionCap, WhenFull};
+pub use doorward_core::model::session::{Gone, Lifetime, SessionCap, Span, WhenFull};
+pub use doorward_core::model::source::SourcePolicy;
+pub use doorward_core::model::throttle::ThrottlePolicy;
 pub use doorward_core::operation::access::AccountError;
 pub use doorward_core::operation::authenticate::{AnonymousSession, AuthenticateError, Session, Visitor};
 pub use doorward_core::operation::change_password::ChangePasswordError;
@@ -40,6 +46,8 @@ pub use doorward_core::operation::session_data::{
 pub use doorward_core::operation::set_password::SetPasswordError;
 pub use doorward_core::policy::Policy;
 pub use doorward_core::secret::{MasterKey, Pepper};
+pub use doorward_core::time::Timestamp;
+pub use doorward_core::token::opaque::{DeviceToken, SessionToken};
 
 pub use engine::{
     Builder, Clock, Engine, Entropy, EntropyError, Hashing, Maintained, ManualClock, OpenError, SystemClock,

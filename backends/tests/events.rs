@@ -4,23 +4,28 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use doorward::core::error::{Fault, StoreError};
 use doorward::core::event::{Event, EventResult};
+use doorward::core::password::Argon2Params;
 use doorward::core::record::{Key, Kind, Row};
 use doorward::core::store::{Batch, Changes, Commit, Cursor, Guarantees, Range, Store};
 use doorward::core::time::Timestamp;
 use doorward::store::MemoryStore;
 use doorward::{
-    Builder, Engine, Entropy, EntropyError, Login, LoginError, ManualClock, MasterKey, Register,
+    Builder, Engine, Entropy, EntropyError, Login, LoginError, ManualClock, MasterKey, Policy, Register,
     RegisterError,
 };
 use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
 
 use support::engine::{NAME, PASSWORD, policy};
+use support::operations::event_names;
 use support::rows::{Dump, dump};
+use support::story::{self, Listener, REFUSALS, Story};
 
 const START: i64 = 1_700_000_000_000;
 const WRONG: &str = "a wrong and improper password";
@@ -307,4 +312,79 @@ fn a_sink_that_panics_or_asks_back_changes_no_outcome() {
         engine.logout(token.expose()).unwrap();
         assert!(engine.authenticate(token.expose()).is_err());
     }
+}
+
+/// Hears a story, and compares it with what the sink was told.
+struct Audit {
+    heard: Arc<Mutex<Vec<Event>>>,
+    told: BTreeSet<(&'static str, Option<&'static str>)>,
+}
+
+impl Audit {
+    fn expect(&mut self, told: &[(&'static str, EventResult)], what: &dyn Debug) {
+        let heard = std::mem::take(&mut *self.heard.lock().unwrap());
+        let heard: Vec<_> = heard.iter().map(|event| (event.operation, event.result)).collect();
+        assert_eq!(heard, told, "{what:?}");
+        self.told.extend(told.iter().map(|(operation, result)| match result {
+            EventResult::Success => (*operation, None),
+            EventResult::Refused(why) | EventResult::Failed(why) => (*operation, Some(*why)),
+        }));
+    }
+}
+
+impl Listener for Audit {
+    fn came(&mut self, outcome: &dyn Debug, _: &[String], told: &[(&'static str, EventResult)]) {
+        self.expect(told, outcome);
+    }
+}
+
+/// RV-8 (ASVS 5.0, 16.3.1): each operation is told, its success and each of its refusals, in the documented words.
+#[test]
+fn rv_8_every_operation_tells_its_success_and_each_of_its_refusals() {
+    use EventResult::{Failed, Refused, Success};
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let (clock, heard) = (clock(), Arc::<Mutex<Vec<Event>>>::default());
+    let listened = || {
+        let to = Arc::clone(&heard);
+        builder(Arc::clone(&store), &clock).events(move |event| to.lock().unwrap().push(event.clone()))
+    };
+    let mut audit = Audit { heard: Arc::clone(&heard), told: BTreeSet::new() };
+    let engine = listened().policy(story::policy()).open().unwrap();
+    audit.expect(&[("open", Success)], &engine);
+    Story::new(&engine, &mut audit).every_outcome(&clock);
+
+    // What only another opening brings: a wrong key, a clock gone wrong, a hash to upgrade.
+    let other = Engine::builder(Arc::clone(&store)).ephemeral().master_key(MasterKey::new(1, [1; 32]));
+    let to = Arc::clone(&heard);
+    let refused = other.events(move |event| to.lock().unwrap().push(event.clone())).open();
+    audit.expect(&[("open", Failed("key"))], &refused);
+    clock.set(Timestamp::from_millis(START).saturating_sub(Duration::from_hours(48)));
+    let refused = listened().open();
+    audit.expect(&[("open", Failed("clock"))], &refused);
+    let moved = Argon2Params::default().with_memory_kib(12 * 1024).unwrap().with_passes(2).unwrap();
+    let moved = Policy::builder().argon2(moved).build().unwrap();
+    let engine = listened().policy(moved).trust_clock().open().unwrap();
+    audit.expect(&[("open", Success), ("trust_clock", Success)], &engine);
+    // Of two logins at once the one rehashes before the other, which lets it be.
+    let other = engine.run(Login::new("grace", story::PASSWORD)).unwrap().unwrap();
+    engine.login(Login::new("grace", story::PASSWORD)).unwrap();
+    engine.run(other.rehash.unwrap()).unwrap();
+    let rehashed = [("login", Success), ("login", Success), ("rehash", Success)];
+    audit.expect(&[&rehashed[..], &[("rehash", Refused("overtaken"))]].concat(), &engine);
+
+    let refusals = REFUSALS.iter().flat_map(|(name, words)| words.iter().map(|word| (*name, Some(*word))));
+    let successes = event_names().into_iter().map(|name| (name, None));
+    let failures = [("open", Some("key")), ("open", Some("clock"))];
+    assert_eq!(audit.told, refusals.chain(successes).chain(failures).collect());
+}
+
+/// RV-8: a reader of the trail finds each word of it in the documentation, and no other.
+#[test]
+fn rv_8_the_words_of_refusals_are_the_documented_ones() {
+    let source = include_str!("../../core/src/event.rs");
+    let (_, after) = source.split_once("the word says why:").unwrap();
+    let (list, _) = after.split_once("Refused(").unwrap();
+    let documented: BTreeSet<&str> = list.split('`').skip(1).step_by(2).collect();
+    let told: BTreeSet<&str> = REFUSALS.iter().flat_map(|(_, words)| words.iter().copied()).collect();
+    assert_eq!(documented, told);
 }

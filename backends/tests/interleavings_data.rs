@@ -26,9 +26,10 @@ use doorward::{
     AuthenticateError, Login, LogoutEverywhere, OpenSession, Register, UpdateSessionData,
     UpdateSessionDataError,
 };
-use doorward_conformance::explore::{Choices, explore};
+use doorward_conformance::explore::explore;
 
-use support::world::{Actor, LUCK, Luck, Step, World};
+use support::race::{self, outcome_of, race};
+use support::world::{Step, World};
 
 const NAME: &str = "ada";
 const PASSWORD: &str = "the right and proper password";
@@ -80,21 +81,6 @@ impl Stage {
         self.world.row(Key::Data(session)).map(|row| row.data().unwrap().bytes.clone())
     }
 
-    /// Looks at the rows after a step.
-    fn watch(&mut self) {
-        let row = self.world.row(Key::Session(self.session));
-        let data = self.data(self.session);
-        assert!(row.is_some() || data.is_none(), "there is data without its session");
-        if *self.seen.last().unwrap() != data {
-            assert!(!self.is_over || data.is_none(), "the data of a session that is over was changed");
-            self.seen.push(data);
-        }
-        let raised = |key| self.world.row(key).is_some_and(|row| row.epoch > 0);
-        self.is_over |= row.is_none_or(|row| row.session().unwrap().generation > 1)
-            || raised(Key::Keyring)
-            || (raised(Key::Account(self.account)) && self.is_adas());
-    }
-
     fn is_adas(&self) -> bool {
         self.world.row(Key::Session(self.session)).is_none_or(|row| row.owner.is_some())
     }
@@ -140,41 +126,25 @@ impl Stage {
     }
 }
 
-/// Two operations, to their end in the order that the choices give, with at most one unlucky commit.
-fn race(
-    stage: &mut Stage,
-    actors: [&mut dyn Step; 2],
-    choices: &mut Choices,
-    done: &mut dyn FnMut(&mut Stage, usize, &dyn Step),
-) {
-    let mut is_lucky = true;
-    loop {
-        let ready: Vec<usize> = (0..2).filter(|at| !actors[*at].is_done()).collect();
-        let landing = usize::from(!stage.world.in_flight.is_empty());
-        if ready.is_empty() && (landing == 0 || choices.pick(2) == 1) {
-            return;
-        }
-        let chosen = if ready.is_empty() { 0 } else { choices.pick(ready.len() + landing) };
-        let Some(at) = ready.get(chosen).copied() else {
-            stage.world.land();
-            stage.watch();
-            continue;
-        };
-        let mut luck = || {
-            let luck = if is_lucky { LUCK[choices.pick(LUCK.len())] } else { Luck::Good };
-            is_lucky &= luck == Luck::Good;
-            luck
-        };
-        actors[at].step(&mut stage.world, &mut luck);
-        stage.watch();
-        if actors[at].is_done() {
-            done(stage, at, &*actors[at]);
-        }
+impl race::Stage for Stage {
+    fn world(&mut self) -> &mut World {
+        &mut self.world
     }
-}
 
-fn outcome_of<O: Decide + 'static>(step: &dyn Step) -> &Result<O::Outcome, Fault> {
-    step.as_any().downcast_ref::<Actor<O>>().unwrap().outcome.as_ref().unwrap()
+    /// Looks at the rows after a step.
+    fn watch(&mut self) {
+        let row = self.world.row(Key::Session(self.session));
+        let data = self.data(self.session);
+        assert!(row.is_some() || data.is_none(), "there is data without its session");
+        if *self.seen.last().unwrap() != data {
+            assert!(!self.is_over || data.is_none(), "the data of a session that is over was changed");
+            self.seen.push(data);
+        }
+        let raised = |key| self.world.row(key).is_some_and(|row| row.epoch > 0);
+        self.is_over |= row.is_none_or(|row| row.session().unwrap().generation > 1)
+            || raised(Key::Keyring)
+            || (raised(Key::Account(self.account)) && self.is_adas());
+    }
 }
 
 /// An update beside another operation, of which `said` looks at the outcome, and `end` at what is there in the end.

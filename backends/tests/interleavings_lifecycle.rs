@@ -24,9 +24,10 @@ use doorward::core::record::{Key, Kind};
 use doorward::core::store::{Cursor, Range, Revocation};
 use doorward::store::MemoryStore;
 use doorward::{EndSessionError, LoggedIn, Login, LoginError, LogoutEverywhere, Register};
-use doorward_conformance::explore::{Choices, explore};
+use doorward_conformance::explore::explore;
 
-use support::world::{LUCK, Luck, Step, World};
+use support::race::{self, outcome_of, race};
+use support::world::World;
 
 const NAME: &str = "ada";
 const PASSWORD: &str = "the right and proper password";
@@ -57,6 +58,26 @@ impl Stage {
         Self { world, account, session, token, steps: 0, granted: None, ended: None, epoch: 0 }
     }
 
+    fn accepts(&mut self, token: &str) -> bool {
+        self.world.run(Authenticate::new(token)).unwrap().is_ok()
+    }
+
+    /// Whether the journal tells of all that has ended.
+    fn is_journalled(&self) -> bool {
+        let changes = self.world.store.changes(Cursor::START, 100).unwrap();
+        let tells = |revocation| changes.entries.iter().any(|entry| entry.revocation == revocation);
+        match self.epoch {
+            0 => tells(Revocation::Session(self.session)),
+            floor => tells(Revocation::Account { account: self.account, floor }),
+        }
+    }
+}
+
+impl race::Stage for Stage {
+    fn world(&mut self) -> &mut World {
+        &mut self.world
+    }
+
     /// Looks at the rows after a step.
     fn watch(&mut self) {
         self.steps += 1;
@@ -73,20 +94,6 @@ impl Stage {
             self.granted = Some(self.steps);
         }
     }
-
-    fn accepts(&mut self, token: &str) -> bool {
-        self.world.run(Authenticate::new(token)).unwrap().is_ok()
-    }
-
-    /// Whether the journal tells of all that has ended.
-    fn is_journalled(&self) -> bool {
-        let changes = self.world.store.changes(Cursor::START, 100).unwrap();
-        let tells = |revocation| changes.entries.iter().any(|entry| entry.revocation == revocation);
-        match self.epoch {
-            0 => tells(Revocation::Session(self.session)),
-            floor => tells(Revocation::Account { account: self.account, floor }),
-        }
-    }
 }
 
 /// What an ending leaves behind.
@@ -98,43 +105,6 @@ struct Leaves {
     others: bool,
     /// Whether the old password opens the account.
     password: bool,
-}
-
-/// Two operations, to their end in the order that the choices give, with at most one unlucky commit.
-fn race(
-    stage: &mut Stage,
-    actors: [&mut dyn Step; 2],
-    choices: &mut Choices,
-    done: &mut dyn FnMut(&mut Stage, usize, &dyn Step),
-) {
-    let mut is_lucky = true;
-    loop {
-        let ready: Vec<usize> = (0..2).filter(|at| !actors[*at].is_done()).collect();
-        let landing = usize::from(!stage.world.in_flight.is_empty());
-        if ready.is_empty() && (landing == 0 || choices.pick(2) == 1) {
-            return;
-        }
-        let chosen = if ready.is_empty() { 0 } else { choices.pick(ready.len() + landing) };
-        let Some(at) = ready.get(chosen).copied() else {
-            stage.world.land();
-            stage.watch();
-            continue;
-        };
-        let mut luck = || {
-            let luck = if is_lucky { LUCK[choices.pick(LUCK.len())] } else { Luck::Good };
-            is_lucky &= luck == Luck::Good;
-            luck
-        };
-        actors[at].step(&mut stage.world, &mut luck);
-        stage.watch();
-        if actors[at].is_done() {
-            done(stage, at, &*actors[at]);
-        }
-    }
-}
-
-fn outcome_of<O: Decide + 'static>(step: &dyn Step) -> &Result<O::Outcome, Fault> {
-    step.as_any().downcast_ref::<support::world::Actor<O>>().unwrap().outcome.as_ref().unwrap()
 }
 
 /// What an ending has said: whether it is done, and the token that it lets live.

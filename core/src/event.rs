@@ -89,7 +89,7 @@ pub enum EventResult {
     Success,
     /// It decided against it; the word says why: `name`, `password`, `taken`, `denied`, `throttled`, `other account`,
     /// `token`, `gone`, `anonymous`, `overtaken`, `too large`, `lifetime`, `must change`, `too many sessions`,
-    /// `not found`, `no account`, `new password`, `compromised`.
+    /// `not found`, `no account`, `new password`, `compromised`, `unknown key`.
     Refused(&'static str),
     /// It could not decide; the word is [`Fault::word`](crate::error::Fault::word).
     Failed(&'static str),

@@ -55,8 +55,8 @@ mod writes;
 const ATTEMPTS: u32 = 8;
 /// More reads and pieces of work than any operation needs in all its attempts.
 const ROUNDS: u32 = 16 * ATTEMPTS;
-/// How many rows a scan asks for at once.
-const PAGE: usize = 256;
+/// How many rows a scan asks for at once. A page of fewer is the last.
+pub(crate) const PAGE: usize = 256;
 
 /// Which need a reply answers: of which machine, and which of its needs.
 ///

@@ -75,8 +75,8 @@ pub trait Store: Send + Sync {
     /// A malformed batch (see [`Batch::validate`]) is refused as `Fatal` and changes nothing. An epoch that cannot be raised further (a store may stop at `i64::MAX`) likewise.
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError>;
 
-    /// Up to `limit` rows of `range`, in key order, strictly after `range.after`. One page is one snapshot;
-    /// successive pages need not be.
+    /// The first `limit` rows of `range`, in key order, strictly after `range.after`; fewer only when there are no more.
+    /// One page is one snapshot; successive pages need not be.
     fn scan(&self, range: &Range, limit: usize) -> Result<Vec<(Key, Row)>, StoreError>;
 
     /// Up to `limit` journal entries after `after`, in commit order, skipping none that is committed and not

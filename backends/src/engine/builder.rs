@@ -16,13 +16,14 @@ use doorward_core::secret::{KeyError, MasterKey, MasterKeys, Pepper};
 use doorward_core::store::{Guarantees, Store};
 use thiserror::Error;
 
+use super::Engine;
 use super::clock::{Clock, Monotonic, SystemClock};
 use super::entropy::{Entropy, SystemEntropy};
 use super::events::Sinks;
 use super::hashing::{Hashing, Pool};
 use super::maintenance::Thread;
+use super::run::Parts;
 use super::sources::Sources;
-use super::{Engine, Parts};
 
 /// Builds an [`Engine`]. Only the store and a master key have no default.
 ///
@@ -192,7 +193,7 @@ impl Builder {
     }
 
     /// Runs [`Engine::maintain`] at open and every so often from then on, on a thread of the engine's own, until the last
-    /// clone of the engine is dropped. That waits for a run under way to stop, which is within one call of the store: do
+    /// clone of the engine is dropped. That waits for a run under way to stop, which is within a few calls of the store: do
     /// not hold a lock then that the [`events`](Self::events) wait for. What fails is told to them, and tried again the
     /// next time.
     #[must_use]

@@ -290,15 +290,15 @@ mod tests {
         assert!(matches!(pool.enter(None), Err(Fault::Busy)));
     }
 
-    fn source(number: u32) -> Option<SourcePrefix> {
-        Some(Source::from(IpAddr::from(Ipv4Addr::from_bits(number))).into())
+    fn source(number: u32) -> SourcePrefix {
+        Source::from(IpAddr::from(Ipv4Addr::from_bits(number))).into()
     }
 
     #[test]
     fn pw_15_a_source_fills_its_share_of_the_queue_and_others_still_get_in() {
         let pool = pool(1, 8);
         thread::scope(|scope| {
-            let running = pool.enter(source(1)).unwrap();
+            let running = pool.enter(Some(source(1))).unwrap();
             let wait = |source| {
                 let waiting = pool.state().waiting.len() + 1;
                 let pool = &pool;
@@ -314,26 +314,26 @@ mod tests {
                 };
                 (0..5_000).any(is_answered) && asked.join().unwrap()
             };
-            wait(source(1));
-            wait(source(1));
-            assert!(is_busy(source(1)), "a quarter of eight");
+            wait(Some(source(1)));
+            wait(Some(source(1)));
+            assert!(is_busy(Some(source(1))), "a quarter of eight");
             assert!(pool.state().idle.is_empty(), "nothing is allocated");
-            wait(source(2));
-            wait(source(2));
-            assert!(is_busy(source(2)));
+            wait(Some(source(2)));
+            wait(Some(source(2)));
+            assert!(is_busy(Some(source(2))));
             (0..4).for_each(|_| wait(None));
-            assert!(is_busy(source(3)), "the queue itself is full");
+            assert!(is_busy(Some(source(3))), "the queue itself is full");
             drop(running);
         });
-        assert!(pool.enter(source(1)).is_ok(), "and all were served");
+        assert!(pool.enter(Some(source(1))).is_ok(), "and all were served");
     }
 
     #[test]
     fn pw_15_a_source_may_wait_in_the_shortest_queue_too() {
         let pool = pool(1, 1);
         thread::scope(|scope| {
-            let running = pool.enter(source(1)).unwrap();
-            scope.spawn(|| drop(pool.enter(source(1)).unwrap()));
+            let running = pool.enter(Some(source(1))).unwrap();
+            scope.spawn(|| drop(pool.enter(Some(source(1))).unwrap()));
             wait_for(&pool, 1);
             drop(running);
         });
@@ -345,11 +345,12 @@ mod tests {
             let pool = pool(at_once, 100);
             let served = Mutex::new(Vec::new());
             thread::scope(|scope| {
-                let mut running: Vec<_> = (0..at_once).map(|_| pool.enter(source(1)).unwrap()).collect();
+                let mut running: Vec<_> =
+                    (0..at_once).map(|_| pool.enter(Some(source(1))).unwrap()).collect();
                 for (waiting, number) in [1, 1, 1, 1, 1, 1, 1, 1, 2].into_iter().enumerate() {
                     let (pool, served) = (&pool, &served);
                     scope.spawn(move || {
-                        let _slot = pool.enter(source(number)).unwrap();
+                        let _slot = pool.enter(Some(source(number))).unwrap();
                         served.lock().unwrap().push(number);
                     });
                     wait_for(pool, waiting + 1);
@@ -367,16 +368,15 @@ mod tests {
     fn nobody_starves() {
         const QUEUE: u64 = 16;
         for at_once in 1..5 {
-            let mut state = State::default();
-            state.running = vec![source(0); at_once];
+            let mut state = State { running: vec![Some(source(0)); at_once], ..State::default() };
             let come = |state: &mut State, source| {
                 state.waiting.push_back(Waiter { ticket: state.next, source });
                 state.next += 1;
             };
-            (0..4).for_each(|_| come(&mut state, source(0)));
+            (0..4).for_each(|_| come(&mut state, Some(source(0))));
             for turn in 0..200_u32 {
                 while state.waiting.len() < 16 {
-                    come(&mut state, source(1_000 + turn));
+                    come(&mut state, Some(source(1_000 + turn)));
                 }
                 // The oldest run ends; who came when is what waits too long.
                 let ended = state.running[0];

@@ -3,7 +3,7 @@
 //! The host calls [`Engine::maintain`], or asks for a thread that does
 //! ([`Builder::maintain_every`](super::Builder::maintain_every)). The thread has an engine of its own, without the
 //! handle that all the host's clones share: the last of them that is dropped stops it and waits for it, so that the store
-//! is closed when the last engine is gone. It stops between two bites, and so within one call of the store.
+//! is closed when the last engine is gone. It stops between two bites: one call of the store, or a handful of a deletion.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -17,8 +17,10 @@ use doorward_core::id::AccountId;
 use doorward_core::operation::deletions::Deletions;
 use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
 use doorward_core::operation::tick::Tick;
+use doorward_core::time::Timestamp;
 
-use super::{Engine, contain};
+use super::Engine;
+use super::run::contain;
 
 /// What one call of [`Engine::maintain`] has done.
 ///
@@ -71,8 +73,8 @@ impl Engine {
 
     fn maintain_unless(&self, is_stopped: &dyn Fn() -> bool) -> Result<Maintained, Fault> {
         let mut done = Maintained::default();
-        let outcome = self.tick().and_then(|()| {
-            let purged = self.purge_in_bites(&mut done, is_stopped);
+        let outcome = self.vouched().and_then(|now| {
+            let purged = self.purge_in_bites(now, &mut done, is_stopped);
             // What fails here keeps the other from nothing.
             let deleted = self.finish_deletions(&mut done, is_stopped);
             purged.and(deleted)
@@ -80,7 +82,7 @@ impl Engine {
         let result = outcome
             .as_ref()
             .map_or_else(|fault| EventResult::Failed(fault.word()), |()| EventResult::Success);
-        self.parts.tell(&Event {
+        self.parts.events.tell(&Event {
             at: self.now(),
             operation: "maintain",
             result,
@@ -89,28 +91,35 @@ impl Engine {
         outcome.map(|()| done)
     }
 
-    fn tick(&self) -> Result<(), Fault> {
-        Ok(self.run(Tick::new())??)
+    /// A time that can be right. A purge goes by it alone: the clock may jump while it is under way.
+    fn vouched(&self) -> Result<Timestamp, Fault> {
+        let now = self.now();
+        self.run(Tick::new())??;
+        Ok(now)
     }
 
     /// As [`Engine::purge`].
     pub(super) fn checked_purge(&self, limit: usize) -> Result<usize, Fault> {
-        self.tick()?;
-        self.bite(limit)
+        self.bite(self.vouched()?, limit)
     }
 
-    fn bite(&self, limit: usize) -> Result<usize, Fault> {
+    fn bite(&self, now: Timestamp, limit: usize) -> Result<usize, Fault> {
         // An instance whose clock is behind may still count these rows as live.
-        let now = self.now().saturating_sub(self.policy().max_skew());
+        let now = now.saturating_sub(self.policy().max_skew());
         Ok(contain(|| self.parts.store.purge(now, limit), StoreErrorKind::Unknown)?)
     }
 
-    fn purge_in_bites(&self, done: &mut Maintained, is_stopped: &dyn Fn() -> bool) -> Result<(), Fault> {
+    fn purge_in_bites(
+        &self,
+        now: Timestamp,
+        done: &mut Maintained,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), Fault> {
         for _ in 0..MOST_BITES {
             if is_stopped() {
                 break;
             }
-            let removed = self.bite(BITE)?;
+            let removed = self.bite(now, BITE)?;
             done.purged += removed;
             if removed < BITE {
                 return Ok(());

@@ -1,14 +1,10 @@
 //! The engine: the core's machine on a store, a clock, a random source and a hashing pool.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use doorward_core::error::{Fault, StoreError, StoreErrorKind};
-use doorward_core::event::{Event, EventResult};
+use doorward_core::error::Fault;
 use doorward_core::id::{AccountId, SessionId};
-use doorward_core::machine::{Decide, Environment, Machine, Need, Reply};
-use doorward_core::model::source::{SourcePrefix, Throttled};
 use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session, Visitor};
@@ -46,6 +42,7 @@ mod entropy;
 pub mod events;
 mod hashing;
 mod maintenance;
+mod run;
 mod sources;
 
 /// An authentication engine on a store. Cheap to clone; every method may be called from any thread, and
@@ -119,19 +116,9 @@ mod sources;
 /// ```
 #[derive(Clone)]
 pub struct Engine {
-    parts: Arc<Parts>,
+    parts: Arc<run::Parts>,
     /// Stopped when the last clone is dropped.
     maintenance: Option<Arc<maintenance::Thread>>,
-}
-
-struct Parts {
-    store: Arc<dyn Store>,
-    environment: Arc<Environment>,
-    clock: clock::Monotonic,
-    entropy: Box<dyn Entropy>,
-    hashing: hashing::Pool,
-    sources: sources::Sources,
-    events: events::Sinks,
 }
 
 impl Engine {
@@ -375,81 +362,6 @@ impl Engine {
     pub fn now(&self) -> Timestamp {
         self.parts.clock.now()
     }
-
-    /// Runs any operation of the core, or one of the host's own ([`Decide`]), to its end: what the methods above do
-    /// with theirs. One whose source is throttled is turned away before any work ([`Decide::toll`]).
-    ///
-    /// # Errors
-    /// A [`Fault`] when it could not decide. What it decided, refusals included, is its outcome.
-    pub fn run<O: Decide>(&self, operation: O) -> Result<O::Outcome, Fault> {
-        let parts = &*self.parts;
-        let (name, subject) = (operation.name(), operation.subject());
-        let source = subject.source.map(SourcePrefix::from);
-        // A fault that the machine does not see, and so has no event for.
-        let told = |fault: Fault| {
-            let result = EventResult::Failed(fault.word());
-            parts.tell(&Event { at: parts.clock.now(), operation: name, result, subject: subject.clone() });
-            fault
-        };
-        let seed = entropy::seed(&*parts.entropy).map_err(told)?;
-        let environment = Arc::clone(&parts.environment);
-        let (mut machine, charge) = match parts.sources.charge(operation.toll(), &parts.clock) {
-            Ok(charge) => (Machine::new(operation, environment, seed), Some(charge)),
-            Err(Throttled { until }) => (Machine::turned_away(operation, environment, seed, until), None),
-        };
-        let (outcome, event) = loop {
-            let (ticket, reply) = match machine.poll(parts.clock.now()) {
-                Need::Read(ticket, keys) => {
-                    (ticket, parts.store(|store| store.read(keys), StoreErrorKind::Retryable, Reply::Rows))
-                }
-                Need::Scan(ticket, range, limit) => (
-                    ticket,
-                    parts.store(|store| store.scan(range, limit), StoreErrorKind::Retryable, Reply::Page),
-                ),
-                Need::Commit(ticket, batch) => {
-                    (ticket, parts.store(|store| store.commit(batch), StoreErrorKind::Unknown, Reply::Commit))
-                }
-                Need::Work(ticket, work) => {
-                    (ticket, parts.hashing.run(work, source).map_or(Reply::Busy, Reply::Worked))
-                }
-                Need::Done(outcome, event) => break (outcome, event),
-            };
-            machine.reply(ticket, reply).map_err(|misuse| told(misuse.into()))?;
-        };
-        if let (Ok(outcome), Some(charge)) = (&outcome, charge)
-            && machine.operation().is_due(outcome)
-        {
-            charge.keep();
-        }
-        parts.tell(&event);
-        outcome
-    }
-}
-
-impl Parts {
-    /// One call of the store; a panic in it is contained and counts as the given kind of failure.
-    fn store<T>(
-        &self,
-        call: impl FnOnce(&dyn Store) -> Result<T, StoreError>,
-        panicked: StoreErrorKind,
-        reply: impl FnOnce(T) -> Reply,
-    ) -> Reply {
-        contain(|| call(&*self.store), panicked).map_or_else(Reply::Failed, reply)
-    }
-
-    fn tell(&self, event: &Event) {
-        self.events.tell(event);
-    }
-}
-
-fn contain<T>(
-    call: impl FnOnce() -> Result<T, StoreError>,
-    panicked: StoreErrorKind,
-) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
-        std::mem::forget(payload);
-        Err(StoreError::new(panicked, "the store panicked: this is a bug in the store"))
-    })
 }
 
 impl fmt::Debug for Engine {

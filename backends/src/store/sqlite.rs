@@ -281,6 +281,7 @@ impl SqliteOptions {
             connection,
             self.queue,
             self.commit_deadline,
+            self.busy_timeout,
             #[cfg(test)]
             self.fault,
         )?;

@@ -1,6 +1,7 @@
 //! What is refused at open, with the reason, and nothing touched.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use doorward::store::sqlite::{OpenError, SqliteStore};
@@ -165,7 +166,33 @@ fn many_first_openers_at_once_all_succeed() {
     }
 }
 
-/// The same from several processes, which share neither locks nor a mutex.
+/// Whoever empties the log holds a lock that SQLite does not wait for: an opener beside them found the store locked, at
+/// once.
+#[test]
+fn an_opener_waits_for_a_checkpoint_of_its_neighbour() {
+    let home = Home::new();
+    drop(home.open());
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let neighbour = home.sql();
+            neighbour.busy_timeout(Duration::from_secs(5)).unwrap();
+            neighbour.execute_batch("PRAGMA synchronous = FULL").unwrap();
+            while !is_over.load(Ordering::SeqCst) {
+                neighbour
+                    .execute_batch("UPDATE meta SET value = value + 1; PRAGMA wal_checkpoint(PASSIVE)")
+                    .unwrap();
+                // It is a lively neighbour, and not one that leaves no gap.
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        let opened: Vec<_> = (0..100).map(|_| SqliteStore::open(&home.path).map(drop)).collect();
+        is_over.store(true, Ordering::SeqCst);
+        assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    });
+}
+
+/// First openers in several processes, which share neither locks nor a mutex.
 #[test]
 fn many_first_opening_processes_all_succeed() {
     let home = Home::new();

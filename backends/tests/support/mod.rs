@@ -4,5 +4,10 @@
 
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod engine;
+#[cfg(feature = "sqlite-host")]
+pub(crate) mod operations;
+pub(crate) mod race;
 pub(crate) mod rows;
+#[cfg(feature = "sqlite-host")]
+pub(crate) mod story;
 pub(crate) mod world;

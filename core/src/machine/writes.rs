@@ -43,7 +43,7 @@ use crate::time::Timestamp;
 /// ```
 #[derive(Debug, Default)]
 pub struct Writes {
-    writes: BTreeMap<Key, Intent>,
+    intents: BTreeMap<Key, Intent>,
     journal: Vec<Ending>,
     guarded: bool,
 }
@@ -70,21 +70,21 @@ impl Writes {
         expires: Option<Timestamp>,
         record: impl Into<Record>,
     ) -> Self {
-        self.writes.insert(key, Intent::Put { owner, expires, record: record.into() });
+        self.intents.insert(key, Intent::Put { owner, expires, record: record.into() });
         self
     }
 
     /// Remove the row.
     #[must_use]
     pub fn delete(mut self, key: Key) -> Self {
-        self.writes.insert(key, Intent::Delete);
+        self.intents.insert(key, Intent::Delete);
         self
     }
 
     /// Add one to the row's epoch.
     #[must_use]
     pub fn raise(mut self, key: Key) -> Self {
-        self.writes.insert(key, Intent::Raise);
+        self.intents.insert(key, Intent::Raise);
         self
     }
 
@@ -105,22 +105,22 @@ impl Writes {
 
     /// Whether each record stands under a key of its own kind.
     pub(super) fn fit_their_keys(&self) -> bool {
-        self.writes.iter().all(|(key, intent)| match intent {
+        self.intents.iter().all(|(key, intent)| match intent {
             Intent::Put { record, .. } => record.kind() == key.kind(),
             Intent::Delete | Intent::Raise => true,
         })
     }
 
     pub(super) fn into_batch(self, facts: &Facts, stamp: Stamp, durability: Durability) -> Batch {
-        let grants = self.guarded || self.writes.values().any(|intent| matches!(intent, Intent::Put { .. }));
+        let grants = self.guarded || self.intents.values().any(|intent| matches!(intent, Intent::Put { .. }));
         let expect = |row: Option<&Row>| row.map_or(Expect::Absent, |row| Expect::Stamp(row.stamp));
-        let is_put = |key: &Key| matches!(self.writes.get(key), Some(Intent::Put { .. }));
+        let is_put = |key: &Key| matches!(self.intents.get(key), Some(Intent::Put { .. }));
         let checks = facts
             .consulted()
             .filter(|(key, _)| grants && !is_put(key))
             .map(|(key, row)| Check { key: key.clone(), expect: expect(row) })
             .collect();
-        let writes = self.writes.into_iter().map(|(key, intent)| match intent {
+        let writes = self.intents.into_iter().map(|(key, intent)| match intent {
             Intent::Put { owner, expires, record } => {
                 let seen = facts.seen(&key);
                 let row = Row { stamp, epoch: seen.map_or(0, |row| row.epoch), owner, expires, record };

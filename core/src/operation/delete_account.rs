@@ -10,6 +10,7 @@
 //! deletion, and the bites, which a crash may stop anywhere, are housekeeping that maintenance takes up again.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
@@ -83,12 +84,19 @@ impl Decide for DeleteAccount {
         if let Some([None]) = facts.rows([&account]) {
             return Ok(Decision::Done(Err(AccountError::NotFound)));
         }
-        // Without its row nothing says that a name which a scan found is the account's still: the bites see to them.
         let names = match names_of(self.account, facts) {
-            _ if cx.is_last_attempt => vec![],
             Ok(names) => names,
             Err(range) => return Ok(Decision::Scan(range)),
         };
+        let mut logins: Vec<Key> = names.into_iter().map(Key::Login).collect();
+        if cx.is_last_attempt {
+            // The account's row does not answer for its names then: a name that was its own may be another's by now.
+            if logins.iter().any(|login| facts.rows([login]).is_none()) {
+                return Ok(Decision::Read(logins));
+            }
+            let owner = Some(self.account);
+            logins.retain(|login| matches!(facts.rows([login]), Some([Some(row)]) if row.owner == owner));
+        }
         let until = cx.now.saturating_add(cx.policy.longest_session());
         let own_throttle = keyring_of(keyring)?.account_hash(self.account);
         let mut writes = Writes::new()
@@ -102,8 +110,10 @@ impl Decide for DeleteAccount {
         if !cx.policy.has(Planted::DeletionLeavesAccount) {
             writes = writes.delete(account);
         }
-        let names = names.into_iter().filter(|_| !cx.policy.has(Planted::DeletionLeavesName));
-        Ok(Decision::Commit(names.map(Key::Login).fold(writes, Writes::delete), Ok(())))
+        if cx.policy.has(Planted::DeletionLeavesName) {
+            logins.clear();
+        }
+        Ok(Decision::Commit(logins.into_iter().fold(writes, Writes::delete), Ok(())))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {

@@ -18,6 +18,8 @@ pub(super) struct Devices {
     account: AccountId,
     known: Vec<KnownDevice>,
     presented: Option<DeviceId>,
+    /// Whether the token that was presented is as a new one would be.
+    is_current: bool,
 }
 
 impl Devices {
@@ -47,7 +49,9 @@ impl Devices {
             cx.policy.devices().per_account > 0 && account_row.is_some_and(is_live)
         };
         let presented = presented.filter(is_known).map(|device| device.id);
-        Ok(Some(Self { account, known: stored.iter().filter(is_known).cloned().collect(), presented }))
+        let is_current = claim.is_some_and(|claim| claim.is_of_active_key(cx.keys));
+        let known = stored.iter().filter(is_known).cloned().collect();
+        Ok(Some(Self { account, known, presented, is_current }))
     }
 
     /// The one that the guess comes from.
@@ -79,8 +83,9 @@ impl Devices {
         }
     }
 
-    /// A further device, under these epochs of account and keyring, unless a known one is presented. Where the list is
-    /// full, it takes the place of the one that expires first.
+    /// A further device, under these epochs of account and keyring, unless a known one is presented: that has a new token
+    /// when the one it has is of a master key that is about to go. Where the list is full, a further one takes the place
+    /// of the one that expires first.
     pub(super) fn remember(
         mut self,
         (account_epoch, global_epoch): (u64, u64),
@@ -89,7 +94,11 @@ impl Devices {
     ) -> (Writes, Option<DeviceToken>) {
         let policy = cx.policy.devices();
         let most = usize::try_from(policy.per_account).unwrap_or(usize::MAX);
-        if most == 0 || self.presented.is_some() {
+        if let Some(device) = self.known.iter().find(|device| self.presented == Some(device.id)) {
+            let mint = || opaque::mint_device(cx.keys, self.account, device.id, &device.salt);
+            return (writes, (!self.is_current).then(mint));
+        }
+        if most == 0 {
             return (writes, None);
         }
         while self.known.len() >= most

@@ -1,7 +1,6 @@
 //! Removing what a deleted account has left behind, a bite at a time.
 
 use alloc::vec;
-use alloc::vec::Vec;
 
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
@@ -12,9 +11,10 @@ use crate::planted::Planted;
 use crate::record::{Key, Kind};
 use crate::store::Range;
 
-/// Removes one bite of what a deleted account still owns: of each kind a page at most. When nothing is left it removes
-/// the tombstone. It takes away only, so that it may be stopped anywhere, repeated, and run by several at once (INV 27);
-/// and it compares nothing but names, which alone may be somebody else's by then (INV 29).
+/// Removes one bite of what a deleted account still owns beyond the rows that went with it: of each kind a page at most.
+/// When nothing is left it removes the tombstone. It takes away only, so that it may be stopped anywhere, repeated, and
+/// run by several at once (INV 27). It compares nothing but login names: of all that an account leaves behind, they
+/// alone can be another's a moment later.
 ///
 /// No row of the account can be made any more: whoever makes one has consulted the account's row, which is gone.
 ///
@@ -86,9 +86,9 @@ impl Decide for FinishDeletion {
             return Ok(Decision::Done(Remains::None));
         }
         let (mut bite, mut is_empty) = (Writes::new(), true);
-        let mut names = Vec::new();
         let is_left = |kind| kind == Kind::Session && cx.policy.has(Planted::DeletionLeavesSessions);
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Deletion && !is_left(*kind)) {
+        let kinds = Kind::ALL.into_iter().filter(|kind| kind.has_many_per_owner() && !is_left(*kind));
+        for kind in kinds {
             let range = Range { kind, owner: Some(self.account), after: None };
             let Some(page) = facts.page(&range) else {
                 return Ok(Decision::Scan(range));
@@ -98,19 +98,14 @@ impl Decide for FinishDeletion {
                 if let Key::Session(session) = key {
                     bite = bite.delete(Key::Data(*session));
                 }
-                match key {
-                    Key::Login(_) => names.push(key.clone()),
-                    key => bite = bite.delete(key.clone()),
+                if let Key::Login(_) = key {
+                    match facts.rows([key]) {
+                        None => return Ok(Decision::Read(page.iter().map(|(key, _)| key.clone()).collect())),
+                        Some([row]) if row.is_none_or(|row| row.owner != Some(self.account)) => continue,
+                        Some(_) => bite = bite.guarded(),
+                    }
                 }
-            }
-        }
-        for name in &names {
-            let Some([row]) = facts.rows([name]) else {
-                return Ok(Decision::Read(names));
-            };
-            bite = bite.guarded();
-            if row.is_some_and(|row| row.owner == Some(self.account)) {
-                bite = bite.delete(name.clone());
+                bite = bite.delete(key.clone());
             }
         }
         Ok(if is_empty {

@@ -23,7 +23,6 @@ use alloc::string::String;
 use alloc::vec;
 use core::fmt;
 
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::Fault;
@@ -38,12 +37,17 @@ use crate::operation::authenticate::Session;
 use crate::operation::cap::Room;
 use crate::operation::guess::{Guess, Judged};
 use crate::operation::rehash::Rehash;
+use crate::operation::sessions::sessions_of;
 use crate::operation::standing::{Standing, end};
 use crate::password::{Password, PasswordError};
 use crate::planted::Planted;
 use crate::record::{ClientLabel, Key, RecordError, Row};
 use crate::time::Timestamp;
-use crate::token::opaque::{self, Claim, DeviceToken, Purpose, SessionToken};
+use crate::token::opaque::{self, Claim, DeviceToken, Purpose};
+
+pub use outcome::{LoggedIn, LoginError};
+
+mod outcome;
 
 /// Logs in with a name and a password.
 ///
@@ -165,103 +169,13 @@ impl Login {
         self
     }
 
-    /// Ask for a token that makes this a known device, should the login succeed and no known one be presented: see
-    /// [`LoggedIn::device`].
+    /// Ask for a token that makes this a known device, should the login succeed and no known one be presented, or one
+    /// whose token is of an earlier master key: see [`LoggedIn::device`].
     #[must_use]
     pub fn remember_device(mut self) -> Self {
         self.remember_device = true;
         self
     }
-}
-
-/// A session that was just made. The token is shown here and never again: nothing of it is stored.
-///
-/// # Example: the answer to a login form
-/// ```
-/// use doorward_core::operation::login::{LoggedIn, Login};
-/// # use doorward_core::operation::register::Register;
-/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
-/// # use hidden::Engine;
-///
-/// fn set_cookie(login: &LoggedIn, now_millis: i64) -> String {
-///     let seconds = (login.session.absolute_ends.as_millis() - now_millis) / 1000;
-///     format!("__Host-session={}; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax; Path=/", login.token.expose())
-/// }
-/// # let mut engine = Engine::opened();
-/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
-/// let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
-/// let cookie = set_cookie(&login, engine.now.as_millis());
-/// assert!(cookie.starts_with("__Host-session=dws_") && cookie.contains("Max-Age=86400"));
-/// assert!(login.rehash.is_none()); // the hash is as the policy wants it
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct LoggedIn {
-    /// What the client must send to be recognised.
-    pub token: SessionToken,
-    /// What was made.
-    pub session: Session,
-    /// A new device's token, to be kept in a long-lived cookie of its own and presented with [`Login::device`]. `None`:
-    /// none was asked for, or the presented one is still good.
-    pub device: Option<DeviceToken>,
-    /// What is left to do when the policy's hashing or the pepper in use moved since the password was hashed: run it
-    /// after the login, and do not mind if it fails. `Engine::login` does.
-    pub rehash: Option<Rehash>,
-}
-
-/// Why nobody was logged in.
-///
-/// # Example: what to tell a person
-/// ```
-/// use doorward_core::operation::login::LoginError;
-/// use doorward_core::time::Timestamp;
-///
-/// fn tell(error: &LoginError, now: Timestamp) -> (u16, String) {
-///     match error {
-///         LoginError::Denied => (401, error.to_string()),
-///         LoginError::Throttled { until } => (429, format!("wait {} s", until.since(now).as_secs())),
-///         LoginError::OtherAccount => (409, "log out first".into()),
-///         LoginError::TooManySessions => (409, "log out somewhere else first".into()),
-///         LoginError::Name(why) => (422, why.to_string()),
-///         LoginError::Password(why) => (422, why.to_string()),
-///         _ => (503, "try again".into()), // nobody was logged in
-///     }
-/// }
-/// let now = Timestamp::from_millis(0);
-/// assert_eq!(tell(&LoginError::Denied, now), (401, "name or password is wrong".into()));
-/// let until = Timestamp::from_millis(30_000);
-/// assert_eq!(tell(&LoginError::Throttled { until }, now), (429, "wait 30 s".into()));
-/// ```
-#[derive(Debug, Clone, Error)]
-#[non_exhaustive]
-pub enum LoginError {
-    /// Name and password do not open an account; which of the two is wrong is not told.
-    #[error("name or password is wrong")]
-    Denied,
-    /// Too many failures: nothing is decided before `until`.
-    #[error("too many attempts: wait before the next")]
-    Throttled {
-        /// When the next attempt is decided.
-        until: Timestamp,
-    },
-    /// The password is right and known to others: it opens nothing until another one is set, after a recovery.
-    #[error("the password is known to others: recover the account and set another")]
-    MustChange,
-    /// The browser is logged in as somebody else, who must log out first.
-    #[error("the previous session is another account's: log out of it first")]
-    OtherAccount,
-    /// The password is right, and the account has as many sessions as the policy's cap lets it have: end one first.
-    #[error("the account has as many sessions as it may: end one first")]
-    TooManySessions,
-    /// The name cannot be anybody's: told before any work, for it tells nothing about who exists.
-    #[error("the login name cannot be one: {0}")]
-    Name(#[from] NameError),
-    /// The password is too long to be anybody's.
-    #[error("the password cannot be one: {0}")]
-    Password(#[from] PasswordError),
-    /// It could not be decided, which means no.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 impl Decide for Login {
@@ -290,7 +204,8 @@ impl Decide for Login {
         let keyring_row = keyring.ok_or(RecordError::NoKeyring)?;
         let keyring = keyring_row.keyring()?;
         let owner = login.map(|row| row.login().map(|record| record.account)).transpose()?;
-        let account = owner.unwrap_or_else(|| keyring.decoy(name));
+        let decoy = keyring.decoy(name);
+        let account = owner.unwrap_or(decoy);
         let (account_key, active_key) = (Key::Account(account), Key::Active(account));
         let device = self.device.as_ref();
         let device = device.and_then(|token| Claim::parse(Purpose::Device, &token.0, cx.keys).ok());
@@ -305,7 +220,7 @@ impl Decide for Login {
         let carried = carried.map(|claim| Key::Data(claim.session()));
         let previous_standing =
             previous.as_ref().map(|claim| Standing::of(claim, facts, cx.now)).transpose()?;
-        let (Some([account, active]), false) =
+        let (Some([account_row, active]), false) =
             (facts.rows([&account_key, &active_key]), matches!(previous_standing, Some(Standing::Unread(_))))
         else {
             let mut reads = vec![account_key, active_key];
@@ -324,11 +239,19 @@ impl Decide for Login {
             return refused(LoginError::OtherAccount);
         }
         let is_active = active.is_some() || cx.policy.has(Planted::DisabledMayLogIn);
-        let may = owner.is_some() && account.is_some() && is_active;
+        let may = owner.is_some() && account_row.is_some() && is_active;
         if owner.is_none() && cx.policy.has(Planted::UnknownIsQuick) {
             return refused(LoginError::Denied);
         }
-        let (credential, writes) = match guess.judge(password, may, facts, cx)? {
+        let judged = guess.judge(password, may, facts, cx)?;
+        // Whatever comes of the guess: a scan that only a right one makes would tell it, decided or not.
+        if !matches!(judged, Judged::Unread | Judged::Wait(_))
+            && cx.policy.session_cap().is_some()
+            && let Err(range) = sessions_of(account, facts)?
+        {
+            return Ok(Decision::Scan(range));
+        }
+        let (credential, writes) = match judged {
             Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
             Judged::Wait(until) => return refused(LoginError::Throttled { until }),
             Judged::Work(work) => return Ok(Decision::Work(work)),
@@ -336,16 +259,16 @@ impl Decide for Login {
             Judged::Compromised(writes) => return Ok(Decision::Commit(writes, Err(LoginError::MustChange))),
             Judged::Right(credential, writes) => (credential, writes),
         };
-        let (Some(id), Some(account), Some(devices)) = (owner, account, guess.devices(facts, cx)?) else {
+        let (Some(account_row), Some(devices)) = (account_row, guess.devices(facts, cx)?) else {
             return refused(LoginError::Denied);
         };
         let carried = carried.and_then(|key| facts.rows([&key])).and_then(|[row]| row);
         let previous = previous
             .as_ref()
             .zip(previous_standing)
-            .and_then(|(claim, standing)| Previous::replaced_by(id, claim.session(), standing, carried));
+            .and_then(|(claim, standing)| Previous::replaced_by(account, claim.session(), standing, carried));
         let left_out = previous.as_ref().map(|previous| previous.session);
-        let writes = match Room::of((id, account), keyring_row, left_out, writes, facts, cx)? {
+        let writes = match Room::of((account, account_row), keyring_row, left_out, writes, facts, cx)? {
             Room::Unread(range) => return Ok(Decision::Scan(range)),
             // It tells that the password is right, and so rests on the counters as a success does.
             Room::Full(writes) => {
@@ -353,11 +276,11 @@ impl Decide for Login {
             }
             Room::Made(writes) => writes,
         };
-        let epochs = (account.epoch, keyring_row.epoch);
+        let epochs = (account_row.epoch, keyring_row.epoch);
         let (writes, device) =
             if self.remember_device { devices.remember(epochs, writes, cx) } else { (writes, None) };
-        let rehash = Rehash::due(id, password, credential, cx);
-        Ok(self.admit(Admission { account: id, epochs, previous, device, rehash }, writes, cx))
+        let rehash = Rehash::due(account, password, credential, cx);
+        Ok(self.admit(Admission { account, epochs, previous, device, rehash }, writes, cx))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {

@@ -62,11 +62,21 @@ impl Decide for MarkCompromised {
 
     fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
         let (account, credential) = (Key::Account(self.account), Key::Credential(self.account));
-        let Some([row, password]) = facts.rows([&account, &credential]) else {
-            return Ok(Decision::Read(vec![account, credential]));
+        let Some([password]) = facts.rows([&credential]) else {
+            let mut reads = vec![credential];
+            // Seven conflicts say that the account is there. Not to look at it now is to need nothing of it: where the
+            // policy caps sessions, each login writes its row, and who has the password may log in without end.
+            if !cx.is_last_attempt {
+                reads.push(account);
+            }
+            return Ok(Decision::Read(reads));
         };
-        if row.is_none() {
-            return Ok(Decision::Done(Err(AccountError::NotFound)));
+        match facts.rows([&account]) {
+            Some([Some(_)]) => {}
+            Some([None]) => return Ok(Decision::Done(Err(AccountError::NotFound))),
+            // A credential goes with its account, so it stands for it.
+            None if password.is_some() => {}
+            None => return Ok(Decision::Read(vec![account])),
         }
         let until = cx.now.saturating_add(cx.policy.longest_session());
         let mut writes = Writes::new().raise(account.clone()).journal(Ending::Epoch { key: account, until });

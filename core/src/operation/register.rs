@@ -21,8 +21,8 @@ use crate::time::Timestamp;
 use crate::work::{Work, Worked};
 
 /// Registers a login name with a password. The name is taken in its canonical form (RFC 8265); the answer
-/// tells whether it is taken, as a sign-up page must; given its [`source`](Register::source), who asks for many names is
-/// slowed.
+/// tells whether it is taken, as a sign-up page must, after the same work; given its [`source`](Register::source), who
+/// asks for many names is slowed.
 ///
 /// # Example: two spellings of one name
 /// ```
@@ -121,13 +121,7 @@ impl Decide for Register {
             return refused(error.into());
         }
 
-        let login = Key::Login(name.clone());
-        let Some([taken]) = facts.rows([&login]) else {
-            return Ok(Decision::Read(vec![login]));
-        };
-        if taken.is_some() {
-            return refused(RegisterError::Taken);
-        }
+        // Before the name is looked up: else a full pool would tell a free name from a taken one, for nothing.
         let normalization = cx.policy.password().normalization;
         let work = Work::Hash {
             password: password.clone(),
@@ -139,6 +133,13 @@ impl Decide for Register {
         let Some(Worked::Hashed(hash)) = facts.worked(&work) else {
             return Ok(Decision::Work(work));
         };
+        let login = Key::Login(name.clone());
+        let Some([taken]) = facts.rows([&login]) else {
+            return Ok(Decision::Read(vec![login]));
+        };
+        if taken.is_some() {
+            return refused(RegisterError::Taken);
+        }
         let account = AccountId::from_bytes(cx.bytes("account"));
         let owner = Some(account);
         let now = cx.now;

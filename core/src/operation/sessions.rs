@@ -7,7 +7,7 @@ use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::{AccountId, SessionId};
-use crate::machine::{Context, Decide, Decision};
+use crate::machine::{Context, Decide, Decision, PAGE};
 use crate::model::session::{Gone, Holder, SessionRecord};
 use crate::operation::authenticate::Session;
 use crate::record::{Key, Kind, RecordError};
@@ -94,12 +94,14 @@ pub(super) fn sessions_of(account: AccountId, facts: &Facts) -> Result<Result<St
     let mut sessions = Vec::new();
     loop {
         let Some(page) = facts.page(&range) else { return Ok(Err(range)) };
-        let Some((last, _)) = page.last() else { return Ok(Ok(sessions)) };
-        range.after = Some(last.clone());
         for (key, row) in page {
             if let Key::Session(id) = key {
                 sessions.push((*id, row.session()?));
             }
+        }
+        match page.last() {
+            Some((last, _)) if page.len() >= PAGE => range.after = Some(last.clone()),
+            Some(_) | None => return Ok(Ok(sessions)),
         }
     }
 }

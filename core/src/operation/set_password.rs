@@ -101,11 +101,21 @@ impl Decide for SetPassword {
             Err(error) => return refused((*error).into()),
         };
         let (account, credential) = (Key::Account(self.account), Key::Credential(self.account));
-        let Some([row, present, keyring]) = facts.rows([&account, &credential, &Key::Keyring]) else {
-            return Ok(Decision::Read(vec![account, credential, Key::Keyring]));
+        let Some([present, keyring]) = facts.rows([&credential, &Key::Keyring]) else {
+            let mut reads = vec![credential, Key::Keyring];
+            // Seven conflicts say that the account is there. Not to look at it now is to need nothing of it: where the
+            // policy caps sessions, each login writes its row, and who has the password may log in without end.
+            if !cx.is_last_attempt {
+                reads.push(account);
+            }
+            return Ok(Decision::Read(reads));
         };
-        if row.is_none() {
-            return refused(SetPasswordError::NotFound);
+        match facts.rows([&account]) {
+            Some([Some(_)]) => {}
+            Some([None]) => return refused(SetPasswordError::NotFound),
+            // A credential goes with its account, so it stands for it.
+            None if present.is_some() => {}
+            None => return Ok(Decision::Read(vec![account])),
         }
         let names = match names_of(self.account, facts) {
             Ok(names) => names,

@@ -85,7 +85,7 @@ impl Decide for TrustClock {
             return Ok(Decision::Read(vec![Key::Keyring, Key::Clock]));
         };
         keyring.ok_or(RecordError::NoKeyring)?;
-        let writes = Writes::new().put(Key::Clock, None, None, ClockRecord::at(cx.now));
+        let at = |mark| Writes::new().put(Key::Clock, None, None, ClockRecord::at(mark));
         let trusted = |mark, ended_everything| Trusted { mark, ended_everything };
         let seen = clock.map(Row::clock).transpose()?;
         Ok(match seen {
@@ -94,13 +94,17 @@ impl Decide for TrustClock {
                 let until = seen.highest.saturating_add(cx.policy.longest_session());
                 let ending = Ending::Epoch { key: Key::Keyring, until };
                 let spares_all = cx.policy.has(Planted::TrustSparesAll);
-                let writes = if spares_all { writes } else { writes.raise(Key::Keyring) };
+                let writes = if spares_all { at(cx.now) } else { at(cx.now).raise(Key::Keyring) };
                 Decision::Commit(writes.journal(ending), trusted(cx.now, true))
             }
             Some(seen) if seen.check_jump(cx.now, cx.policy).is_ok() => {
                 Decision::Done(trusted(seen.highest, false))
             }
-            Some(_) | None => Decision::Commit(writes, trusted(cx.now, false)),
+            // A clock that is a little behind the mark lowers it no more here than at any open.
+            Some(_) | None => {
+                let mark = seen.map_or(cx.now, |seen| seen.highest.max(cx.now));
+                Decision::Commit(at(mark), trusted(mark, false))
+            }
         })
     }
 

@@ -147,6 +147,22 @@ impl Kind {
         }
     }
 
+    /// Whether an account may own any number of rows of it: what scans by owner are for, and stores should index.
+    pub const fn has_many_per_owner(self) -> bool {
+        match self {
+            Self::Login | Self::Session | Self::Data => true,
+            Self::Account
+            | Self::Active
+            | Self::Credential
+            | Self::Attempts
+            | Self::Throttle
+            | Self::Keyring
+            | Self::Devices
+            | Self::Deletion
+            | Self::Clock => false,
+        }
+    }
+
     /// Whether a store has one row of it at the most.
     pub const fn is_single(self) -> bool {
         matches!(self, Self::Keyring | Self::Clock)

@@ -232,6 +232,11 @@ impl<'a> Claim<'a> {
         DeviceId::from_bytes(self.row)
     }
 
+    /// Whether it was made under the key that makes new tokens.
+    pub(crate) fn is_of_active_key(&self, keys: &MasterKeys) -> bool {
+        self.keys.number == keys.active().number
+    }
+
     /// Whether it was made for the row with this salt.
     pub(crate) fn proven_by(&self, salt: &[u8; 16]) -> bool {
         same(&self.proof, &proof(self.purpose, self.keys, &self.fields, salt))

@@ -139,8 +139,8 @@ fn prepare(mut connection: Connection) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// Some locks (a change to WAL, a recovery) answer BUSY at once instead of waiting for the busy timeout.
-fn patiently<T>(
+/// Some locks (a change to WAL, a recovery, a checkpoint) answer BUSY at once instead of waiting for the busy timeout.
+pub(super) fn patiently<T>(
     patience: Duration,
     mut attempt: impl FnMut() -> Result<T, OpenError>,
 ) -> Result<T, OpenError> {

@@ -292,7 +292,7 @@ fn hot_statements_use_their_indexes() {
             }
         }
     }
-    for kind in [Kind::Login, Kind::Session] {
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.has_many_per_owner()) {
         let plan = plan(Statements::of(kind).owned_after);
         assert!(plan.contains("_owner (owner=? AND key>?)"), "{plan}");
     }

@@ -5,6 +5,9 @@ CREATE TABLE devices (key BLOB NOT NULL PRIMARY KEY, stamp BLOB NOT NULL, epoch 
 CREATE TABLE deletion (key BLOB NOT NULL PRIMARY KEY, stamp BLOB NOT NULL, epoch INTEGER NOT NULL, owner BLOB, expires INTEGER, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE clock (key BLOB NOT NULL PRIMARY KEY, stamp BLOB NOT NULL, epoch INTEGER NOT NULL, owner BLOB, expires INTEGER, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
 
+-- The third scan by owner: a deletion's.
+CREATE INDEX data_owner ON data (owner) WHERE owner IS NOT NULL;
+
 CREATE INDEX data_expires ON data (expires) WHERE expires IS NOT NULL;
 CREATE INDEX devices_expires ON devices (expires) WHERE expires IS NOT NULL;
 CREATE INDEX deletion_expires ON deletion (expires) WHERE expires IS NOT NULL;

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use doorward_core::error::{StoreError, StoreErrorKind};
 use rusqlite::Connection;
 
+use super::connect::patiently;
 use super::error::{OpenError, corrupt, failed, failed_at_commit, refused, retryable};
 use super::plan;
 use super::queue::{Done, Queue, Task, Ticket, dead};
@@ -39,12 +40,13 @@ impl Writer {
         connection: Connection,
         queue: usize,
         deadline: Duration,
+        patience: Duration,
         #[cfg(test)] fault: super::fault::Fault,
     ) -> Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(queue));
         let standing = Arc::new(Standing::settled());
         connection.execute_batch(FULL).map_err(refused)?;
-        barrier(&connection)?;
+        barrier(&connection, patience)?;
         let work = Work {
             connection,
             standing: Arc::clone(&standing),
@@ -266,17 +268,19 @@ fn refuse(tickets: &[&Ticket], error: &StoreError) {
 
 /// Before the first read: frames that a killed process wrote and did not sync, or could not, are found by
 /// recovery, and would be shown though a power cut could still take them. See [`Work::settle`].
-fn barrier(connection: &Connection) -> Result<(), OpenError> {
+fn barrier(connection: &Connection, patience: Duration) -> Result<(), OpenError> {
     run(connection, BEGIN).map_err(refused)?;
     let raised = run(connection, RAISE_BARRIER).map_err(refused)?;
     run(connection, COMMIT).map_err(refused)?;
     if raised != 1 {
         return Err(OpenError::Damaged);
     }
-    match connection.query_row(EMPTY_LOG, [], |columns| columns.get::<_, i64>(0)).map_err(refused)? {
-        0 => Ok(()),
-        _ => Err(OpenError::Locked),
-    }
+    // Of two openers that empty it at once, one is told that it is busy, and does not wait.
+    patiently(patience, || match connection.query_row(EMPTY_LOG, [], |columns| columns.get(0)) {
+        Ok(0_i64) => Ok(()),
+        Ok(_) => Err(OpenError::Locked),
+        Err(error) => Err(refused(error)),
+    })
 }
 
 fn raise_barrier(connection: &Connection) -> Result<(), StoreError> {

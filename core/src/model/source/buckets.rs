@@ -330,7 +330,9 @@ mod tests {
             for (wait, number, what) in steps {
                 for _ in 0..wait {
                     now += 1;
-                    drawn.iter_mut().for_each(|drawn| drawn.level = (drawn.level - 1).max(0));
+                    for drawn in &mut drawn {
+                        drawn.level = (drawn.level - 1).max(0);
+                    }
                 }
                 let drawn = &mut drawn[number as usize];
                 let over = drawn.level - refill * (i64::from(size) - 1);

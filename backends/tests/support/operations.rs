@@ -1,0 +1,21 @@
+//! Which operations there are, read from the sources: a test that must meet each of them misses none that is new.
+
+use std::collections::BTreeSet;
+
+/// What an [`Event`](doorward::core::event::Event) calls each operation of the core.
+pub(crate) fn event_names() -> BTreeSet<&'static str> {
+    let modules = include_str!("../../../core/src/operation/mod.rs").lines();
+    let modules = modules.filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    // Two modules hold a second operation; one call of the engine is several operations, told as one.
+    let others = ["disable", "enable", "update_session_data", "maintain"];
+    modules.filter(|module| *module != "access").chain(others).collect()
+}
+
+/// The methods by which the engine does something: all but those that only show a part of it, and `run`, which is
+/// under each of them.
+pub(crate) fn engine_methods() -> BTreeSet<&'static str> {
+    let sources = [include_str!("../../src/engine/mod.rs"), include_str!("../../src/engine/maintenance.rs")];
+    let lines = sources.into_iter().flat_map(str::lines);
+    let methods = lines.filter_map(|line| line.strip_prefix("    pub fn ")?.split(['(', '<']).next());
+    methods.filter(|method| !["builder", "policy", "now", "run"].contains(method)).collect()
+}
