@@ -153,6 +153,7 @@ pub(crate) trait Simulated: Decide {
 }
 
 /// What a machine asks for, whatever its operation.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Asked<'a> {
     Read(Ticket, &'a [Key]),
     Scan(Ticket, &'a Range, usize),

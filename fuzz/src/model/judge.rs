@@ -223,6 +223,7 @@ impl Intent {
 }
 
 impl Model {
+    #[allow(clippy::too_many_lines, reason = "an arm for each operation, and no more")]
     pub(crate) fn judge(&self, intent: &Intent, now: Timestamp) -> Judgement {
         let nobody = || Judgement::told(Answer::NotFound);
         let there = |who: Who| who.filter(|account| self.accounts[*account].is_there());

@@ -10,6 +10,7 @@
 //! | `judge` | what should this request be told, and what should it change? |
 //! | `device` | what do failures and successes come to, from a known device and from others? |
 //! | `land` | what is true after the change? |
+//! | `leave` | what is true when an account goes, or a session for want of room? |
 //! | `rows` | do the rows say the same? |
 //! | `promise` | does what a client was told before still hold? |
 
@@ -30,6 +31,7 @@ use crate::answer::Life;
 pub(crate) mod device;
 pub(crate) mod judge;
 pub(crate) mod land;
+mod leave;
 pub(crate) mod promise;
 mod rows;
 

@@ -53,13 +53,12 @@ impl Model {
         };
         for (number, token) in self.tokens.iter_mut().enumerate() {
             let session = &self.sessions[token.session];
-            let is_meant = match sessions {
+            let is_meant = if let Some(session) = sessions {
                 // Logging out ends the session; renewing replaces what was given out before.
-                Some(session) => token.session == session && (!renewed || token.given < started),
-                None => {
-                    let is_theirs = accounts.is_some() && session.account == accounts;
-                    token.given < started && (all || is_theirs)
-                }
+                token.session == session && (!renewed || token.given < started)
+            } else {
+                let is_theirs = accounts.is_some() && session.account == accounts;
+                token.given < started && (all || is_theirs)
             };
             if is_meant && Some(number) != minted && token.dead.is_none() {
                 token.dead = Some((now, invariant));

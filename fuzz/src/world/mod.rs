@@ -380,7 +380,7 @@ fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Polic
     let builder = Policy::builder()
         .argon2(argon2.expect("it is within Argon2's bounds"))
         .throttle(throttle)
-        .devices(DevicePolicy { tries: 2, lifetime: Duration::from_secs(60), per_account: 2 })
+        .devices(DevicePolicy { tries: 2, lifetime: Duration::from_mins(1), per_account: 2 })
         .touch_every(Duration::from_secs(1))
         .max_clock_regression(Duration::from_secs(4))
         .session(Lifetime::Web, span(4, 10))
