@@ -8,8 +8,10 @@
 //! |---|---|
 //! | this one | who is there? |
 //! | `judge` | what should this request be told, and what should it change? |
+//! | `guess` | and a guess at a password? |
 //! | `device` | what do failures and successes come to, from a known device and from others? |
 //! | `land` | what is true after the change? |
+//! | `counters` | and of failures and devices? |
 //! | `leave` | what is true when an account goes, or a session for want of room? |
 //! | `rows` | do the rows say the same? |
 //! | `promise` | does what a client was told before still hold? |
@@ -28,7 +30,9 @@ use self::device::Device;
 use self::judge::Shown;
 use crate::answer::Life;
 
+mod counters;
 pub(crate) mod device;
+mod guess;
 pub(crate) mod judge;
 pub(crate) mod land;
 mod leave;
