@@ -147,7 +147,7 @@ fn inv_28_inv_30_a_token_is_in_the_answer_that_gives_it_and_nowhere_else() {
             run.transcript.lines().partition(|line| line.contains(" ends: told "));
         let holds_token = |line: &&str| line.contains("dws_") || line.contains("dwd_");
         assert!(!others.iter().any(holds_token), "a token is printed");
-        given += answers.into_iter().filter(|line| holds_token(&line)).count();
+        given += answers.into_iter().filter(holds_token).count();
     }
     assert!(given > 100, "only {given} tokens were given");
 }
