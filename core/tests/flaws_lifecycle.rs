@@ -8,6 +8,7 @@
 
 mod support;
 
+use core::net::IpAddr;
 use core::time::Duration;
 use std::fmt::Debug;
 use std::num::NonZeroU32;
@@ -24,11 +25,13 @@ use doorward_core::operation::logout_everywhere::LogoutEverywhere;
 use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open::Open;
 use doorward_core::operation::register::Register;
+use doorward_core::operation::rehash::Rehashed;
 use doorward_core::operation::rename::Rename;
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
 use doorward_core::operation::tick::Tick;
 use doorward_core::operation::trust_clock::TrustClock;
+use doorward_core::password::Argon2Params;
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
 use support::*;
@@ -178,4 +181,19 @@ fn a_thief_who_logs_in_without_end_keeps_nobody_from_taking_the_password_away() 
     let (done, world) = beside_a_thief(set, true);
     assert!(matches!(done, Err(Fault::Contended)));
     assert_eq!(world.map.count(Kind::Credential), 0);
+}
+
+/// The upgrade of a hash after a login did not know where the login came from: it was hashed as if it had no source,
+/// outside of that source's share of the queue and before those who wait there, and the audit trail did not tell it.
+#[test]
+fn gu_5_an_upgrade_is_its_logins_sources_affair() {
+    let mut world = World::new();
+    world.register("ada");
+    let harder = Argon2Params::default().with_passes(3).unwrap();
+    world.environment = environment_with(Policy::builder().argon2(harder).build().unwrap());
+    let login = Login::new("ada", RIGHT).source(IpAddr::from([192, 0, 2, 1]));
+    let source = login.subject().source;
+    let rehash = world.run(login).unwrap().unwrap().rehash.unwrap();
+    assert_eq!(rehash.subject().source, source);
+    assert_eq!(rehash.audit(&Rehashed::Upgraded).1.source, source);
 }

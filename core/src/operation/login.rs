@@ -279,7 +279,7 @@ impl Decide for Login {
         let epochs = (account_row.epoch, keyring_row.epoch);
         let (writes, device) =
             if self.remember_device { devices.remember(epochs, writes, cx) } else { (writes, None) };
-        let rehash = Rehash::due(account, password, credential, cx);
+        let rehash = Rehash::due(account, password, credential, self.source, cx);
         Ok(self.admit(Admission { account, epochs, previous, device, rehash }, writes, cx))
     }
 

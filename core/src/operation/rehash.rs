@@ -7,7 +7,7 @@
 use alloc::vec;
 
 use crate::error::Fault;
-use crate::event::{EventResult, Subject};
+use crate::event::{EventResult, Source, Subject};
 use crate::facts::Facts;
 use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
@@ -46,6 +46,8 @@ pub struct Rehash {
     account: AccountId,
     password: Password,
     shown: PasswordHash,
+    /// The login's: it pays for this hashing too.
+    source: Option<Source>,
 }
 
 /// What became of an upgrade.
@@ -83,11 +85,13 @@ impl Rehash {
         account: AccountId,
         password: &Password,
         credential: &CredentialRecord,
+        source: Option<Source>,
         cx: &Context<'_>,
     ) -> Option<Self> {
         let is_due = credential.hash.needs_rehash(cx.policy.argon2())
             || credential.pepper != cx.keys.active_pepper().map(Pepper::number);
-        is_due.then(|| Self { account, password: password.clone(), shown: credential.hash.clone() })
+        let shown = || credential.hash.clone();
+        is_due.then(|| Self { account, password: password.clone(), shown: shown(), source })
     }
 }
 
@@ -136,6 +140,6 @@ impl Decide for Rehash {
     }
 
     fn subject(&self) -> Subject {
-        Subject { account: Some(self.account), ..Subject::default() }
+        Subject { account: Some(self.account), source: self.source, ..Subject::default() }
     }
 }
