@@ -185,7 +185,8 @@ impl Builder {
 
     /// Takes the clock's word against the store's, where they are too far apart to open ([`OpenError::Clock`]) or to
     /// purge. It is for a person who has looked at the clock, once. When the store's mark is lowered by it, all sessions of
-    /// the store are ended: some are of a time that has not come yet, others were over and would live again.
+    /// the store are ended: some are of a time that has not come yet, others were over and would live again. Waits on
+    /// names last as they were announced: [`Engine::unlock`] lifts them.
     #[must_use]
     pub fn trust_clock(mut self) -> Self {
         self.trusts_clock = true;

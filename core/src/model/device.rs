@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | – | a login that asks for it | known |
 //! | known | a login with its token | known for the whole lifetime from now |
-//! | known | its lifetime, account or global epoch raised (a new password, logout everywhere, disabled, a restore), a further device where the list is full | forgotten |
+//! | known | its lifetime, account or global epoch raised (a new password, logout everywhere, disabled, a restore, a clock mark lowered), a further device where the list is full | forgotten |
 //! | forgotten | anything | forgotten |
 //!
 //! A logout leaves it alone: who comes back is to be known. Its token opens nothing without the password.

@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | – | login, or opened for nobody | live, generation 1 |
 //! | live | activity (at most once per `touch_every`) | live, idle end moved, never past the absolute end |
+//! | live | rotated, kept by a logout everywhere | live, next generation |
+//! | live | the password is shown again, or changed | live, next generation, both ends moved |
 //! | live | a lifetime of its own | live, absolute end moved: back; of an anonymous one forth too, within its policy |
 //! | live | idle end, absolute end | over ([`Gone::Idle`], [`Gone::Expired`]) |
 //! | live | account or global epoch raised, account gone | over ([`Gone::Revoked`]) |
@@ -125,7 +127,7 @@ impl SessionRecord {
     }
 
     /// The same session with no more than this lifetime left: a life that was granted is never made longer. (A proof of the
-    /// password grants anew what the login did.)
+    /// password grants as long again as there was from the last one to the end.)
     pub(crate) fn shortened(&self, lifetime: Duration, now: Timestamp) -> Self {
         Self {
             last_seen: self.last_seen.max(now),

@@ -2,7 +2,7 @@
 //!
 //! | step | commit | then |
 //! |---|---|---|
-//! | [`DeleteAccount`] | tombstone; account, names, password and counters go; the journal ends every session | nobody is in, nobody gets in, the name is free |
+//! | [`DeleteAccount`] | tombstone; account, names, password, counters and devices go; the journal ends every session | nobody is in, nobody gets in, the name is free |
 //! | [`FinishDeletion`](super::finish_deletion::FinishDeletion), again and again | one bite of what the account still owns | less is left |
 //! | the last of them | the tombstone | nothing is left |
 //!

@@ -111,8 +111,8 @@ impl UpdateSessionData {
     }
 
     /// Also lets the session live for this long from now at most, and without activity too. An anonymous session may
-    /// gain by it, up to the policy's absolute lifetime in all; a person's can only become shorter, until
-    /// the person proves the password again: that begins the life which the login gave.
+    /// gain by it, up to the policy's absolute lifetime in all; a person's can only become shorter. A proof of the password
+    /// then gives it as long again as it had from the last one to its end.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
