@@ -59,7 +59,7 @@ pub struct Event {
     /// The engine's time when it ended.
     pub at: Timestamp,
     /// Which operation: the name of its module under [`operation`](crate::operation), or `disable`, `enable`,
-    /// `update_session_data` or `maintain`.
+    /// `update_session_data`, `purge` or `maintain`.
     pub operation: &'static str,
     /// How it ended.
     pub result: EventResult,

@@ -24,9 +24,11 @@ use doorward_core::operation::login::{Login, LoginError};
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
 use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open::Open;
+use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::register::Register;
 use doorward_core::operation::rehash::Rehashed;
 use doorward_core::operation::rename::Rename;
+use doorward_core::operation::session_data::UpdateSessionData;
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
 use doorward_core::operation::tick::Tick;
@@ -196,4 +198,20 @@ fn gu_5_an_upgrade_is_its_logins_sources_affair() {
     let rehash = world.run(login).unwrap().unwrap().rehash.unwrap();
     assert_eq!(rehash.subject().source, source);
     assert_eq!(rehash.audit(&Rehashed::Upgraded).1.source, source);
+}
+
+/// A proof of the password was said to bring back the life that the login gave, also after the host had shortened it. What
+/// a login gave is not written down: the session lives as long again as it had from the last proof to its end.
+#[test]
+fn a_proof_gives_a_shortened_session_as_long_again_as_it_had() {
+    let (mut world, minutes) = (World::new(), Duration::from_mins);
+    world.register("ada");
+    let login = world.run(Login::new("ada", RIGHT)).unwrap().unwrap();
+    let token = login.token.expose();
+    world.wait(minutes(50));
+    world.run(UpdateSessionData::new(token, "a cart").lifetime(minutes(15))).unwrap().unwrap();
+    world.wait(minutes(5));
+    let session = world.run(Reauthenticate::new(token, RIGHT)).unwrap().unwrap().session;
+    let left = [session.idle_ends, session.absolute_ends].map(|end| end.since(world.now));
+    assert_eq!(left, [minutes(15), minutes(50 + 15)]);
 }

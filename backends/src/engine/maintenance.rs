@@ -79,16 +79,15 @@ impl Engine {
             let deleted = self.finish_deletions(&mut done, is_stopped);
             purged.and(deleted)
         });
-        let result = outcome
-            .as_ref()
-            .map_or_else(|fault| EventResult::Failed(fault.word()), |()| EventResult::Success);
-        self.parts.events.tell(&Event {
-            at: self.now(),
-            operation: "maintain",
-            result,
-            subject: Subject::default(),
-        });
+        self.tell("maintain", &outcome);
         outcome.map(|()| done)
+    }
+
+    /// What is no operation of the core is told here.
+    fn tell<T>(&self, operation: &'static str, outcome: &Result<T, Fault>) {
+        let result =
+            outcome.as_ref().map_or_else(|fault| EventResult::Failed(fault.word()), |_| EventResult::Success);
+        self.parts.events.tell(&Event { at: self.now(), operation, result, subject: Subject::default() });
     }
 
     /// A time that can be right. A purge goes by it alone: the clock may jump while it is under way.
@@ -100,7 +99,9 @@ impl Engine {
 
     /// As [`Engine::purge`].
     pub(super) fn checked_purge(&self, limit: usize) -> Result<usize, Fault> {
-        self.bite(self.vouched()?, limit)
+        let outcome = self.vouched().and_then(|now| self.bite(now, limit));
+        self.tell("purge", &outcome);
+        outcome
     }
 
     fn bite(&self, now: Timestamp, limit: usize) -> Result<usize, Fault> {

@@ -267,8 +267,8 @@ impl Engine {
         self.run(Disable::new(account))?
     }
 
-    /// Opens a disabled account for logins again; what was ended stays ended. [`AccountError::NotFound`] where there
-    /// is no such account.
+    /// Opens a disabled account for logins again; what was ended stays ended, and what was counted stays counted
+    /// ([`Engine::unlock`]). [`AccountError::NotFound`] where there is no such account.
     pub fn enable(&self, account: AccountId) -> Result<(), AccountError> {
         self.run(Enable::new(account))?
     }

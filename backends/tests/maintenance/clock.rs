@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use doorward::core::error::Fault;
+use doorward::core::error::{Fault, StoreError, StoreErrorKind};
 use doorward::core::model::clock::ClockError;
 use doorward::core::model::session::Lifetime;
 use doorward::core::record::Kind;
-use doorward::{Login, ManualClock, OpenError, Register};
+use doorward::events::EventQueue;
+use doorward::{EventResult, Login, ManualClock, OpenError, Register};
 
 use crate::support::engine::{NAME, PASSWORD, each_store};
 use crate::support::rows::dump;
@@ -131,4 +132,24 @@ fn inv_21_a_clock_that_jumps_once_it_was_checked_purges_nothing() {
         assert_eq!(purged, 0);
         assert!(dump(&*rows).has(Kind::Session));
     }
+}
+
+/// A purge that failed was told to nobody but its caller: the trail had the success of its look at the clock, and no more.
+#[test]
+fn rv_8_a_purge_is_told_and_so_is_one_that_fails() {
+    let (is_broken, queue) = (Arc::new(AtomicBool::new(false)), EventQueue::new(10));
+    let broken = Arc::clone(&is_broken);
+    let store = Disturbed::new(move |call, _| match call {
+        "purge" if broken.load(Ordering::SeqCst) => Err(StoreError::new(StoreErrorKind::Retryable, "broken")),
+        _ => Ok(()),
+    });
+    let engine = builder(store, &ManualClock::at(start())).events(queue.sink()).open().unwrap();
+    let told = || {
+        let _ = engine.purge(1);
+        let events = queue.drain();
+        events.last().map(|event| (event.operation, event.result))
+    };
+    assert_eq!(told(), Some(("purge", EventResult::Success)));
+    is_broken.store(true, Ordering::SeqCst);
+    assert_eq!(told(), Some(("purge", EventResult::Failed("store"))));
 }

@@ -136,7 +136,7 @@ pub(crate) fn of_every_operation(printed: &mut Printed) -> Vec<Row> {
         environment: environment(policy()),
         printed: &heard,
         rows: Vec::new(),
-        driven: vec!["maintain"], // which is the engine's
+        driven: vec!["maintain", "purge"], // which are the engine's
     };
     let mut keep = |token: &str| {
         printed.gave(token);

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 pub(crate) fn event_names() -> BTreeSet<&'static str> {
     let modules = include_str!("../../../core/src/operation/mod.rs").lines();
     let modules = modules.filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    // Two modules hold a second operation; one call of the engine is several operations, told as one.
-    let others = ["disable", "enable", "update_session_data", "maintain"];
+    // Two modules hold a second operation; two calls of the engine are none of the core, or several, told as one.
+    let others = ["disable", "enable", "update_session_data", "purge", "maintain"];
     modules.filter(|module| *module != "access").chain(others).collect()
 }
 

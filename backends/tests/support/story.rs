@@ -316,7 +316,7 @@ impl<'a> Story<'a> {
         tell!(self.delete_account(NOBODY), "not found");
         let bites = [("delete_account", Success), ("finish_deletion", Success), ("finish_deletion", Success)];
         tell!(self.delete_account(ada), as &bites);
-        tell!(self.purge(10), as &[("tick", Success)]);
+        tell!(self.purge(10), as &[("tick", Success), ("purge", Success)]);
         tell!(self.maintain(), as &[("tick", Success), ("deletions", Success), ("maintain", Success)]);
     }
 

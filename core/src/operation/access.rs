@@ -37,7 +37,8 @@ pub struct Disable {
     account: AccountId,
 }
 
-/// Enables an account again. What was ended stays ended. Idempotent.
+/// Enables an account again. What was ended stays ended, and guesses that were denied meanwhile stay counted, the owner's
+/// right ones too: see [`Unlock`](super::unlock::Unlock). Idempotent.
 ///
 /// # Example: open again, but only for new logins
 /// ```
