@@ -217,8 +217,10 @@ fn inv_43_a_deletion_is_not_starved() {
         assert!(attempt == 7 || world.step(&mut machine).is_none());
     }
     world.finish(machine).unwrap().unwrap();
-    assert!(!is_live(&mut world, &token) && !world.map.rows.contains_key(&name("ada")));
-    assert!(world.map.rows.contains_key(&Key::Deletion(ada)));
+    assert!(!is_live(&mut world, &token) && world.map.rows.contains_key(&Key::Deletion(ada)));
+    // Its name falls to the first bite.
+    assert_eq!(world.run(FinishDeletion::new(ada)).unwrap(), Remains::Left);
+    assert!(!world.map.rows.contains_key(&name("ada")));
 }
 
 #[test]
