@@ -208,7 +208,8 @@ impl Engine {
     }
 
     /// Asks for the password again inside a session: a fresh `auth_time`, under a new token.
-    /// [`ReauthenticateError::Denied`] was counted; every error means that nothing was proven.
+    /// [`ReauthenticateError::Denied`] was counted; every error means that nothing was proven. To tell where the request
+    /// came from, [`run`](Self::run) the operation with its `source`.
     pub fn reauthenticate(
         &self,
         token: &str,
@@ -239,7 +240,8 @@ impl Engine {
 
     /// Changes the password of a live session's account, given the present one; the session goes on under a new
     /// token, every other is over. After an error other than [`Fault::Unresolved`] all is as it was, but that
-    /// [`ReauthenticateError::Denied`] was counted.
+    /// [`ReauthenticateError::Denied`] was counted. To tell where the request came from, [`run`](Self::run) the operation
+    /// with its `source`.
     pub fn change_password(
         &self,
         token: &str,

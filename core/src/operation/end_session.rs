@@ -65,7 +65,8 @@ impl EndSession {
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum EndSessionError {
-    /// The account has no such session: it ended before, or is another's.
+    /// The account has no such session: it ended before, is another's, or was ended by this very call, whose first commit's
+    /// answer was lost.
     #[error("the account has no such session")]
     NotFound,
     /// It is not done; the session may live on.
