@@ -28,7 +28,7 @@ use doorward_core::record::{Key, Kind};
 use doorward_core::secret::{MasterKey, MasterKeys};
 use doorward_core::store::Ending;
 use support::home::{gone, home, is_live};
-use support::{Ask, RIGHT, START, Step, WRONG, World, answer, ask_at, failed, millis};
+use support::{RIGHT, START, Step, WRONG, World, answer, ask_at, failed, millis};
 
 const NEW: &str = "an entirely different sentence";
 /// The longest session of the default policy.
@@ -166,27 +166,16 @@ fn pw_8_inv_39_an_upgrade_of_the_hash_keeps_the_mark() {
 #[test]
 fn rv_8_the_mark_and_its_answer_have_their_words() {
     let (mut world, [ada, _], _) = home();
-    macro_rules! told {
-        ($operation:expr) => {{
-            let mut machine = world.machine($operation);
-            loop {
-                match ask_at(&mut machine, world.now) {
-                    Ask::Done(_, event) => break (event.operation, event.result, event.subject.account),
-                    asked => {
-                        let (ticket, reply) = (asked.ticket(), world.carry_out(&asked));
-                        machine.reply(ticket, reply).unwrap();
-                    }
-                }
-            }
-        }};
-    }
     let nobody = AccountId::from_bytes([9; 16]);
     let refused = EventResult::Refused;
     assert!(matches!(world.run(MarkCompromised::new(nobody)).unwrap(), Err(AccountError::NotFound)));
-    assert_eq!(told!(MarkCompromised::new(nobody)), ("mark_compromised", refused("not found"), Some(nobody)));
-    assert_eq!(told!(MarkCompromised::new(ada)), ("mark_compromised", EventResult::Success, Some(ada)));
-    assert_eq!(told!(Login::new("ada", RIGHT)), ("login", refused("must change"), None));
-    assert_eq!(told!(SetPassword::new(ada, RIGHT)), ("set_password", refused("compromised"), Some(ada)));
+    assert_eq!(
+        world.told(MarkCompromised::new(nobody)),
+        ("mark_compromised", refused("not found"), Some(nobody))
+    );
+    assert_eq!(world.told(MarkCompromised::new(ada)), ("mark_compromised", EventResult::Success, Some(ada)));
+    assert_eq!(world.told(Login::new("ada", RIGHT)), ("login", refused("must change"), None));
+    assert_eq!(world.told(SetPassword::new(ada, RIGHT)), ("set_password", refused("compromised"), Some(ada)));
 }
 
 /// An answer that is lost is asked for again, and is the same; a store that fails says nothing.

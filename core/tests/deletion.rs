@@ -31,7 +31,7 @@ use doorward_core::operation::set_password::SetPassword;
 use doorward_core::record::{Key, Kind, LoginRecord, Row};
 use doorward_core::store::{Commit, Ending};
 use support::home::{gone, home, is_live, login};
-use support::{Ask, RIGHT, START, Step, WRONG, World, answer, ask, ask_at, failed, millis, stamp};
+use support::{RIGHT, START, Step, WRONG, World, answer, ask, ask_at, failed, millis, stamp};
 
 /// The longest session of the default policy.
 const LONGEST: u64 = 90 * 24 * 3_600_000;
@@ -287,29 +287,18 @@ fn of_two_who_want_one_name_one_gets_it() {
 fn rv_8_each_tells_of_its_success_and_of_its_refusal() {
     let (mut world, [ada, _], _) = home();
     let nobody = AccountId::from_bytes([9; 16]);
-    macro_rules! told {
-        ($operation:expr) => {{
-            let mut machine = world.machine($operation);
-            loop {
-                match ask_at(&mut machine, world.now) {
-                    Ask::Done(_, event) => break (event.operation, event.result, event.subject.account),
-                    asked => {
-                        let (ticket, reply) = (asked.ticket(), world.carry_out(&asked));
-                        machine.reply(ticket, reply).unwrap();
-                    }
-                }
-            }
-        }};
-    }
     let (success, refused) = (EventResult::Success, EventResult::Refused);
-    assert_eq!(told!(Rename::new(ada, "cleo")), ("rename", success, Some(ada)));
-    assert_eq!(told!(Rename::new(ada, "bob")), ("rename", refused("taken"), Some(ada)));
-    assert_eq!(told!(Rename::new(ada, "")), ("rename", refused("name"), Some(ada)));
-    assert_eq!(told!(Rename::new(nobody, "dora")), ("rename", refused("not found"), Some(nobody)));
-    assert_eq!(told!(DeleteAccount::new(nobody)), ("delete_account", refused("not found"), Some(nobody)));
-    assert_eq!(told!(DeleteAccount::new(ada)), ("delete_account", success, Some(ada)));
-    assert_eq!(told!(FinishDeletion::new(ada)), ("finish_deletion", success, Some(ada)));
-    assert_eq!(told!(Deletions::new()), ("deletions", success, None));
+    assert_eq!(world.told(Rename::new(ada, "cleo")), ("rename", success, Some(ada)));
+    assert_eq!(world.told(Rename::new(ada, "bob")), ("rename", refused("taken"), Some(ada)));
+    assert_eq!(world.told(Rename::new(ada, "")), ("rename", refused("name"), Some(ada)));
+    assert_eq!(world.told(Rename::new(nobody, "dora")), ("rename", refused("not found"), Some(nobody)));
+    assert_eq!(
+        world.told(DeleteAccount::new(nobody)),
+        ("delete_account", refused("not found"), Some(nobody))
+    );
+    assert_eq!(world.told(DeleteAccount::new(ada)), ("delete_account", success, Some(ada)));
+    assert_eq!(world.told(FinishDeletion::new(ada)), ("finish_deletion", success, Some(ada)));
+    assert_eq!(world.told(Deletions::new()), ("deletions", success, None));
     let mut machine = world.machine(DeleteAccount::new(ada));
     answer(&mut machine, failed(StoreErrorKind::Fatal));
     assert!(matches!(world.finish(machine), Err(Fault::Store(_))));

@@ -201,8 +201,9 @@ impl Engine {
         self.run(operation)?
     }
 
-    /// Replaces the token of a live session, an anonymous one too: the old one is dead at once. After an error the client keeps the old
-    /// token, except after [`Fault::Unresolved`], where either may be the live one: it must log in again if refused.
+    /// Replaces the token of a live session, an anonymous one too: the old one is dead at once. After an error the client
+    /// keeps the old token, except after [`Fault::Unresolved`], where either may be the live one: it must log in again if
+    /// refused.
     pub fn rotate_session(&self, token: &str) -> Result<Renewed<Visitor>, AuthenticateError> {
         self.run(RotateSession::new(token))?
     }

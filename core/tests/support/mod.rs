@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_core::error::{Fault, StoreError, StoreErrorKind};
-use doorward_core::event::Event;
+use doorward_core::event::{Event, EventResult};
 use doorward_core::facts::Facts;
 use doorward_core::id::{AccountId, Stamp};
 use doorward_core::machine::{Context, Decide, Decision, Environment, Machine, Need, Reply, Ticket};
@@ -86,8 +86,8 @@ impl<F: Fn(&Facts, &Context<'_>) -> Result<Decision<u64>, Fault>> Decide for Scr
         (self.0)(facts, cx)
     }
 
-    fn audit(&self, _: &u64) -> (doorward_core::event::EventResult, doorward_core::event::Subject) {
-        (doorward_core::event::EventResult::Success, doorward_core::event::Subject::default())
+    fn audit(&self, _: &u64) -> (EventResult, doorward_core::event::Subject) {
+        (EventResult::Success, doorward_core::event::Subject::default())
     }
 }
 
@@ -301,6 +301,23 @@ impl World {
         self.steps.clear();
         let outcome = self.run(operation).expect("it is decided");
         (outcome, std::mem::take(&mut self.steps))
+    }
+
+    /// Runs an operation and gives its event: which it was, how it ended, and whose account it was about.
+    pub(crate) fn told<O: Decide<Outcome: Debug>>(
+        &mut self,
+        operation: O,
+    ) -> (&'static str, EventResult, Option<AccountId>) {
+        let mut machine = self.machine(operation);
+        loop {
+            match ask_at(&mut machine, self.now) {
+                Ask::Done(_, event) => return (event.operation, event.result, event.subject.account),
+                asked => {
+                    let (ticket, reply) = (asked.ticket(), self.carry_out(&asked));
+                    machine.reply(ticket, reply).expect("the driver keeps to the protocol");
+                }
+            }
+        }
     }
 
     pub(crate) fn finish<O: Decide<Outcome: Debug>>(
