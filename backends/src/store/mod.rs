@@ -1,8 +1,10 @@
-//! Where rows live: stores that keep the contract of [`doorward_core::store`].
+//! Where rows live: stores that keep the contract of [`doorward_core::store`]. A store of your own begins at
+//! [`write_your_own`].
 
 pub mod memory;
 #[cfg(feature = "sqlite-host")]
 pub mod sqlite;
+pub mod write_your_own;
 
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite-host")]
