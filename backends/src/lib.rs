@@ -3,6 +3,7 @@
 //! | start with | for |
 //! |---|---|
 //! | [`Engine`] | the whole story of a session, in ten lines |
+//! | [`AsyncEngine`] | the same for hosts that do not block |
 //! | [`Builder`] | what an engine is made of, and the defaults |
 //! | [`events`] | the audit trail: a queue to poll, `tracing` |
 //! | [`KeyFile`] | a master key in a file of its own |
@@ -14,6 +15,7 @@
 //! |---|---|---|
 //! | `sqlite` | yes | `store::SqliteStore`, with the SQLite that it compiles itself |
 //! | `sqlite-host` | | the same on the SQLite that the host links; one older than 3.51.3 is refused |
+//! | `sled` | | `store::SledStore`: rows in a sled folder, the weaker choice |
 //! | `tracing` | | `events::to_tracing`: the audit trail as events of the `tracing` crate |
 #![forbid(unsafe_code)]
 
@@ -50,12 +52,13 @@ pub use doorward_core::time::Timestamp;
 pub use doorward_core::token::opaque::{DeviceToken, SessionToken};
 
 pub use engine::{
-    Builder, Clock, Engine, Entropy, EntropyError, Hashing, Maintained, ManualClock, OpenError, SystemClock,
-    SystemEntropy, events,
+    AsyncEngine, Builder, Clock, Engine, Entropy, EntropyError, Hashing, Maintained, ManualClock, OpenError,
+    SystemClock, SystemEntropy, events,
 };
 
 pub use key_file::{KeyFile, KeyFileError};
 
+mod crew;
 mod engine;
 mod key_file;
 pub mod store;

@@ -91,7 +91,8 @@ pub enum EventResult {
     /// `token`, `gone`, `anonymous`, `overtaken`, `too large`, `lifetime`, `must change`, `too many sessions`,
     /// `not found`, `no account`, `new password`, `compromised`, `unknown key`.
     Refused(&'static str),
-    /// It could not decide; the word is [`Fault::word`](crate::error::Fault::word).
+    /// It could not decide; the word is [`Fault::word`](crate::error::Fault::word), or `abandoned`: nobody waited for its
+    /// outcome any more, and what it had begun may be done or not.
     Failed(&'static str),
 }
 

@@ -194,6 +194,33 @@ pub trait AsyncStore: Send + Sync {
     fn guarantees(&self) -> Guarantees;
 }
 
+/// A shared store is a store.
+impl<S: AsyncStore + ?Sized> AsyncStore for Arc<S> {
+    fn read<'a>(&'a self, keys: &'a [Key]) -> StoreFuture<'a, Vec<Option<Row>>> {
+        (**self).read(keys)
+    }
+
+    fn commit<'a>(&'a self, batch: &'a Batch) -> StoreFuture<'a, Commit> {
+        (**self).commit(batch)
+    }
+
+    fn scan<'a>(&'a self, range: &'a Range, limit: usize) -> StoreFuture<'a, Vec<(Key, Row)>> {
+        (**self).scan(range, limit)
+    }
+
+    fn changes(&self, after: Cursor, limit: usize) -> StoreFuture<'_, Changes> {
+        (**self).changes(after, limit)
+    }
+
+    fn purge(&self, now: Timestamp, limit: usize) -> StoreFuture<'_, usize> {
+        (**self).purge(now, limit)
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        (**self).guarantees()
+    }
+}
+
 /// Which rows a scan walks over: those of one kind, of one owner when given, after a key when given.
 ///
 /// # Example: the sessions of an account, two at a time

@@ -13,19 +13,23 @@ use doorward_core::operation::open::Open;
 use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::policy::Policy;
 use doorward_core::secret::{KeyError, MasterKey, MasterKeys, Pepper};
-use doorward_core::store::{Guarantees, Store};
+use doorward_core::store::{AsyncStore, Guarantees, Store};
 use thiserror::Error;
 
-use super::Engine;
+use crate::crew::Crew;
+
+use super::asynchronous::AsyncEngine;
+use super::blocking::Engine;
 use super::clock::{Clock, Monotonic, SystemClock};
 use super::entropy::{Entropy, SystemEntropy};
 use super::events::Sinks;
 use super::hashing::{Hashing, Pool};
 use super::maintenance::Thread;
-use super::run::Parts;
+use super::reach::Reach;
+use super::run::{Parts, at_once, run};
 use super::sources::Sources;
 
-/// Builds an [`Engine`]. Only the store and a master key have no default.
+/// Builds an [`Engine`], or over an [`AsyncStore`] an [`AsyncEngine`]. Only the store and a master key have no default.
 ///
 /// | part | default |
 /// |---|---|
@@ -78,8 +82,8 @@ use super::sources::Sources;
 /// assert!(engine.login(Login::new("ada", "plum kettle orbit")).is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Builder {
-    store: Arc<dyn Store>,
+pub struct Builder<S: ?Sized = dyn Store> {
+    store: Arc<S>,
     keys: Vec<MasterKey>,
     peppers: Vec<Pepper>,
     accepted_peppers: Vec<Pepper>,
@@ -93,8 +97,8 @@ pub struct Builder {
     maintain_every: Option<Duration>,
 }
 
-impl Builder {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+impl<S: ?Sized> Builder<S> {
+    pub(super) fn new(store: Arc<S>) -> Self {
         Self {
             store,
             keys: Vec::new(),
@@ -193,6 +197,30 @@ impl Builder {
         self
     }
 
+    /// The engine's parts, once what can be known without its store is right.
+    fn put_together(self, offered: Guarantees) -> Result<(Parts, Arc<S>), OpenError> {
+        if !offered.meets(self.asked) {
+            return Err(OpenError::Guarantees { offered, asked: self.asked });
+        }
+        let mut given = self.keys.into_iter();
+        let first = given.next().ok_or(OpenError::NoKey)?;
+        let keys = given.try_fold(MasterKeys::new(first), MasterKeys::accept)?;
+        let keys = self.peppers.into_iter().try_fold(keys, MasterKeys::pepper)?;
+        let keys = self.accepted_peppers.into_iter().try_fold(keys, MasterKeys::accept_pepper)?;
+        let parts = Parts {
+            hashing: Pool::new(self.hashing, *self.policy.argon2()),
+            sources: Sources::new(self.policy.sources()),
+            environment: Arc::new(Environment { policy: self.policy, keys }),
+            clock: Monotonic::new(self.clock),
+            entropy: self.entropy,
+            events: self.events,
+        };
+        Ok((parts, self.store))
+    }
+}
+
+/// For an [`Engine`].
+impl Builder {
     /// Runs [`Engine::maintain`] at open and every so often from then on, on a thread of the engine's own, until the last
     /// clone of the engine is dropped. That waits for a run under way to stop, which is within a few calls of the store: do
     /// not hold a lock then that the [`events`](Self::events) wait for. What fails is told to them, and tried again the
@@ -209,40 +237,15 @@ impl Builder {
     /// # Errors
     /// What does not fit. Nothing was changed.
     pub fn open(self) -> Result<Engine, OpenError> {
-        let offered = self.store.guarantees();
-        if !offered.meets(self.asked) {
-            return Err(OpenError::Guarantees { offered, asked: self.asked });
-        }
-        if self.maintain_every.is_some_and(|every| every < Duration::from_secs(1)) {
+        let (maintain_every, trusts_clock) = (self.maintain_every, self.trusts_clock);
+        if maintain_every.is_some_and(|every| every < Duration::from_secs(1)) {
             return Err(OpenError::Interval);
         }
-        let mut given = self.keys.into_iter();
-        let first = given.next().ok_or(OpenError::NoKey)?;
-        let keys = given.try_fold(MasterKeys::new(first), MasterKeys::accept)?;
-        let keys = self.peppers.into_iter().try_fold(keys, MasterKeys::pepper)?;
-        let keys = self.accepted_peppers.into_iter().try_fold(keys, MasterKeys::accept_pepper)?;
-        let hashing = Pool::new(self.hashing, *self.policy.argon2());
-        let sources = Sources::new(self.policy.sources());
-        let mut engine = Engine {
-            parts: Arc::new(Parts {
-                store: self.store,
-                environment: Arc::new(Environment { policy: self.policy, keys }),
-                clock: Monotonic::new(self.clock),
-                entropy: self.entropy,
-                hashing,
-                sources,
-                events: self.events,
-            }),
-            maintenance: None,
-        };
-        let mark = if self.trusts_clock {
-            engine.run(Open::new().trusting_the_clock())?;
-            engine.run(TrustClock::new())?.mark
-        } else {
-            engine.run(Open::new())?.mark
-        };
-        engine.parts.clock.start_at(mark);
-        if let Some(every) = self.maintain_every {
+        let offered = self.store.guarantees();
+        let (parts, store) = self.put_together(offered)?;
+        let mut engine = Engine { parts: Arc::new(parts), store, maintenance: None };
+        at_once(greet(&engine, trusts_clock))?;
+        if let Some(every) = maintain_every {
             let thread =
                 Thread::start(engine.clone(), every).map_err(|error| OpenError::Thread(error.kind()))?;
             engine.maintenance = Some(Arc::new(thread));
@@ -251,7 +254,39 @@ impl Builder {
     }
 }
 
-impl fmt::Debug for Builder {
+/// For an [`AsyncEngine`]. Maintenance is the host's affair: a task that calls [`AsyncEngine::maintain`] every few
+/// minutes by the host's own timer.
+impl Builder<dyn AsyncStore> {
+    /// As [`Builder::open`]. Starts the engine's hashing threads, as many as hash at once.
+    ///
+    /// # Errors
+    /// What does not fit. Nothing was changed.
+    pub async fn open(self) -> Result<AsyncEngine, OpenError> {
+        let (hashing, trusts_clock) = (self.hashing, self.trusts_clock);
+        let offered = self.store.guarantees();
+        let (parts, store) = self.put_together(offered)?;
+        // Who runs has a thread; one that has just handed its place over may not be free yet.
+        let hashers = Crew::start("doorward-hashing", hashing.at_once, hashing.at_once.get())
+            .map_err(|error| OpenError::Thread(error.kind()))?;
+        let engine = AsyncEngine { parts: Arc::new(parts), store, hashers: Arc::new(hashers) };
+        greet(&engine, trusts_clock).await?;
+        Ok(engine)
+    }
+}
+
+/// What an engine and its store say to each other first.
+async fn greet<E: Reach>(engine: &E, trusts_clock: bool) -> Result<(), OpenError> {
+    let mark = if trusts_clock {
+        run(engine, Open::new().trusting_the_clock()).await?;
+        run(engine, TrustClock::new()).await?.mark
+    } else {
+        run(engine, Open::new()).await?.mark
+    };
+    engine.parts().clock.start_at(mark);
+    Ok(())
+}
+
+impl<S: ?Sized> fmt::Debug for Builder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("keys", &self.keys)
@@ -302,8 +337,8 @@ pub enum OpenError {
     /// Maintenance was asked for too often.
     #[error("maintenance needs at least a second from one run to the next")]
     Interval,
-    /// The system gave no thread for maintenance.
-    #[error("the maintenance thread cannot be started: {0}")]
+    /// The system gave no thread for maintenance, or for hashing.
+    #[error("no thread can be started ({0}): raise the limit on threads")]
     Thread(io::ErrorKind),
     /// The store could not be read or written.
     #[error(transparent)]

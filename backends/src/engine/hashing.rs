@@ -3,17 +3,22 @@
 //!
 //! Each run needs its parameters' memory (19 MiB by default). The pool keeps one block per run at once, used
 //! again and wiped after each run: allocating it anew each time costs a third more, and without a bound 64
-//! logins at once would want more than a gigabyte. The caller's own thread does the work.
+//! logins at once would want more than a gigabyte. The blocking engine hashes on its callers' threads, the asynchronous one
+//! on as many of its own.
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use doorward_core::error::Fault;
 use doorward_core::model::source::SourcePrefix;
 use doorward_core::password::{Argon2Params, HashMemory};
 use doorward_core::work::{Work, Worked};
+
+use crate::crew::Crew;
+use queue::{Place, Queue};
+
+mod queue;
 
 /// How much hashing an engine does at once.
 ///
@@ -59,112 +64,71 @@ impl Default for Hashing {
 }
 
 pub(super) struct Pool {
-    limits: Hashing,
+    queue: Arc<Queue>,
     /// What a run of the policy costs: the memory to keep.
     params: Argon2Params,
-    state: Mutex<State>,
-    turn: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// The sources of the runs in progress, in the order of beginning.
-    running: Vec<Option<SourcePrefix>>,
-    /// Who waits, in the order of coming.
-    waiting: VecDeque<Waiter>,
-    next: u64,
-    idle: Vec<HashMemory>,
-}
-
-struct Waiter {
-    ticket: u64,
-    source: Option<SourcePrefix>,
+    idle: Arc<Mutex<Vec<HashMemory>>>,
 }
 
 impl Pool {
     pub(super) fn new(limits: Hashing, params: Argon2Params) -> Self {
-        Self { limits, params, state: Mutex::default(), turn: Condvar::new() }
+        Self { queue: Arc::new(Queue::new(limits)), params, idle: Arc::default() }
     }
 
-    /// Runs the work when its source's turn comes.
+    /// Runs the work on this thread when its source's turn comes.
     pub(super) fn run(&self, work: &Work, source: Option<SourcePrefix>) -> Result<Worked, Fault> {
-        let mut slot = self.enter(source)?;
-        work.run(&mut slot.memory).map_err(|_| Fault::Busy)
+        self.enter(source)?.run(work)
     }
 
-    fn enter(&self, source: Option<SourcePrefix>) -> Result<Slot<'_>, Fault> {
-        let mut state = self.state();
-        if state.running.len() < self.limits.at_once.get() && state.waiting.is_empty() {
-            state.running.push(source);
-        } else {
-            if state.waiting.len() >= self.limits.queue || state.waiting_of(source) >= self.share() {
-                return Err(Fault::Busy);
-            }
-            let ticket = state.next;
-            state.next += 1;
-            state.waiting.push_back(Waiter { ticket, source });
-            // Whoever ends a run takes the next one out of the queue and gives it the place.
-            let waits = |state: &mut State| state.waiting.iter().any(|waiter| waiter.ticket == ticket);
-            state = self.turn.wait_while(state, waits).unwrap_or_else(PoisonError::into_inner);
-        }
-        let memory = state.idle.pop().unwrap_or_else(|| HashMemory::keeping(&self.params));
-        Ok(Slot { pool: self, source, memory })
+    /// The same on one of these threads. While it waits, and when it is dropped, it holds none of them.
+    pub(super) async fn run_on(
+        &self,
+        threads: &Crew,
+        work: &Work,
+        source: Option<SourcePrefix>,
+    ) -> Result<Worked, Fault> {
+        let mut place = self.queue.join(source)?;
+        place.turn().await;
+        let mut slot = self.slot(place);
+        let work = work.clone();
+        let worked = threads.call(move || slot.run(&work)).ok_or(Fault::Busy)?;
+        // Hashing does not panic, and the threads live as long as their engine.
+        worked.await.unwrap_or(Err(Fault::Busy))
     }
 
-    /// How many callers of one source may wait.
-    fn share(&self) -> usize {
-        (self.limits.queue / self.limits.shares).max(1)
+    fn enter(&self, source: Option<SourcePrefix>) -> Result<Slot, Fault> {
+        let place = self.queue.join(source)?;
+        place.wait();
+        Ok(self.slot(place))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// The place of a run that ends goes to who waits: to the source with the fewest runs in progress, the one that ends
-    /// included, and among these to who came first. A caller without a source is a source of its own, so that without
-    /// sources it is first come, first served.
-    ///
-    /// Nobody starves. The first in the queue of a busy source is passed over while that source has runs in progress, and
-    /// these end. Then it has none, no other has fewer, and only those who came before it go before it.
-    fn hand_over(&mut self, ended: Option<SourcePrefix>) {
-        let runs_of = |waiter: &Waiter| match waiter.source {
-            None => 0,
-            source => self.running.iter().filter(|running| **running == source).count(),
-        };
-        let next = self.waiting.iter().enumerate().min_by_key(|(_, waiter)| runs_of(waiter));
-        let next = next.map(|(position, _)| position);
-        if let Some(position) = self.running.iter().position(|running| *running == ended) {
-            self.running.remove(position);
-        }
-        if let Some(waiter) = next.and_then(|position| self.waiting.remove(position)) {
-            self.running.push(waiter.source);
-        }
-    }
-
-    fn waiting_of(&self, source: Option<SourcePrefix>) -> usize {
-        match source {
-            None => 0,
-            source => self.waiting.iter().filter(|waiter| waiter.source == source).count(),
-        }
+    fn slot(&self, place: Place) -> Slot {
+        let memory = idle(&self.idle).pop().unwrap_or_else(|| HashMemory::keeping(&self.params));
+        Slot { memory, idle: Arc::clone(&self.idle), _place: place }
     }
 }
 
 /// One run's place; gives memory and turn back, also when the run panics.
-struct Slot<'a> {
-    pool: &'a Pool,
-    source: Option<SourcePrefix>,
+struct Slot {
     memory: HashMemory,
+    idle: Arc<Mutex<Vec<HashMemory>>>,
+    _place: Place,
 }
 
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        let mut state = self.pool.state();
-        state.idle.push(std::mem::take(&mut self.memory));
-        state.hand_over(self.source);
-        self.pool.turn.notify_all();
+impl Slot {
+    fn run(&mut self, work: &Work) -> Result<Worked, Fault> {
+        work.run(&mut self.memory).map_err(|_| Fault::Busy)
     }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        idle(&self.idle).push(std::mem::take(&mut self.memory));
+    }
+}
+
+fn idle(idle: &Mutex<Vec<HashMemory>>) -> MutexGuard<'_, Vec<HashMemory>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -203,14 +167,14 @@ mod tests {
         let waits = || {
             (0..5_000).any(|_| {
                 thread::sleep(Duration::from_millis(1));
-                pool.state().waiting.len() == waiting
+                pool.queue.state().waiting.len() == waiting
             })
         };
         assert!(waits(), "{waiting} should wait");
     }
 
     fn held(pool: &Pool) -> Vec<String> {
-        pool.state().idle.iter().map(|memory| format!("{memory:?}")).collect()
+        idle(&pool.idle).iter().map(|memory| format!("{memory:?}")).collect()
     }
 
     #[test]
@@ -224,8 +188,9 @@ mod tests {
             thread::sleep(Duration::from_millis(100));
             assert!(refused.is_finished(), "it waits");
             assert!(matches!(refused.join().unwrap(), Err(Fault::Busy)));
-            let seen = |state: &State| (state.running.len(), state.waiting.len(), state.idle.len());
-            assert_eq!(seen(&pool.state()), (1, 2, 0));
+            let state = pool.queue.state();
+            assert_eq!((state.running.len(), state.waiting.len(), held(&pool).len()), (1, 2, 0));
+            drop(state);
             drop(running);
             assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap().is_ok()), "who waited is served");
         });
@@ -260,7 +225,7 @@ mod tests {
         });
         assert_eq!(most.into_inner(), 3, "all places are used, and no more");
         assert_eq!(held(&pool), ["HashMemory { held_kib: 12288, .. }"; 3]);
-        assert_eq!(pool.state().running.len(), 0);
+        assert_eq!(pool.queue.state().running.len(), 0);
     }
 
     #[test]
@@ -282,14 +247,6 @@ mod tests {
         assert!(served.lock().unwrap().iter().copied().eq(0..12), "{served:?}");
     }
 
-    /// A free place is not for who comes now while others wait for it.
-    #[test]
-    fn nobody_overtakes_the_queue() {
-        let pool = pool(1, 1);
-        pool.state().waiting.push_back(Waiter { ticket: u64::MAX, source: None });
-        assert!(matches!(pool.enter(None), Err(Fault::Busy)));
-    }
-
     fn source(number: u32) -> SourcePrefix {
         Source::from(IpAddr::from(Ipv4Addr::from_bits(number))).into()
     }
@@ -300,7 +257,7 @@ mod tests {
         thread::scope(|scope| {
             let running = pool.enter(Some(source(1))).unwrap();
             let wait = |source| {
-                let waiting = pool.state().waiting.len() + 1;
+                let waiting = pool.queue.state().waiting.len() + 1;
                 let pool = &pool;
                 scope.spawn(move || drop(pool.enter(source).unwrap()));
                 wait_for(pool, waiting);
@@ -317,7 +274,7 @@ mod tests {
             wait(Some(source(1)));
             wait(Some(source(1)));
             assert!(is_busy(Some(source(1))), "a quarter of eight");
-            assert!(pool.state().idle.is_empty(), "nothing is allocated");
+            assert!(held(&pool).is_empty(), "nothing is allocated");
             wait(Some(source(2)));
             wait(Some(source(2)));
             assert!(is_busy(Some(source(2))));
@@ -362,33 +319,6 @@ mod tests {
         }
     }
 
-    /// Callers of fresh sources come without end; each finds a place in the queue, and none of them keeps a caller
-    /// of the busy source from being served.
-    #[test]
-    fn nobody_starves() {
-        const QUEUE: u64 = 16;
-        for at_once in 1..5 {
-            let mut state = State { running: vec![Some(source(0)); at_once], ..State::default() };
-            let come = |state: &mut State, source| {
-                state.waiting.push_back(Waiter { ticket: state.next, source });
-                state.next += 1;
-            };
-            (0..4).for_each(|_| come(&mut state, Some(source(0))));
-            for turn in 0..200_u32 {
-                while state.waiting.len() < 16 {
-                    come(&mut state, Some(source(1_000 + turn)));
-                }
-                // The oldest run ends; who came when is what waits too long.
-                let ended = state.running[0];
-                state.hand_over(ended);
-                assert_eq!(state.running.len(), at_once);
-                let oldest = state.waiting.iter().map(|waiter| waiter.ticket).min().unwrap();
-                let most = 4 * (QUEUE + u64::try_from(at_once).unwrap());
-                assert!(state.next - oldest <= most, "{at_once} at once: ticket {oldest} in turn {turn}");
-            }
-        }
-    }
-
     #[test]
     fn a_panic_in_a_run_gives_place_and_memory_back() {
         let pool = pool(1, 0);
@@ -398,7 +328,7 @@ mod tests {
                 std::panic::resume_unwind(Box::new(()));
             }));
             assert!(panicked.is_err());
-            assert_eq!(pool.state().running.len(), 0);
+            assert_eq!(pool.queue.state().running.len(), 0);
             assert_eq!(held(&pool).len(), 1);
         }
         assert!(pool.run(&hash(params()), None).is_ok());

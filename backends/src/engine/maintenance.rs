@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::{fmt, io, mem};
 
-use doorward_core::error::{Fault, StoreErrorKind};
+use doorward_core::error::Fault;
 use doorward_core::event::{Event, EventResult, Subject};
 use doorward_core::id::AccountId;
 use doorward_core::operation::deletions::Deletions;
@@ -19,8 +19,9 @@ use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
 use doorward_core::operation::tick::Tick;
 use doorward_core::time::Timestamp;
 
-use super::Engine;
-use super::run::contain;
+use super::blocking::Engine;
+use super::reach::Reach;
+use super::run::{self, at_once};
 
 /// What one call of [`Engine::maintain`] has done.
 ///
@@ -68,97 +69,112 @@ impl Engine {
     /// [`Fault::Clock`]: the clock cannot be right; nothing was purged, and the engine goes on. Else a fault of the
     /// store; what was done stays done. The next call takes it up again.
     pub fn maintain(&self) -> Result<Maintained, Fault> {
-        self.maintain_unless(&|| false)
+        at_once(maintain(self, &|| false))
     }
+}
 
-    fn maintain_unless(&self, is_stopped: &dyn Fn() -> bool) -> Result<Maintained, Fault> {
-        let mut done = Maintained::default();
-        let outcome = self.vouched().and_then(|now| {
-            let purged = self.purge_in_bites(now, &mut done, is_stopped);
+/// As [`Engine::maintain`], until it is stopped.
+pub(super) async fn maintain<E: Reach>(
+    engine: &E,
+    is_stopped: &(dyn Fn() -> bool + Sync),
+) -> Result<Maintained, Fault> {
+    let mut done = Maintained::default();
+    let outcome = match vouched(engine).await {
+        Ok(now) => {
+            let purged = purge_in_bites(engine, now, &mut done, is_stopped).await;
             // What fails here keeps the other from nothing.
-            let deleted = self.finish_deletions(&mut done, is_stopped);
+            let deleted = finish_deletions(engine, &mut done, is_stopped).await;
             purged.and(deleted)
-        });
-        self.tell("maintain", &outcome);
-        outcome.map(|()| done)
-    }
-
-    /// What is no operation of the core is told here.
-    fn tell<T>(&self, operation: &'static str, outcome: &Result<T, Fault>) {
-        let result =
-            outcome.as_ref().map_or_else(|fault| EventResult::Failed(fault.word()), |_| EventResult::Success);
-        self.parts.events.tell(&Event { at: self.now(), operation, result, subject: Subject::default() });
-    }
-
-    /// A time that can be right. A purge goes by it alone: the clock may jump while it is under way.
-    fn vouched(&self) -> Result<Timestamp, Fault> {
-        let now = self.now();
-        self.run(Tick::new())??;
-        Ok(now)
-    }
-
-    /// As [`Engine::purge`].
-    pub(super) fn checked_purge(&self, limit: usize) -> Result<usize, Fault> {
-        let outcome = self.vouched().and_then(|now| self.bite(now, limit));
-        self.tell("purge", &outcome);
-        outcome
-    }
-
-    fn bite(&self, now: Timestamp, limit: usize) -> Result<usize, Fault> {
-        // An instance whose clock is behind may still count these rows as live.
-        let now = now.saturating_sub(self.policy().max_skew());
-        Ok(contain(|| self.parts.store.purge(now, limit), StoreErrorKind::Unknown)?)
-    }
-
-    fn purge_in_bites(
-        &self,
-        now: Timestamp,
-        done: &mut Maintained,
-        is_stopped: &dyn Fn() -> bool,
-    ) -> Result<(), Fault> {
-        for _ in 0..MOST_BITES {
-            if is_stopped() {
-                break;
-            }
-            let removed = self.bite(now, BITE)?;
-            done.purged += removed;
-            if removed < BITE {
-                return Ok(());
-            }
         }
-        done.more = true;
-        Ok(())
-    }
+        Err(fault) => Err(fault),
+    };
+    tell(engine, "maintain", &outcome);
+    outcome.map(|()| done)
+}
 
-    /// Each of them, so that one which cannot be finished holds up no other.
-    fn finish_deletions(&self, done: &mut Maintained, is_stopped: &dyn Fn() -> bool) -> Result<(), Fault> {
-        let mut outcome = Ok(());
-        for account in self.run(Deletions::new())? {
-            match self.finish_deletion(account, is_stopped) {
-                Ok(Remains::None) => done.deletions += 1,
-                Ok(Remains::Left) => done.more = true,
-                Err(fault) => outcome = outcome.and(Err(fault)),
-            }
-        }
-        outcome
-    }
+/// As [`Engine::purge`].
+pub(super) async fn purge<E: Reach>(engine: &E, limit: usize) -> Result<usize, Fault> {
+    let outcome = match vouched(engine).await {
+        Ok(now) => bite(engine, now, limit).await,
+        Err(fault) => Err(fault),
+    };
+    tell(engine, "purge", &outcome);
+    outcome
+}
 
-    /// What is left after as many bites as one call takes.
-    pub(super) fn finish_deletion(
-        &self,
-        account: AccountId,
-        is_stopped: &dyn Fn() -> bool,
-    ) -> Result<Remains, Fault> {
-        for _ in 0..MOST_BITES {
-            if is_stopped() {
-                break;
-            }
-            if self.run(FinishDeletion::new(account))? == Remains::None {
-                return Ok(Remains::None);
-            }
+/// What is left after as many bites as one call takes.
+pub(super) async fn finish_deletion<E: Reach>(
+    engine: &E,
+    account: AccountId,
+    is_stopped: &(dyn Fn() -> bool + Sync),
+) -> Result<Remains, Fault> {
+    for _ in 0..MOST_BITES {
+        if is_stopped() {
+            break;
         }
-        Ok(Remains::Left)
+        if run::run(engine, FinishDeletion::new(account)).await? == Remains::None {
+            return Ok(Remains::None);
+        }
     }
+    Ok(Remains::Left)
+}
+
+/// What is no operation of the core is told here.
+fn tell<T>(engine: &impl Reach, operation: &'static str, outcome: &Result<T, Fault>) {
+    let result =
+        outcome.as_ref().map_or_else(|fault| EventResult::Failed(fault.word()), |_| EventResult::Success);
+    let parts = engine.parts();
+    parts.events.tell(&Event { at: parts.clock.now(), operation, result, subject: Subject::default() });
+}
+
+/// A time that can be right. A purge goes by it alone: the clock may jump while it is under way.
+async fn vouched<E: Reach>(engine: &E) -> Result<Timestamp, Fault> {
+    let now = engine.parts().clock.now();
+    run::run(engine, Tick::new()).await??;
+    Ok(now)
+}
+
+async fn bite<E: Reach>(engine: &E, now: Timestamp, limit: usize) -> Result<usize, Fault> {
+    // An instance whose clock is behind may still count these rows as live.
+    let now = now.saturating_sub(engine.parts().environment.policy.max_skew());
+    Ok(engine.purge(now, limit).await?)
+}
+
+async fn purge_in_bites<E: Reach>(
+    engine: &E,
+    now: Timestamp,
+    done: &mut Maintained,
+    is_stopped: &(dyn Fn() -> bool + Sync),
+) -> Result<(), Fault> {
+    for _ in 0..MOST_BITES {
+        if is_stopped() {
+            break;
+        }
+        let removed = bite(engine, now, BITE).await?;
+        done.purged += removed;
+        if removed < BITE {
+            return Ok(());
+        }
+    }
+    done.more = true;
+    Ok(())
+}
+
+/// Each of them, so that one which cannot be finished holds up no other.
+async fn finish_deletions<E: Reach>(
+    engine: &E,
+    done: &mut Maintained,
+    is_stopped: &(dyn Fn() -> bool + Sync),
+) -> Result<(), Fault> {
+    let mut outcome = Ok(());
+    for account in run::run(engine, Deletions::new()).await? {
+        match finish_deletion(engine, account, is_stopped).await {
+            Ok(Remains::None) => done.deletions += 1,
+            Ok(Remains::Left) => done.more = true,
+            Err(fault) => outcome = outcome.and(Err(fault)),
+        }
+    }
+    outcome
 }
 
 const BITE: usize = 1_000;
@@ -183,7 +199,7 @@ impl Thread {
         let heard = Arc::clone(&signal);
         let thread = thread::Builder::new().name("doorward-maintenance".to_owned()).spawn(move || {
             loop {
-                run(&engine, &heard);
+                run_on_thread(&engine, &heard);
                 if heard.stops_within(every) {
                     break;
                 }
@@ -194,11 +210,11 @@ impl Thread {
 }
 
 /// Until there is nothing more to do. A failure was told to the events; the next run tries again.
-fn run(engine: &Engine, signal: &Signal) {
+fn run_on_thread(engine: &Engine, signal: &Signal) {
     loop {
         let is_stopped = || signal.is_stopped();
         // The engine contains its store and its sink; a clock is the host's code, too.
-        let outcome = catch_unwind(AssertUnwindSafe(|| engine.maintain_unless(&is_stopped)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| at_once(maintain(engine, &is_stopped))));
         match outcome {
             Ok(Ok(Maintained { more: true, .. })) if !signal.is_stopped() => {}
             Ok(_) => return,

@@ -1,24 +1,35 @@
-//! One loop for every operation: the machine says what it needs, the engine carries it out.
+//! One loop for every operation and for both engines: the machine says what it needs, the engine carries it out.
+//!
+//! The loop is asynchronous. What the blocking engine needs is done when its future is made, so that polling once brings
+//! the outcome ([`at_once`]).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
 
-use doorward_core::error::{Fault, StoreError, StoreErrorKind};
-use doorward_core::event::{Event, EventResult};
+use doorward_core::error::Fault;
+
+use doorward_core::event::{Event, EventResult, Subject};
+use doorward_core::id::AccountId;
 use doorward_core::machine::{Decide, Environment, Machine, Need, Reply};
 use doorward_core::model::source::{SourcePrefix, Throttled};
-use doorward_core::store::Store;
+use doorward_core::operation::access::AccountError;
+use doorward_core::operation::delete_account::DeleteAccount;
+use doorward_core::operation::login::{LoggedIn, Login, LoginError};
+use doorward_core::time::Timestamp;
 
-use super::Engine;
 use super::clock::Monotonic;
 use super::entropy::{self, Entropy};
 use super::events::Sinks;
 use super::hashing::Pool;
-use super::sources::Sources;
+use super::maintenance::finish_deletion;
+use super::reach::Reach;
+use super::sources::{Charge, Sources};
 
-/// What an engine is made of.
+/// What an engine is made of, but for its store.
 pub(super) struct Parts {
-    pub(super) store: Arc<dyn Store>,
     pub(super) environment: Arc<Environment>,
     pub(super) clock: Monotonic,
     pub(super) entropy: Box<dyn Entropy>,
@@ -27,81 +38,134 @@ pub(super) struct Parts {
     pub(super) events: Sinks,
 }
 
-impl Engine {
-    /// Runs any operation of the core, or one of the host's own ([`Decide`]), to its end: what the methods above do
-    /// with theirs. One whose source is throttled is turned away before any work ([`Decide::toll`]).
-    ///
-    /// # Errors
-    /// A [`Fault`] when it could not decide. What it decided, refusals included, is its outcome.
-    pub fn run<O: Decide>(&self, operation: O) -> Result<O::Outcome, Fault> {
-        let parts = &*self.parts;
-        let (name, subject) = (operation.name(), operation.subject());
-        let source = subject.source.map(SourcePrefix::from);
-        // A fault that the machine does not see, and so has no event for.
-        let told = |fault: Fault| {
-            let result = EventResult::Failed(fault.word());
-            parts.events.tell(&Event {
-                at: parts.clock.now(),
-                operation: name,
-                result,
-                subject: subject.clone(),
-            });
-            fault
+/// Runs an operation to its end.
+pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result<O::Outcome, Fault> {
+    let parts = engine.parts();
+    let mut attempt = Attempt::begin(parts, operation)?;
+    let source = attempt.subject.source.map(SourcePrefix::from);
+    let (outcome, event) = loop {
+        attempt.polled = parts.clock.now();
+        let (ticket, reply) = match attempt.machine.poll(attempt.polled) {
+            Need::Read(ticket, keys) => {
+                (ticket, engine.read(keys).await.map_or_else(Reply::Failed, Reply::Rows))
+            }
+            Need::Scan(ticket, range, limit) => {
+                (ticket, engine.scan(range, limit).await.map_or_else(Reply::Failed, Reply::Page))
+            }
+            Need::Commit(ticket, batch) => {
+                (ticket, engine.commit(batch).await.map_or_else(Reply::Failed, Reply::Commit))
+            }
+            Need::Work(ticket, work) => {
+                (ticket, engine.work(work, source).await.map_or(Reply::Busy, Reply::Worked))
+            }
+            Need::Done(outcome, event) => break (outcome, event),
         };
-        let seed = entropy::seed(&*parts.entropy).map_err(told)?;
+        if let Err(misuse) = attempt.machine.reply(ticket, reply) {
+            return Err(attempt.fail(misuse.into()));
+        }
+    };
+    attempt.end(outcome, &event)
+}
+
+/// A login, and the upgrade of its hash.
+pub(super) async fn login<E: Reach>(engine: &E, operation: Login) -> Result<LoggedIn, LoginError> {
+    let mut login = run(engine, operation).await??;
+    if let Some(rehash) = login.rehash.take() {
+        // The person is in; a hash that could not be upgraded now is upgraded at the next login.
+        let _ = run(engine, rehash).await;
+    }
+    Ok(login)
+}
+
+/// A deletion, and the removal of what it leaves.
+pub(super) async fn delete_account<E: Reach>(engine: &E, account: AccountId) -> Result<(), AccountError> {
+    run(engine, DeleteAccount::new(account)).await??;
+    // The account is gone; of what it leaves behind the tombstone tells, until maintenance has removed it.
+    let _ = finish_deletion(engine, account, &|| false).await;
+    Ok(())
+}
+
+/// The outcome of what never waits.
+pub(super) fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => unreachable!("every call of a blocking engine is done before its future is polled"),
+    }
+}
+
+/// An operation under way, and what is owed: an event, and the charge or its return.
+struct Attempt<'a, O: Decide> {
+    parts: &'a Parts,
+    machine: Machine<O>,
+    charge: Option<Charge<'a>>,
+    name: &'static str,
+    subject: Subject,
+    polled: Timestamp,
+    is_told: bool,
+}
+
+impl<'a, O: Decide> Attempt<'a, O> {
+    fn begin(parts: &'a Parts, operation: O) -> Result<Self, Fault> {
+        let (name, subject) = (operation.name(), operation.subject());
+        let seed = match entropy::seed(&*parts.entropy) {
+            Ok(seed) => seed,
+            Err(fault) => {
+                let result = EventResult::Failed(fault.word());
+                parts.events.tell(&Event { at: parts.clock.now(), operation: name, result, subject });
+                return Err(fault);
+            }
+        };
         let environment = Arc::clone(&parts.environment);
-        let (mut machine, charge) = match parts.sources.charge(operation.toll(), &parts.clock) {
+        let (machine, charge) = match parts.sources.charge(operation.toll(), &parts.clock) {
             Ok(charge) => (Machine::new(operation, environment, seed), Some(charge)),
             Err(Throttled { until }) => (Machine::turned_away(operation, environment, seed, until), None),
         };
-        let (outcome, event) = loop {
-            let (ticket, reply) = match machine.poll(parts.clock.now()) {
-                Need::Read(ticket, keys) => {
-                    (ticket, parts.store(|store| store.read(keys), StoreErrorKind::Retryable, Reply::Rows))
-                }
-                Need::Scan(ticket, range, limit) => (
-                    ticket,
-                    parts.store(|store| store.scan(range, limit), StoreErrorKind::Retryable, Reply::Page),
-                ),
-                Need::Commit(ticket, batch) => {
-                    (ticket, parts.store(|store| store.commit(batch), StoreErrorKind::Unknown, Reply::Commit))
-                }
-                Need::Work(ticket, work) => {
-                    (ticket, parts.hashing.run(work, source).map_or(Reply::Busy, Reply::Worked))
-                }
-                Need::Done(outcome, event) => break (outcome, event),
-            };
-            machine.reply(ticket, reply).map_err(|misuse| told(misuse.into()))?;
-        };
-        if let (Ok(outcome), Some(charge)) = (&outcome, charge)
-            && machine.operation().is_due(outcome)
+        let polled = parts.clock.now();
+        Ok(Self { parts, machine, charge, name, subject, polled, is_told: false })
+    }
+
+    fn end(mut self, outcome: Result<O::Outcome, Fault>, event: &Event) -> Result<O::Outcome, Fault> {
+        if let Some(charge) = self.charge.take()
+            && let Ok(outcome) = &outcome
+            && self.machine.operation().is_due(outcome)
         {
             charge.keep();
         }
-        parts.events.tell(&event);
+        self.is_told = true;
+        self.parts.events.tell(event);
         outcome
     }
-}
 
-impl Parts {
-    /// One call of the store; a panic in it is contained and counts as the given kind of failure.
-    fn store<T>(
-        &self,
-        call: impl FnOnce(&dyn Store) -> Result<T, StoreError>,
-        panicked: StoreErrorKind,
-        reply: impl FnOnce(T) -> Reply,
-    ) -> Reply {
-        contain(|| call(&*self.store), panicked).map_or_else(Reply::Failed, reply)
+    /// Ends it by a fault that the machine does not see, and so has no event for.
+    fn fail(mut self, fault: Fault) -> Fault {
+        self.charge = None;
+        self.tell(fault.word());
+        fault
+    }
+
+    fn tell(&mut self, failed: &'static str) {
+        self.is_told = true;
+        self.parts.events.tell(&Event {
+            at: self.polled,
+            operation: self.name,
+            result: EventResult::Failed(failed),
+            subject: self.subject.clone(),
+        });
     }
 }
 
-/// A panic of the store is its failure of this kind, and nobody else's.
-pub(super) fn contain<T>(
-    call: impl FnOnce() -> Result<T, StoreError>,
-    panicked: StoreErrorKind,
-) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
-        std::mem::forget(payload);
-        Err(StoreError::new(panicked, "the store panicked: this is a bug in the store"))
-    })
+/// Its future was dropped before it ended, or the host's clock panicked. The charge stays when nobody waits any more:
+/// hanging up in time would be free else.
+impl<O: Decide> Drop for Attempt<'_, O> {
+    fn drop(&mut self) {
+        if self.is_told {
+            return;
+        }
+        if let Some(charge) = self.charge.take().filter(|_| !thread::panicking()) {
+            charge.keep();
+        }
+        self.tell(ABANDONED);
+    }
 }
+
+const ABANDONED: &str = "abandoned";

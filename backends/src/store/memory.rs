@@ -14,7 +14,8 @@ use doorward_core::error::{StoreError, StoreErrorKind};
 use doorward_core::id::AccountId;
 use doorward_core::record::{Key, Row};
 use doorward_core::store::{
-    Batch, Change, Changes, Commit, Cursor, Ending, Guarantees, Range, Revocation, Store, Write,
+    AsyncStore, Batch, Change, Changes, Commit, Cursor, Ending, Guarantees, Range, Revocation, Store,
+    StoreFuture, Write,
 };
 use doorward_core::time::Timestamp;
 
@@ -199,6 +200,33 @@ impl Store for MemoryStore {
 
     fn guarantees(&self) -> Guarantees {
         Guarantees::EPHEMERAL
+    }
+}
+
+/// For an engine that does not block: no call waits for anything but another's few instructions.
+impl AsyncStore for MemoryStore {
+    fn read<'a>(&'a self, keys: &'a [Key]) -> StoreFuture<'a, Vec<Option<Row>>> {
+        Box::pin(async { Store::read(self, keys) })
+    }
+
+    fn commit<'a>(&'a self, batch: &'a Batch) -> StoreFuture<'a, Commit> {
+        Box::pin(async { Store::commit(self, batch) })
+    }
+
+    fn scan<'a>(&'a self, range: &'a Range, limit: usize) -> StoreFuture<'a, Vec<(Key, Row)>> {
+        Box::pin(async move { Store::scan(self, range, limit) })
+    }
+
+    fn changes(&self, after: Cursor, limit: usize) -> StoreFuture<'_, Changes> {
+        Box::pin(async move { Store::changes(self, after, limit) })
+    }
+
+    fn purge(&self, now: Timestamp, limit: usize) -> StoreFuture<'_, usize> {
+        Box::pin(async move { Store::purge(self, now, limit) })
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        Store::guarantees(self)
     }
 }
 

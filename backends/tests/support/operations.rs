@@ -14,8 +14,19 @@ pub(crate) fn event_names() -> BTreeSet<&'static str> {
 /// The methods by which the engine does something: all but those that only show a part of it, and `run`, which is
 /// under each of them.
 pub(crate) fn engine_methods() -> BTreeSet<&'static str> {
-    let sources = [include_str!("../../src/engine/mod.rs"), include_str!("../../src/engine/maintenance.rs")];
-    let lines = sources.into_iter().flat_map(str::lines);
-    let methods = lines.filter_map(|line| line.strip_prefix("    pub fn ")?.split(['(', '<']).next());
+    methods(
+        &[include_str!("../../src/engine/blocking.rs"), include_str!("../../src/engine/maintenance.rs")],
+        "    pub fn ",
+    )
+}
+
+/// The same of the asynchronous engine.
+pub(crate) fn async_engine_methods() -> BTreeSet<&'static str> {
+    methods(&[include_str!("../../src/engine/asynchronous.rs")], "    pub async fn ")
+}
+
+fn methods(sources: &[&'static str], begin: &str) -> BTreeSet<&'static str> {
+    let lines = sources.iter().flat_map(|source| source.lines());
+    let methods = lines.filter_map(|line| line.strip_prefix(begin)?.split(['(', '<']).next());
     methods.filter(|method| !["builder", "policy", "now", "run"].contains(method)).collect()
 }

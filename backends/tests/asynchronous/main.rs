@@ -1,0 +1,11 @@
+//! The engine whose calls are futures: it blocks nobody, and a future that is dropped anywhere leaves what is true.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
+
+mod cancelled;
+mod cut;
+mod polled;
+mod runtime;
+mod waiting;
+
+#[path = "../support/mod.rs"]
+mod support;
