@@ -28,7 +28,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(without: Without) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = in_memory();
         let disk = Platter {
             path: home.path().join("doorward"),
             home,
@@ -157,4 +157,10 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
             fs::copy(entry.path(), to).unwrap();
         }
     }
+}
+
+/// What is durable is simulated here; the files below may as well be in memory.
+fn in_memory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
