@@ -1,16 +1,15 @@
 //! Rows as an engine makes them: copies of one of its sessions under ids of their own.
 
-use doorward::OpenSession;
+use doorward::{Engine, OpenSession};
 use doorward_core::id::{SessionId, Stamp};
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{Batch, Commit, Durability, Expect, Range, Store, Write};
 
 use crate::Failure;
-use crate::candidate::Subject;
 
 /// Fills the store up to about this many sessions, a few hundred to a batch.
-pub fn sessions(subject: &Subject, store: &dyn Store, count: usize) -> Result<(), Failure> {
-    subject.engine.open_session(OpenSession::new(""))?;
+pub fn sessions(engine: &Engine, store: &dyn Store, count: usize) -> Result<(), Failure> {
+    engine.open_session(OpenSession::new(""))?;
     let range = Range { kind: Kind::Session, owner: None, after: None };
     let (_, template) = store.scan(&range, 1)?.pop().ok_or("the engine made no session")?;
     let mut left = count;

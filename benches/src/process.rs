@@ -11,7 +11,7 @@ use doorward::Engine;
 use doorward_core::store::Store;
 
 use crate::Failure;
-use crate::candidate::{Candidate, Subject, key};
+use crate::candidate::{Candidate, Door, key};
 use crate::populate;
 
 /// The first argument of the program when it is such a process.
@@ -47,13 +47,13 @@ pub fn child(arguments: &[String]) -> Result<String, Failure> {
     let candidate = Candidate::named(name).ok_or("no such store")?;
     let begun = Instant::now();
     let store = candidate.open(Path::new(folder))?;
-    let engine = Engine::builder(Arc::clone(&store)).ephemeral().master_key(key()).open()?;
+    let door = Door::open(candidate, &store)?;
     let time = begun.elapsed();
     if !candidate.is_durable {
-        populate::sessions(&Subject::new(&store)?, &*store, sessions.parse()?)?;
+        fill_store(&store, sessions.parse()?)?;
     }
     let resident = resident_kib().map_or("unknown".to_owned(), |kib| kib.to_string());
-    drop((engine, store));
+    drop((door, store));
     Ok(format!("{} {resident}", time.as_nanos()))
 }
 
@@ -76,6 +76,10 @@ fn resident_kib() -> Option<u64> {
 
 /// Fills a store in this folder, closes it, and leaves what it has on disk.
 pub fn fill(candidate: Candidate, folder: &Path, sessions: usize) -> Result<(), Failure> {
-    let store: Arc<dyn Store> = candidate.open(folder)?;
-    populate::sessions(&Subject::new(&store)?, &*store, sessions)
+    fill_store(&candidate.open(folder)?, sessions)
+}
+
+fn fill_store(store: &Arc<dyn Store>, sessions: usize) -> Result<(), Failure> {
+    let engine = Engine::builder(Arc::clone(store)).ephemeral().master_key(key()).open()?;
+    populate::sessions(&engine, &**store, sessions)
 }

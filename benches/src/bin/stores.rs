@@ -81,9 +81,9 @@ fn throughput(asked: &Asked, table: &mut Table) -> Result<(), Failure> {
         eprintln!("{}: making {} sessions", candidate.name, asked.sessions);
         let home = tempfile::tempdir_in(&asked.folder)?;
         let store = candidate.open(home.path())?;
-        let subject = Subject::new(&store)?;
-        populate::sessions(&subject, &*store, asked.sessions)?;
-        let tokens = work::prepare(&subject.engine, 32)?;
+        let subject = Subject::new(*candidate, &store)?;
+        populate::sessions(&subject.timed, &*store, asked.sessions)?;
+        let tokens = work::prepare(&subject.timed, 32)?;
         subjects.push((candidate.name, subject, tokens, home));
     }
     for round in 0..=asked.rounds {
