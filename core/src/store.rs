@@ -27,9 +27,12 @@ use crate::record::{Key, Kind, Row};
 use crate::time::Timestamp;
 
 pub use batch::{Batch, Check, Commit, Durability, Expect, Write};
+pub use effects::Effects;
 pub use journal::{Change, Changes, Cursor, Ending, Revocation};
 
 mod batch;
+mod effects;
+mod frame;
 mod journal;
 
 /// Where rows live. Object-safe; the engine holds an `Arc<dyn Store>` and calls it from many threads.

@@ -53,7 +53,11 @@
 //! It looks for races by racing, for a moment each: a store with a window of nanoseconds may pass once, so run
 //! it often, and under load. It cannot kill a process in the middle of a write, nor tear one: that is for crash
 //! tests with real processes and replayed system calls. It asks a blocking [`Store`](doorward_core::store::Store);
-//! an `AsyncStore` is asked through an adapter that blocks on its futures. A store that hangs hangs its test.
+//! an [`AsyncStore`](doorward_core::store::AsyncStore) is asked through [`Blocking`], which waits for its futures; what
+//! a dropped future leaves is for its author's own tests. A store that hangs hangs its test.
+//!
+//! The page [`write_your_own`](https://docs.rs/doorward/latest/doorward/store/write_your_own/) of `doorward` goes through
+//! the contract sentence by sentence and names the tests that ask for each.
 //!
 //! # Also here
 //!
@@ -63,6 +67,7 @@
 // A kit of tests fails by panicking, in the few places that say `# Panics`.
 #![allow(clippy::panic)]
 
+mod blocking;
 mod check;
 mod crowd;
 mod draft;
@@ -73,5 +78,6 @@ mod promise;
 mod subject;
 mod suite;
 
+pub use blocking::Blocking;
 pub use fixture::{Fixture, Medium};
 pub use promise::{Promise, Verdict, promises, uphold, verdicts};

@@ -1,4 +1,4 @@
-//! The kit is green on a store that keeps every promise: the one line that a third party writes.
+//! The kit is green on stores that keep every promise: the one line that a third party writes.
 
 mod reference;
 
@@ -6,3 +6,7 @@ use doorward_conformance::suite;
 use reference::Bench;
 
 suite!(Bench::correct());
+
+mod settling {
+    doorward_conformance::suite!(super::Bench::settling());
+}

@@ -1,0 +1,22 @@
+//! Measuring what Doorward costs.
+//!
+//! A figure is a median over rounds, with its quartiles. The rounds of all candidates take turns, so that whatever else
+//! the machine does hits all alike; compare figures of one run only.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`candidate`] | the stores that are compared: one line each |
+//! | [`work`] | what is asked of each |
+//! | [`populate`] | rows as an engine makes them, by the hundred thousand |
+//! | [`process`] | opening in a process of its own: time and memory |
+//! | [`table`] | medians, quartiles, ratios |
+#![forbid(unsafe_code)]
+
+pub mod candidate;
+pub mod populate;
+pub mod process;
+pub mod table;
+pub mod work;
+
+/// Whatever stops a measurement.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,130 @@
+//! A commit as bytes: what was written comes back, and nothing else does.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
+
+use doorward_core::id::{AccountId, SessionId, Stamp};
+use doorward_core::name::LoginName;
+use doorward_core::record::{AccountRecord, ActiveRecord, Key, LoginRecord, Record, RecordError, Row};
+use doorward_core::store::{Change, Changes, Cursor, Effects, Revocation};
+use doorward_core::time::Timestamp;
+
+fn effects(number: u8) -> Effects {
+    let account = AccountId::from_bytes([number; 16]);
+    let at = Timestamp::from_millis(i64::from(number) - 3);
+    let row = |record: Record, owner, expires| Row {
+        stamp: Stamp::from_bytes([number ^ 0x55; 16]),
+        epoch: u64::MAX - u64::from(number),
+        owner,
+        expires,
+        record,
+    };
+    let rows = vec![
+        (Key::Account(account), Some(row(AccountRecord { created: at }.into(), Some(account), None))),
+        (Key::Active(account), Some(row(ActiveRecord { since: at }.into(), None, Some(at)))),
+        (Key::Login(LoginName::parse("ada").unwrap()), Some(row(LoginRecord { account }.into(), None, None))),
+        (Key::Session(SessionId::from_bytes([number; 16])), None),
+        (Key::Keyring, None),
+    ];
+    let revocations = [
+        Revocation::Session(SessionId::from_bytes([0; 16])),
+        Revocation::Account { account, floor: u64::MAX },
+        Revocation::Everything { floor: u64::from(number) },
+    ];
+    let first = u64::from(number) * 3;
+    let change = |(cursor, revocation)| Change { cursor: Cursor::from_number(cursor), revocation, until: at };
+    let entries = (first + 1..).zip(revocations).map(change).collect();
+    Effects { rows, journal: Changes { entries, end: Cursor::from_number(first + 9) } }
+}
+
+/// Every frame that a replay finds, and whether it ends without an error.
+fn replay(mut log: &[u8]) -> (Vec<Effects>, Result<(), RecordError>) {
+    let mut found = Vec::new();
+    loop {
+        match Effects::unframe(log) {
+            Ok(Some((effects, behind))) => {
+                found.push(effects);
+                log = behind;
+            }
+            Ok(None) => return (found, Ok(())),
+            Err(error) => return (found, Err(error)),
+        }
+    }
+}
+
+fn log() -> Vec<u8> {
+    [effects(1).frame(), Effects::default().frame(), effects(2).frame()].concat()
+}
+
+#[test]
+fn what_was_framed_comes_back() {
+    assert_eq!(replay(&log()), (vec![effects(1), Effects::default(), effects(2)], Ok(())));
+}
+
+#[test]
+fn a_log_that_is_torn_anywhere_keeps_the_frames_before_and_is_not_damaged() {
+    let whole = log();
+    let ends =
+        [effects(1).frame().len(), effects(1).frame().len() + Effects::default().frame().len(), whole.len()];
+    for length in 0..=whole.len() {
+        let (found, end) = replay(&whole[..length]);
+        assert_eq!(
+            (found.len(), end),
+            (ends.iter().filter(|end| **end <= length).count(), Ok(())),
+            "at {length}"
+        );
+    }
+}
+
+#[test]
+fn a_tail_whose_bytes_are_not_all_there_is_torn() {
+    let whole = log();
+    let last = effects(2).frame().len();
+    for zeros in [whole.len() - last, whole.len() - 1] {
+        let mut holed = whole.clone();
+        holed[zeros..].fill(0);
+        let (found, end) = replay(&holed);
+        assert_eq!((found.len(), end), (2, Ok(())));
+        let mut longer = whole.clone();
+        longer.resize(whole.len() + zeros, 0);
+        let (found, end) = replay(&longer);
+        assert_eq!((found.len(), end), (3, Ok(())));
+    }
+}
+
+/// A flipped bit may make what follows unreadable. It never makes another commit, nor hides one whose frame is whole
+/// behind a damaged body.
+#[test]
+fn no_flipped_bit_passes_and_damage_before_a_whole_frame_is_told() {
+    let whole = log();
+    let first = effects(1).frame().len();
+    let originals = [effects(1), Effects::default(), effects(2)];
+    for bit in 0..whole.len() * 8 {
+        let mut damaged = whole.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let (found, end) = replay(&damaged);
+        assert_eq!(found, originals[..found.len()], "bit {bit}");
+        assert!(found.len() < 3, "bit {bit}");
+        if (8 * 8..first * 8).contains(&bit) {
+            assert_eq!(end, Err(RecordError::Checksum), "bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn what_this_version_did_not_write_is_refused() {
+    let reframe = |body: &[u8]| {
+        let length = (body.len() as u64).to_be_bytes();
+        let sum = crc32fast::hash(&[&length, body].concat());
+        [&length, &sum.to_be_bytes()[..], body].concat()
+    };
+    let body = effects(1).frame()[12..].to_vec();
+    assert_eq!(replay(&reframe(&body)), (vec![effects(1)], Ok(())));
+    let newer = [&[2], &body[1..]].concat();
+    assert_eq!(replay(&reframe(&newer)).1, Err(RecordError::Version(2)));
+    let longer = [&body[..], &[0]].concat();
+    assert_eq!(replay(&reframe(&longer)).1, Err(RecordError::Content));
+    let unknown_kind = [1, 0x83, 0x81, 0x83, 99, 0x40, 0xf6, 0x80, 0];
+    assert_eq!(replay(&reframe(&unknown_kind)).1, Err(RecordError::Content));
+    let endless_rows = [1, 0x83, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    assert_eq!(replay(&reframe(&endless_rows)).1, Err(RecordError::Content));
+    assert_eq!(replay(&reframe(&[])).1, Err(RecordError::Content));
+}
