@@ -35,7 +35,11 @@ use doorward_core::store::{Batch, Changes, Commit, Cursor, Guarantees, Range, St
 use doorward_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+pub use backup::{BackupError, Progress};
+pub use check::CheckProgress;
 pub use error::OpenError;
+pub use report::{KeyId, Part, Problem, Report};
+pub use size::Size;
 
 use error::failed;
 use plan::Plan;
@@ -44,18 +48,26 @@ use readers::Readers;
 use rows::{KeyColumn, Statements};
 use writer::Writer;
 
+mod backup;
+mod check;
 mod connect;
+mod draft;
 mod error;
 #[cfg(test)]
 mod fault;
+mod place;
 mod plan;
 mod queue;
 mod readers;
+mod report;
+mod restore;
 mod rows;
 mod schema;
+mod size;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 mod writer;
 
 /// A store of rows in a SQLite database file.
@@ -90,6 +102,14 @@ impl SqliteStore {
     /// As [`SqliteOptions::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         SqliteOptions::new().open(path)
+    }
+
+    /// Looks at what is durable, in the file that is to be read.
+    fn look<T>(&self, look: impl FnOnce(&Readers) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.writer.settle()?;
+        let seen = look(&self.readers);
+        self.writer.vouch()?;
+        seen
     }
 
     fn scan_on(
@@ -138,14 +158,13 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn read(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
-        self.writer.settle()?;
-        match keys {
+        self.look(|readers| match keys {
             [] => Ok(Vec::new()),
-            [key] => self.readers.statement(|connection| Ok(vec![rows::read(connection, key)?])),
-            keys => self
-                .readers
-                .snapshot(|connection| keys.iter().map(|key| rows::read(connection, key)).collect()),
-        }
+            [key] => readers.statement(|connection| Ok(vec![rows::read(connection, key)?])),
+            keys => {
+                readers.snapshot(|connection| keys.iter().map(|key| rows::read(connection, key)).collect())
+            }
+        })
     }
 
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError> {
@@ -154,18 +173,16 @@ impl Store for SqliteStore {
     }
 
     fn scan(&self, range: &Range, limit: usize) -> Result<Vec<(Key, Row)>, StoreError> {
-        self.writer.settle()?;
         let after = match &range.after {
             Some(after) if after.kind() > range.kind => return Ok(Vec::new()),
             Some(after) if after.kind() < range.kind => None,
             after => after.as_ref(),
         };
-        self.readers.statement(|connection| Self::scan_on(connection, range, after, limit))
+        self.look(|readers| readers.statement(|connection| Self::scan_on(connection, range, after, limit)))
     }
 
     fn changes(&self, after: Cursor, limit: usize) -> Result<Changes, StoreError> {
-        self.writer.settle()?;
-        self.readers.snapshot(|connection| Self::changes_on(connection, after, limit))
+        self.look(|readers| readers.snapshot(|connection| Self::changes_on(connection, after, limit)))
     }
 
     /// See [`Store::purge`]. Removes in bites of a few hundred rows, between which commits go ahead. What was
@@ -275,10 +292,13 @@ impl SqliteOptions {
     /// [`OpenError`] says what to do; no row was changed.
     pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         let path = connect::locate(path.as_ref())?;
+        let opened = connect::make(&path)?;
         let connection = connect::writing(&path, self.busy_timeout)?;
         let readers = Readers::open(&path, self.read_connections, self.busy_timeout)?;
         let writer = Writer::start(
             connection,
+            &path,
+            opened,
             self.queue,
             self.commit_deadline,
             self.busy_timeout,

@@ -15,9 +15,9 @@ use doorward_core::error::StoreError;
 use doorward_core::store::Commit;
 use doorward_core::time::Timestamp;
 
-use super::error::{fatal, retryable, unknown};
+use super::error::{retryable, unknown};
 use super::plan::Plan;
-use super::standing::Standing;
+use super::standing::{Standing, dead};
 
 /// What the writer is asked to do.
 pub(super) enum Task {
@@ -25,8 +25,20 @@ pub(super) enum Task {
     Apply(Plan),
     /// Remove at most this many expired rows and journal entries.
     Purge { now: Timestamp, limit: usize },
-    /// Nothing but what the writer does before any task: settle what is not.
+    /// Nothing but what the writer does before any task: look for its file, and settle what is not.
     Settle,
+    /// Build the file anew without its free pages, or give up then.
+    Vacuum { until: Instant },
+}
+
+impl Task {
+    /// Whether it is done between BEGIN and COMMIT, with others.
+    pub(super) fn is_in_a_transaction(&self) -> bool {
+        match self {
+            Self::Apply(_) | Self::Purge { .. } => true,
+            Self::Settle | Self::Vacuum { .. } => false,
+        }
+    }
 }
 
 /// What became of it.
@@ -35,19 +47,20 @@ pub(super) enum Done {
     Applied,
     Conflict,
     Removed(usize),
+    Vacuumed,
 }
 
 impl Done {
     pub(super) fn commit(self) -> Commit {
         match self {
-            Self::Applied | Self::Removed(_) => Commit::Applied,
+            Self::Applied | Self::Removed(_) | Self::Vacuumed => Commit::Applied,
             Self::Conflict => Commit::Conflict,
         }
     }
 
     pub(super) fn removed(self) -> usize {
         match self {
-            Self::Applied | Self::Conflict => 0,
+            Self::Applied | Self::Conflict | Self::Vacuumed => 0,
             Self::Removed(count) => count,
         }
     }
@@ -116,14 +129,16 @@ impl Ticket {
     }
 
     /// Tells the caller what is true when the writer can do nothing more.
-    pub(super) fn abandon(&self) {
+    pub(super) fn abandon(&self, standing: &Standing) {
         let mut progress = self.progress();
         *progress = match *progress {
             Progress::Answered(_) => return,
             Progress::Begun => Progress::Answered(Err(unknown(
                 "the writer thread panicked: close the store, open it again, and read",
             ))),
-            Progress::Waiting | Progress::Cancelled => Progress::Answered(Err(dead())),
+            Progress::Waiting | Progress::Cancelled => {
+                Progress::Answered(Err(standing.over().unwrap_or_else(dead)))
+            }
         };
         self.answered.notify_all();
     }
@@ -184,9 +199,4 @@ impl Queue {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Why a store whose writer is gone does nothing more.
-pub(super) fn dead() -> StoreError {
-    fatal("the writer thread has stopped: close the store and open it again")
 }
