@@ -32,7 +32,7 @@ fn run(words: &[&str]) -> Result<ExitCode, Box<dyn Error>> {
             writeln!(io::stdout(), "now open the engine and call after_restore, before anybody is let in")?;
         }
         ["size", file] => print(open(file)?.size()?)?,
-        ["vacuum", file] => print(open(file)?.vacuum(Duration::from_secs(600))?)?,
+        ["vacuum", file] => print(open(file)?.vacuum(Duration::from_mins(10))?)?,
         ["check", file] => return check(file),
         _ => {
             let usage = "usage: upkeep backup FILE TARGET | check FILE | size FILE | vacuum FILE | restore BACKUP FILE";

@@ -21,8 +21,43 @@
 //! | no answer within the commit deadline | `Retryable` or `Unknown` | not yet begun, and cancelled; or begun |
 //! | an `Unknown` is not settled yet | `Retryable` | each read and commit first asks for a durable barrier commit |
 //! | the writer panicked | `Unknown`, then `Fatal` | what was begun is uncertain; open the store again |
+//! | the file or its log was deleted or replaced | `Fatal`, for good | nothing was done; see below |
+//! | so it was found after a commit | `Unknown`, then `Fatal` | it is in the file that went away |
 //!
 //! A process that forks must open its stores in the child; keep the file on a local file system.
+//!
+//! # Upkeep
+//!
+//! | to | call | others, meanwhile |
+//! |---|---|---|
+//! | keep a copy elsewhere | [`SqliteStore::backup`] | read and write; the log grows |
+//! | look for damage | [`SqliteStore::check`] | read and write |
+//! | see what is unused | [`SqliteStore::size`] | read and write |
+//! | give it back | [`SqliteStore::vacuum`] | read; commits wait |
+//!
+//! A full disk fails what needs room, and nothing else is lost: a commit that cannot be written is `Unknown` or
+//! `Fatal`. After an `Unknown`, reads too fail as `Retryable` until a small commit finds room. The store then goes on by
+//! itself.
+//!
+//! # The file, while it is open
+//!
+//! Move, replace or delete neither the database nor the `-wal` and `-shm` beside it. On Unix the store notices: a
+//! commit at once, a read within 50 ms. It brings what was acknowledged into the file that went away, where nobody else's
+//! log is in the way, and does nothing more until it is opened again. It does not notice a file that is overwritten in place
+//! (`cp other.db auth.db`), and on other systems it notices nothing. Never open a database that is in use as a plain file within
+//! the same program: closing that handle drops SQLite's locks.
+//!
+//! # The way back from a lost database
+//!
+//! 1. End every program that has the database open.
+//! 2. Move what is left away, *with* `-wal`, `-shm` and `-journal` beside it. SQLite replays a log over whatever
+//!    file has its name: a backup put beside an old log becomes a mixture of both, and nothing says so.
+//! 3. [`SqliteStore::restore`] the backup. It refuses a target that exists, a log beside it, and a bad backup.
+//! 4. Open the engine, with the same master key, and call `after_restore` before anybody is let in. A backup
+//!    remembers sessions that were ended since: whoever forgets this step lets them back in.
+//!
+//! What was done since the backup is undone, and no step brings it back: accounts that were made, passwords that were
+//! changed (the old one is valid again), accounts that were disabled or deleted (they are back).
 
 use std::path::Path;
 use std::time::Duration;

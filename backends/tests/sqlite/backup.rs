@@ -26,7 +26,6 @@ fn refused(store: &SqliteStore, target: &Path) -> BackupError {
 /// acknowledged before it began is in it, what came after its first page is not, and no batch is torn.
 #[test]
 fn inv_41_a_backup_is_of_one_moment_and_ends_beside_writers_here_and_elsewhere() {
-    const ELSEWHERE: u32 = 1_000_000;
     let home = Home::new();
     let store = home.open();
     fill(&home, 24);
@@ -58,7 +57,7 @@ fn inv_41_a_backup_is_of_one_moment_and_ends_beside_writers_here_and_elsewhere()
             std::thread::sleep(Duration::from_millis(5));
         }
         let before = acknowledged.load(Ordering::SeqCst);
-        let (mut done, mut after, mut steps) = (0, None, 0);
+        let (mut done, mut after, mut elsewhere_by_then, mut steps) = (0, None, None, 0);
         store
             .backup(&target, |progress| {
                 assert!(
@@ -69,15 +68,22 @@ fn inv_41_a_backup_is_of_one_moment_and_ends_beside_writers_here_and_elsewhere()
                 done = progress.done;
                 steps += 1;
                 // One commit more may be under way by now.
-                after.get_or_insert(acknowledged.load(Ordering::SeqCst) + 2);
-                std::thread::sleep(Duration::from_millis(10));
+                let after = *after.get_or_insert(acknowledged.load(Ordering::SeqCst) + 2);
+                let elsewhere = *elsewhere_by_then.get_or_insert_with(|| written_elsewhere(&store));
+                // Half way through both writers get on, however long that takes them here.
+                let start = Instant::now();
+                while steps == 12
+                    && (acknowledged.load(Ordering::SeqCst) <= after
+                        || written_elsewhere(&store) <= elsewhere + 1)
+                {
+                    assert!(start.elapsed() < Duration::from_secs(20), "commits wait for the backup");
+                    std::thread::sleep(Duration::from_millis(5));
+                }
                 ControlFlow::Continue(())
             })
             .unwrap();
         assert!(steps >= 24, "{steps}");
-        let meanwhile = acknowledged.load(Ordering::SeqCst);
         is_over.store(true, Ordering::SeqCst);
-        assert!(meanwhile > after.unwrap(), "commits went on meanwhile: {meanwhile} > {after:?}");
         (before, after.unwrap())
     });
     fs::write(over, "").unwrap();
@@ -88,9 +94,18 @@ fn inv_41_a_backup_is_of_one_moment_and_ends_beside_writers_here_and_elsewhere()
     assert!((1..=before).all(|number| has_pair(&backup, number)), "what was acknowledged is in it");
     let last = acknowledged.into_inner();
     assert!((after..=last).all(|number| !has_pair(&backup, number)), "what came later is not");
-    let there =
-        |store: &SqliteStore| (ELSEWHERE..ELSEWHERE + 50_000).take_while(|n| has_pair(store, *n)).count();
-    assert!(there(&backup) >= 1 && there(&backup) < there(&store), "the other process wrote on");
+    let elsewhere = written_elsewhere(&backup);
+    assert!(
+        elsewhere >= 1 && elsewhere < written_elsewhere(&store),
+        "of the other process, too, it has the part before"
+    );
+}
+
+/// The first pair that the other process writes.
+const ELSEWHERE: u32 = 1_000_000;
+
+fn written_elsewhere(store: &SqliteStore) -> usize {
+    (ELSEWHERE..ELSEWHERE + 50_000).take_while(|number| has_pair(store, *number)).count()
 }
 
 #[test]
@@ -99,12 +114,12 @@ fn in_a_child_write_until_told() {
     let Some(path) = path_of_child() else { return };
     let store = SqliteStore::open(&path).unwrap();
     let start = Instant::now();
-    for number in 1_000_000.. {
+    for number in ELSEWHERE.. {
         store.commit(&pair(number)).unwrap();
-        if number == 1_000_000 {
+        if number == ELSEWHERE {
             fs::write(path.with_file_name("first"), "").unwrap();
         }
-        if path.with_file_name("over").exists() || start.elapsed() > Duration::from_secs(60) {
+        if path.with_file_name("over").exists() || start.elapsed() > Duration::from_mins(1) {
             return;
         }
     }

@@ -278,6 +278,7 @@ fn in_a_child_come_and_go() {
 fn a_link_that_is_turned_elsewhere_is_noticed() {
     let home = Home::new();
     let link = beside(&home, "link.db");
+    drop(home.open());
     std::os::unix::fs::symlink(&home.path, &link).unwrap();
     let store = hasty().open(&link).unwrap();
     store.commit(&pair(1)).unwrap();

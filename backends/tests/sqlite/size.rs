@@ -8,7 +8,7 @@ use doorward_core::store::Store;
 
 use crate::fixture::{Home, create, fill, has_pair, hasty, names_in, pair, read, session};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const MIB: u64 = 1 << 20;
 
 /// A database of which some mebibytes were used and are free.
@@ -27,10 +27,10 @@ fn a_vacuum_gives_back_what_is_free_and_keeps_every_row() {
     for number in 1..50 {
         store.commit(&pair(number)).unwrap();
     }
-    let other = home.open();
     let before = store.size().unwrap();
     assert!(before.is_vacuum_worth_it() && before.free >= 7 * MIB && before.file >= 8 * MIB, "{before:?}");
     assert!(before.log > 0, "{before:?}");
+    let other = home.open();
 
     let after = store.vacuum(MINUTE).unwrap();
     assert!(after.file < MIB && after.free == 0 && after.log == 0, "{after:?}");
@@ -76,7 +76,7 @@ fn commits_wait_for_a_vacuum_no_longer_than_their_deadline() {
     let home = Home::new();
     drop(home.open());
     fill(&home, 96);
-    let store = SqliteOptions::new().commit_deadline(Duration::from_millis(20)).open(&home.path).unwrap();
+    let store = SqliteOptions::new().commit_deadline(Duration::from_millis(100)).open(&home.path).unwrap();
     create(&store, &session(1), 1);
     let (vacuum, late) = std::thread::scope(|scope| {
         let vacuum = scope.spawn(|| store.vacuum(MINUTE));
@@ -85,11 +85,13 @@ fn commits_wait_for_a_vacuum_no_longer_than_their_deadline() {
         while !vacuum.is_finished() {
             number += 1;
             let start = Instant::now();
-            if let Err(error) = store.commit(&pair(number)) {
-                assert_eq!(error.kind(), StoreErrorKind::Retryable, "{error}");
-                assert!(start.elapsed() < Duration::from_secs(1));
-                late = Some(number);
+            match store.commit(&pair(number)).map_err(|error| error.kind()) {
+                Ok(_) => {}
+                Err(StoreErrorKind::Retryable) => late = Some(number),
+                // It had begun, and the disk was slow.
+                Err(other) => assert_eq!(other, StoreErrorKind::Unknown),
             }
+            assert!(start.elapsed() < Duration::from_secs(1), "nobody waits longer");
             let start = Instant::now();
             assert!(read(&store, &session(1)).is_some());
             assert!(start.elapsed() < Duration::from_secs(1), "reads go on");

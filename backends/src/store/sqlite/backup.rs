@@ -114,7 +114,7 @@ impl SqliteStore {
     /// The backup is one file, for its owner alone, durable when this returns, and checked: [`SqliteStore::open`]
     /// would take it. (Whether every record in it can be read, [`check`](SqliteStore::check) tells.) It holds password
     /// hashes: keep it as well guarded as the database, and apart from the master key. How to go back to it stands in
-    /// the [module's documentation](super::sqlite).
+    /// the [module's documentation](crate::store::sqlite).
     ///
     /// `progress` is called after each mebibyte, and stops the backup by `ControlFlow::Break`. Until the last page is
     /// copied the log cannot be emptied, and grows by what is committed: a callback should not dawdle. An opener in

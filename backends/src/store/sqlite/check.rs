@@ -269,7 +269,7 @@ fn row(kind: Kind, columns: &rusqlite::Row<'_>) -> Result<(), Problem> {
         cause.map_or(Problem::Column { kind, key: key.clone() }, |cause| Problem::Record {
             kind,
             key,
-            cause: cause.clone(),
+            cause: *cause,
         })
     })
 }

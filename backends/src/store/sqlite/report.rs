@@ -160,24 +160,33 @@ impl fmt::Display for Part {
 /// assert_eq!(key.to_string(), hex); // ada's, without saying so
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyId(String);
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyId(Vec<u8>);
 
 impl KeyId {
     /// As much of the id as any id has.
     pub(super) fn of(id: &[u8]) -> Self {
-        Self(id.iter().take(32).map(|byte| format!("{byte:02x}")).collect())
+        Self(id.iter().copied().take(32).collect())
     }
 
     /// Of a row that does not say whose it is.
     pub(super) fn untold() -> Self {
-        Self("?".into())
+        Self(Vec::new())
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        if self.0.is_empty() {
+            return f.write_str("?");
+        }
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
     }
 }
 

@@ -12,7 +12,7 @@ impl SqliteStore {
     /// Copies a backup to where the database was, checked before and whole or not at all. The backup stays as it is.
     ///
     /// **Then open the engine and call `after_restore`**, before anybody is let in: the backup remembers sessions that
-    /// were ended since, and knows nothing of their end. The [module's documentation](super::sqlite) tells the whole
+    /// were ended since, and knows nothing of their end. The [module's documentation](crate::store::sqlite) tells the whole
     /// way back.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use super::{LONGEST_WAIT, SqliteStore, rows};
 /// let before = store.size()?;
 /// assert!(before.is_vacuum_worth_it());
 ///
-/// let after = store.vacuum(Duration::from_secs(60))?;
+/// let after = store.vacuum(Duration::from_mins(1))?;
 /// assert_eq!((after.free, after.log), (0, 0));
 /// assert!(after.file <= before.file - before.free);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
