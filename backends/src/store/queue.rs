@@ -14,8 +14,8 @@ use std::time::Instant;
 use doorward_core::error::StoreError;
 use doorward_core::store::Commit;
 
-use super::failing::{fatal, retryable, unknown};
-use super::standing::Standing;
+use super::failing::{retryable, unknown};
+use super::standing::{Standing, dead};
 
 /// What became of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,19 +23,20 @@ pub(super) enum Done {
     Applied,
     Conflict,
     Removed(usize),
+    Vacuumed,
 }
 
 impl Done {
     pub(super) fn commit(self) -> Commit {
         match self {
-            Self::Applied | Self::Removed(_) => Commit::Applied,
+            Self::Applied | Self::Removed(_) | Self::Vacuumed => Commit::Applied,
             Self::Conflict => Commit::Conflict,
         }
     }
 
     pub(super) fn removed(self) -> usize {
         match self {
-            Self::Applied | Self::Conflict => 0,
+            Self::Applied | Self::Conflict | Self::Vacuumed => 0,
             Self::Removed(count) => count,
         }
     }
@@ -104,14 +105,16 @@ impl<T> Ticket<T> {
     }
 
     /// Tells the caller what is true when the writer can do nothing more.
-    pub(super) fn abandon(&self) {
+    pub(super) fn abandon(&self, standing: &Standing) {
         let mut progress = self.progress();
         *progress = match *progress {
             Progress::Answered(_) => return,
             Progress::Begun => Progress::Answered(Err(unknown(
                 "the writer thread panicked: close the store, open it again, and read",
             ))),
-            Progress::Waiting | Progress::Cancelled => Progress::Answered(Err(dead())),
+            Progress::Waiting | Progress::Cancelled => {
+                Progress::Answered(Err(standing.over().unwrap_or_else(dead)))
+            }
         };
         self.answered.notify_all();
     }
@@ -172,9 +175,4 @@ impl<T> Queue<T> {
     fn waiting(&self) -> MutexGuard<'_, Waiting<T>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Why a store whose writer is gone does nothing more.
-pub(super) fn dead() -> StoreError {
-    fatal("the writer thread has stopped: close the store and open it again")
 }

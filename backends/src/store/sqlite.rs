@@ -21,8 +21,43 @@
 //! | no answer within the commit deadline | `Retryable` or `Unknown` | not yet begun, and cancelled; or begun |
 //! | an `Unknown` is not settled yet | `Retryable` | each read and commit first asks for a durable barrier commit |
 //! | the writer panicked | `Unknown`, then `Fatal` | what was begun is uncertain; open the store again |
+//! | the file or its log was deleted or replaced | `Fatal`, for good | nothing was done; see below |
+//! | so it was found after a commit | `Unknown`, then `Fatal` | it is in the file that went away |
 //!
 //! A process that forks must open its stores in the child; keep the file on a local file system.
+//!
+//! # Upkeep
+//!
+//! | to | call | others, meanwhile |
+//! |---|---|---|
+//! | keep a copy elsewhere | [`SqliteStore::backup`] | read and write; the log grows |
+//! | look for damage | [`SqliteStore::check`] | read and write |
+//! | see what is unused | [`SqliteStore::size`] | read and write |
+//! | give it back | [`SqliteStore::vacuum`] | read; commits wait |
+//!
+//! A full disk fails what needs room, and nothing else is lost: a commit that cannot be written is `Unknown` or
+//! `Fatal`. After an `Unknown`, reads too fail as `Retryable` until a small commit finds room. The store then goes on by
+//! itself.
+//!
+//! # The file, while it is open
+//!
+//! Move, replace or delete neither the database nor the `-wal` and `-shm` beside it. On Unix the store notices: a
+//! commit at once, a read within 50 ms. It brings what was acknowledged into the file that went away, where nobody else's
+//! log is in the way, and does nothing more until it is opened again. It does not notice a file that is overwritten in place
+//! (`cp other.db auth.db`), and on other systems it notices nothing. Never open a database that is in use as a plain file within
+//! the same program: closing that handle drops SQLite's locks.
+//!
+//! # The way back from a lost database
+//!
+//! 1. End every program that has the database open.
+//! 2. Move what is left away, *with* `-wal`, `-shm` and `-journal` beside it. SQLite replays a log over whatever
+//!    file has its name: a backup put beside an old log becomes a mixture of both, and nothing says so.
+//! 3. [`SqliteStore::restore`] the backup. It refuses a target that exists, a log beside it, and a bad backup.
+//! 4. Open the engine, with the same master key, and call `after_restore` before anybody is let in. A backup
+//!    remembers sessions that were ended since: whoever forgets this step lets them back in.
+//!
+//! What was done since the backup is undone, and no step brings it back: accounts that were made, passwords that were
+//! changed (the old one is valid again), accounts that were disabled or deleted (they are back).
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,7 +70,11 @@ use doorward_core::store::{Batch, Changes, Commit, Cursor, Guarantees, Range, St
 use doorward_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+pub use backup::{BackupError, Progress};
+pub use check::CheckProgress;
 pub use error::OpenError;
+pub use report::{KeyId, Part, Problem, Report};
+pub use size::Size;
 
 use error::failed;
 use plan::Plan;
@@ -43,16 +82,24 @@ use readers::Readers;
 use rows::{KeyColumn, Statements};
 use writer::{Task, Writer};
 
+mod backup;
+mod check;
 mod connect;
+mod draft;
 mod error;
 #[cfg(test)]
 mod fault;
+mod place;
 mod plan;
 mod readers;
+mod report;
+mod restore;
 mod rows;
 mod schema;
+mod size;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 mod writer;
 
 /// A store of rows in a SQLite database file.
@@ -87,6 +134,14 @@ impl SqliteStore {
     /// As [`SqliteOptions::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         SqliteOptions::new().open(path)
+    }
+
+    /// Looks at what is durable, in the file that is to be read.
+    fn look<T>(&self, look: impl FnOnce(&Readers) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.writer.settle()?;
+        let seen = look(&self.readers);
+        self.writer.vouch()?;
+        seen
     }
 
     fn scan_on(
@@ -135,14 +190,13 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn read(&self, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
-        self.writer.settle()?;
-        match keys {
+        self.look(|readers| match keys {
             [] => Ok(Vec::new()),
-            [key] => self.readers.statement(|connection| Ok(vec![rows::read(connection, key)?])),
-            keys => self
-                .readers
-                .snapshot(|connection| keys.iter().map(|key| rows::read(connection, key)).collect()),
-        }
+            [key] => readers.statement(|connection| Ok(vec![rows::read(connection, key)?])),
+            keys => {
+                readers.snapshot(|connection| keys.iter().map(|key| rows::read(connection, key)).collect())
+            }
+        })
     }
 
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError> {
@@ -151,18 +205,16 @@ impl Store for SqliteStore {
     }
 
     fn scan(&self, range: &Range, limit: usize) -> Result<Vec<(Key, Row)>, StoreError> {
-        self.writer.settle()?;
         let after = match &range.after {
             Some(after) if after.kind() > range.kind => return Ok(Vec::new()),
             Some(after) if after.kind() < range.kind => None,
             after => after.as_ref(),
         };
-        self.readers.statement(|connection| Self::scan_on(connection, range, after, limit))
+        self.look(|readers| readers.statement(|connection| Self::scan_on(connection, range, after, limit)))
     }
 
     fn changes(&self, after: Cursor, limit: usize) -> Result<Changes, StoreError> {
-        self.writer.settle()?;
-        self.readers.snapshot(|connection| Self::changes_on(connection, after, limit))
+        self.look(|readers| readers.snapshot(|connection| Self::changes_on(connection, after, limit)))
     }
 
     /// See [`Store::purge`]. Removes in bites of a few hundred rows, between which commits go ahead. What was
@@ -272,10 +324,13 @@ impl SqliteOptions {
     /// [`OpenError`] says what to do; no row was changed.
     pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         let path = connect::locate(path.as_ref())?;
+        let opened = connect::make(&path)?;
         let connection = connect::writing(&path, self.busy_timeout)?;
         let readers = Readers::open(&path, self.read_connections, self.busy_timeout)?;
         let writer = Writer::start(
             connection,
+            &path,
+            opened,
             self.queue,
             self.commit_deadline,
             self.busy_timeout,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use doorward::store::sqlite::{SqliteOptions, SqliteStore};
+use doorward_core::store::{Batch, Expect, Store};
 use tempfile::TempDir;
 
 pub(crate) use drafts::*;
@@ -43,4 +44,34 @@ pub(crate) fn copy_image(from: &Path, to: &Path) {
             std::fs::copy(with(from), with(to)).unwrap();
         }
     }
+}
+
+/// Two rows by one batch: they are there together or not at all.
+pub(crate) fn pair(number: u32) -> Batch {
+    let writes =
+        vec![put(&session(number), number, Expect::Absent), put(&throttle(number), number, Expect::Absent)];
+    batch(number, writes)
+}
+
+/// Whether the pair is there; it is never half.
+pub(crate) fn has_pair(store: &SqliteStore, number: u32) -> bool {
+    let rows = store.read(&[session(number), throttle(number)]).unwrap();
+    assert_eq!(rows[0].is_some(), rows[1].is_some(), "{number} is torn");
+    rows[0].is_some()
+}
+
+/// A table of another's, so that the file has that many mebibytes more.
+pub(crate) fn fill(home: &Home, mebibytes: usize) {
+    let sql = home.sql();
+    sql.execute_batch("CREATE TABLE fill (x BLOB)").unwrap();
+    for _ in 0..mebibytes {
+        sql.execute_batch("INSERT INTO fill VALUES (randomblob(1048576))").unwrap();
+    }
+}
+
+pub(crate) fn names_in(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }

@@ -7,12 +7,22 @@
     reason = "a test may"
 )]
 
+mod backup;
+mod check;
 mod contract;
 mod crash;
 mod damage;
 mod fixture;
+#[cfg(target_os = "linux")]
+mod full;
+#[cfg(unix)]
+mod moved;
 mod opening;
 #[cfg(target_os = "linux")]
 mod power;
+mod process;
+mod racing;
+mod restore;
+mod size;
 mod views;
 mod walks;

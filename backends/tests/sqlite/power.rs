@@ -7,53 +7,22 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use doorward::store::sqlite::SqliteStore;
 use doorward_core::error::StoreErrorKind;
 use doorward_core::store::{Commit, Expect, Store, Write};
 
 use crate::fixture::{Home, batch, create, put, read, session};
-
-const SHIM: &str = r#"
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static int is_to_fail(int file) {
-    char link[64], path[4096];
-    const char *flag = getenv("DOORWARD_TEST_FAIL");
-    if (!flag || access(flag, F_OK)) return 0;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    ssize_t length = readlink(link, path, sizeof path - 1);
-    return length > 4 && !memcmp(path + length - 4, "-wal", 4);
-}
-
-static int sync_by(const char *name, int file) {
-    if (is_to_fail(file)) { errno = EIO; return -1; }
-    return ((int (*)(int)) dlsym(RTLD_NEXT, name))(file);
-}
-
-int fsync(int file) { return sync_by("fsync", file); }
-int fdatasync(int file) { return sync_by("fdatasync", file); }
-"#;
+use crate::process::{child_on_a_bad_disk, disk_fails, path_of_child};
 
 /// A commit's sync failed, and the process was killed. After the restart a session was ended, and that was
 /// acknowledged; then the power went. The end stood behind the hole, and the session was back.
 #[test]
 fn inv_26_what_follows_a_failed_sync_and_a_restart_survives_a_power_cut() {
     let home = Home::new();
-    let [fail, synced, failed] = ["fail", "synced", "failed"].map(|name| home.folder.path().join(name));
-    let ended = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--nocapture", "--exact", "power::in_a_child_fail_to_sync"])
-        .env("LD_PRELOAD", shim(home.folder.path()))
-        .env("DOORWARD_TEST_FAIL", &fail)
-        .env("DOORWARD_TEST_PATH", &home.path)
-        .stdout(Stdio::null())
+    let [synced, failed] = ["synced", "failed"].map(|name| home.folder.path().join(name));
+    let ended = child_on_a_bad_disk("power::in_a_child_fail_to_sync", &home.path)
         .stderr(Stdio::null())
         .status()
         .unwrap();
@@ -74,12 +43,12 @@ fn inv_26_what_follows_a_failed_sync_and_a_restart_survives_a_power_cut() {
 #[test]
 #[ignore = "run by inv_26_what_follows_a_failed_sync_and_a_restart_survives_a_power_cut"]
 fn in_a_child_fail_to_sync() {
-    let Ok(path) = std::env::var("DOORWARD_TEST_PATH").map(PathBuf::from) else { return };
+    let Some(path) = path_of_child() else { return };
     let beside = |name| path.with_file_name(name);
     let store = SqliteStore::open(&path).unwrap();
     create(&store, &session(1), 1);
     fs::copy(log_of(&path), beside("synced")).unwrap();
-    fs::write(beside("fail"), "").unwrap();
+    disk_fails(&path, Some("sync -wal$"));
     let lost = store.commit(&batch(2, vec![put(&session(2), 2, Expect::Absent)]));
     assert_eq!(lost.unwrap_err().kind(), StoreErrorKind::Unknown);
     fs::copy(log_of(&path), beside("failed")).unwrap();
@@ -94,15 +63,6 @@ fn medium(synced: &[u8], failed: &[u8], mut now: Vec<u8>) -> Vec<u8> {
         now[from..from + never_again].fill(0);
     }
     now
-}
-
-fn shim(folder: &Path) -> PathBuf {
-    let (source, library) = (folder.join("shim.c"), folder.join("shim.so"));
-    fs::write(&source, SHIM).unwrap();
-    let built =
-        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl").status();
-    assert!(built.unwrap().success(), "a C compiler builds the shim, as it builds SQLite");
-    library
 }
 
 fn log_of(path: &Path) -> PathBuf {

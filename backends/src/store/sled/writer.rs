@@ -36,7 +36,7 @@ use super::plan::{Draft, Plan};
 use super::value::Meta;
 use super::view::{Era, Gate, Shown};
 use crate::store::failing::{corrupt, retryable, unknown};
-use crate::store::queue::{self, Done, dead};
+use crate::store::queue::{self, Done};
 use crate::store::standing::{Stand, Standing};
 
 /// What the writer is asked to do.
@@ -105,14 +105,12 @@ impl Writer {
 
     /// Sees to it that what is read now can be relied on.
     pub(super) fn settle(&self) -> Result<(), StoreError> {
-        match self.standing.now() {
-            Stand::Settled => return Ok(()),
-            Stand::Stopped => return Err(dead()),
-            Stand::Unsettled => {}
+        if self.standing.now() == Stand::Settled {
+            return Ok(());
         }
         match self.submit(Task::Settle) {
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == StoreErrorKind::Fatal && self.standing.now() == Stand::Stopped => {
+            Err(error) if error.kind() == StoreErrorKind::Fatal && self.standing.over().is_some() => {
                 Err(error)
             }
             Err(error) => Err(in_doubt().with_source(error)),
@@ -171,15 +169,15 @@ impl Work {
             if group.is_empty() {
                 break;
             }
-            if self.standing.now() != Stand::Stopped
+            if self.standing.over().is_none()
                 && catch_unwind(AssertUnwindSafe(|| self.serve(&group))).is_err()
             {
                 self.standing.stop();
             }
             for ticket in &group {
-                ticket.abandon();
+                ticket.abandon(&self.standing);
             }
-            if self.standing.now() == Stand::Stopped {
+            if self.standing.over().is_some() {
                 queue.close();
             }
         }

@@ -10,14 +10,20 @@ use rusqlite::ffi::SQLITE_ERROR;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::error::{OpenError, refused};
+use super::place::Identity;
 use super::rows::Statements;
 use super::schema;
 use super::writer;
 
-/// The connection that writes, to a database of the newest schema that is ours.
-pub(super) fn writing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
+/// The file at this path, made where there is none.
+pub(super) fn make(path: &Path) -> Result<Option<Identity>, OpenError> {
     accept(rusqlite::version_number(), rusqlite::version())?;
     create_if_missing(path)?;
+    Ok(Identity::at(path).ok().flatten())
+}
+
+/// The connection that writes, to a database of the newest schema that is ours.
+pub(super) fn writing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
     let connection = patiently(busy, || {
         let connection = connect(path, Access::Write, busy)?;
         // SQLite opens what it may not write for reading, and says nothing. Asked before anything is read, or
@@ -44,6 +50,35 @@ pub(super) fn reading(path: &Path, busy: Duration) -> Result<Connection, OpenErr
         hold(&connection, &Statements::of(kind).reading())?;
     }
     Ok(connection)
+}
+
+/// A connection for one long look, that needs no statement of a table and that an older schema does.
+pub(super) fn source(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
+    let connection = connect(path, Access::Read, busy)?;
+    connection.execute_batch(SETTINGS).map_err(refused)?;
+    connection.execute_batch("PRAGMA query_only = ON").map_err(refused)?;
+    Ok(connection)
+}
+
+/// A connection that fills an empty file which nobody else knows and which is thrown away if that fails: without
+/// journal, locks and syncs.
+pub(super) fn draft(path: &Path) -> Result<Connection, OpenError> {
+    let connection = connect(path, Access::Write, Duration::ZERO)?;
+    connection.execute_batch(SETTINGS).map_err(refused)?;
+    let settings = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF";
+    connection.execute_batch(settings).map_err(refused)?;
+    Ok(connection)
+}
+
+/// Whether there is not even a schema. Refuses what is not ours to open, and what only says that it is.
+pub(super) fn lacks_everything(connection: &mut Connection) -> Result<bool, OpenError> {
+    let missing = schema::inspect(connection)?;
+    if missing.is_empty() {
+        for kind in Kind::ALL {
+            hold(connection, &Statements::of(kind).reading())?;
+        }
+    }
+    Ok(schema::is_everything(missing))
 }
 
 /// The path as SQLite is to see it: absolute, so that neither a later change of folder nor a name that

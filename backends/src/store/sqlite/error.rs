@@ -74,6 +74,11 @@ pub enum OpenError {
     /// No room.
     #[error("the disk is full: make room and open again")]
     Full,
+    /// Another file came to its place while it was being opened.
+    #[error(
+        "the database file was moved or replaced while it was being opened: let that end, and open again"
+    )]
+    Moved,
     /// A file system without shared memory or locks.
     #[error("the database cannot use a write-ahead log here: keep it on a local file system")]
     NoWal,
@@ -88,7 +93,7 @@ pub enum OpenError {
 impl OpenError {
     /// Whether waiting a little may be enough.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Locked)
+        matches!(self, Self::Locked | Self::Moved)
     }
 }
 
@@ -109,6 +114,12 @@ pub(super) fn refused(error: rusqlite::Error) -> OpenError {
         ErrorCode::CannotOpen | ErrorCode::SystemIoFailure => OpenError::Unreachable,
         _ => OpenError::Sqlite(cause.extended_code),
     }
+}
+
+/// What a failure to open one more connection means to a store that is open.
+pub(super) fn unopened(error: OpenError) -> StoreError {
+    let kind = if error.is_transient() { StoreErrorKind::Retryable } else { StoreErrorKind::Fatal };
+    StoreError::new(kind, "no further connection to the database could be opened").with_source(error)
 }
 
 /// What a failure means before a COMMIT was tried: a read, or a write that was rolled back.

@@ -13,6 +13,7 @@ use crate::store::failing::corrupt;
 
 /// The statements of one kind's table. A scan begins after a key (`after`) or at the least one (`from`).
 pub(super) struct Statements {
+    pub(super) table: &'static str,
     pub(super) read: &'static str,
     pub(super) stamp: &'static str,
     pub(super) epoch: &'static str,
@@ -30,6 +31,7 @@ pub(super) struct Statements {
 macro_rules! statements {
     ($table:literal) => {
         &Statements {
+            table: $table,
             read: concat!("SELECT stamp, epoch, owner, expires, record FROM ", $table, " WHERE key = ?1"),
             stamp: concat!("SELECT stamp FROM ", $table, " WHERE key = ?1"),
             epoch: concat!("SELECT epoch FROM ", $table, " WHERE key = ?1"),

@@ -36,6 +36,11 @@ pub(super) fn inspect(connection: &mut Connection) -> Result<&'static [&'static 
     Ok(missing)
 }
 
+/// Whether a database that lacks these has none.
+pub(super) fn is_everything(missing: &[&str]) -> bool {
+    missing.len() == MIGRATIONS.len()
+}
+
 /// What [`inspect`] says, by the snapshot or lock that the caller holds.
 fn missing(connection: &Connection) -> Result<&'static [&'static str], OpenError> {
     let number = |sql| connection.query_row(sql, [], |columns| columns.get::<_, i64>(0)).map_err(refused);

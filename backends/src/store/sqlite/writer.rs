@@ -11,8 +11,11 @@
 //! | `COMMIT`, busy | the group was rolled back | `Retryable`, to the group |
 //! | `COMMIT`, else | the log may hold the group | `Unknown`, to the group; the store is unsettled |
 //! | `ROLLBACK` | the transaction will not be committed | by the first failure; the writer stops |
+//! | the file, before | nothing was begun | `Fatal`, to the group; the writer stops |
+//! | the file, after | the group stands in a file that is no more where it was | `Unknown`, to the group; the writer stops |
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,12 +23,15 @@ use std::time::{Duration, Instant};
 use doorward_core::error::{StoreError, StoreErrorKind};
 use doorward_core::time::Timestamp;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::connect::patiently;
 use super::error::{OpenError, failed, failed_at_commit, refused};
+use super::place::{Identity, Place};
 use super::plan::{self, Plan};
-use crate::store::failing::{corrupt, retryable};
-use crate::store::queue::{self, Done, dead};
+use super::vacuum;
+use crate::store::failing::{corrupt, retryable, unknown};
+use crate::store::queue::{self, Done};
 use crate::store::standing::{Stand, Standing};
 
 /// What the writer is asked to do.
@@ -34,8 +40,20 @@ pub(super) enum Task {
     Apply(Plan),
     /// Remove at most this many expired rows and journal entries.
     Purge { now: Timestamp, limit: usize },
-    /// Nothing but what the writer does before any task: settle what is not.
+    /// Nothing but what the writer does before any task: look for its file, and settle what is not.
     Settle,
+    /// Build the file anew without its free pages, or give up then.
+    Vacuum { until: Instant },
+}
+
+impl Task {
+    /// Whether it is done between BEGIN and COMMIT, with others.
+    fn is_in_a_transaction(&self) -> bool {
+        match self {
+            Self::Apply(_) | Self::Purge { .. } => true,
+            Self::Settle | Self::Vacuum { .. } => false,
+        }
+    }
 }
 
 type Queue = queue::Queue<Task>;
@@ -45,6 +63,7 @@ type Ticket = queue::Ticket<Task>;
 pub(super) struct Writer {
     queue: Arc<Queue>,
     standing: Arc<Standing>,
+    place: Arc<Place>,
     deadline: Duration,
     thread: Option<JoinHandle<()>>,
 }
@@ -53,6 +72,8 @@ impl Writer {
     /// Starts the thread. What an earlier process may have left in the log unsynced is made durable first.
     pub(super) fn start(
         connection: Connection,
+        path: &Path,
+        opened: Option<Identity>,
         queue: usize,
         deadline: Duration,
         patience: Duration,
@@ -62,9 +83,11 @@ impl Writer {
         let standing = Arc::new(Standing::settled());
         connection.execute_batch(FULL).map_err(refused)?;
         barrier(&connection, patience)?;
+        let place = Arc::new(Place::hold(path, patience, opened)?);
         let work = Work {
             connection,
             standing: Arc::clone(&standing),
+            place: Arc::clone(&place),
             #[cfg(test)]
             fault,
         };
@@ -73,12 +96,19 @@ impl Writer {
             .name("doorward-sqlite".into())
             .spawn(move || work.run(&waiting))
             .map_err(OpenError::Thread)?;
-        Ok(Self { queue, standing, deadline, thread: Some(thread) })
+        Ok(Self { queue, standing, place, deadline, thread: Some(thread) })
     }
 
     /// Has the task done and waits for its answer, within the commit deadline.
     pub(super) fn submit(&self, task: Task) -> Result<Done, StoreError> {
-        let deadline = Instant::now() + self.deadline;
+        self.submit_within(task, self.deadline)
+    }
+
+    pub(super) fn submit_within(&self, task: Task, patience: Duration) -> Result<Done, StoreError> {
+        if let Some(over) = self.standing.over() {
+            return Err(over);
+        }
+        let deadline = Instant::now() + patience;
         let ticket = Ticket::new(task);
         self.queue.push(Arc::clone(&ticket))?;
         ticket.wait(deadline, &self.standing)
@@ -88,16 +118,40 @@ impl Writer {
     pub(super) fn settle(&self) -> Result<(), StoreError> {
         match self.standing.now() {
             Stand::Settled => return Ok(()),
-            Stand::Stopped => return Err(dead()),
-            Stand::Unsettled => {}
+            Stand::Unsettled | Stand::Stopped | Stand::Lost => {}
         }
         match self.submit(Task::Settle) {
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == StoreErrorKind::Fatal && self.standing.now() == Stand::Stopped => {
+            Err(error) if error.kind() == StoreErrorKind::Fatal && self.standing.over().is_some() => {
                 Err(error)
             }
             Err(error) => Err(retryable(UNSETTLED).with_source(error)),
         }
+    }
+
+    /// Whether nothing waits to be settled: what is in the log may be held on to.
+    pub(super) fn is_settled(&self) -> bool {
+        self.standing.now() == Stand::Settled
+    }
+
+    /// Sees to it that what was just read came from the file that is to be read; see [`Place`].
+    pub(super) fn vouch(&self) -> Result<(), StoreError> {
+        if self.place.was_kept() {
+            return Ok(());
+        }
+        self.standing.lose();
+        // So that the writer hears of it, and leaves its file as it should.
+        let _nobody_waits = self.queue.push(Ticket::new(Task::Settle));
+        self.standing.over().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// How long a commit may take.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
     }
 }
 
@@ -115,6 +169,7 @@ impl Drop for Writer {
 struct Work {
     connection: Connection,
     standing: Arc<Standing>,
+    place: Arc<Place>,
     #[cfg(test)]
     fault: super::fault::Fault,
 }
@@ -124,34 +179,64 @@ impl Work {
         loop {
             let group = queue.take(GROUP);
             if group.is_empty() {
-                return;
+                break;
             }
             let served = catch_unwind(AssertUnwindSafe(|| self.serve(&group)));
             if served.is_err() {
                 self.standing.stop();
             }
             for ticket in &group {
-                ticket.abandon();
+                ticket.abandon(&self.standing);
             }
-            if self.standing.now() == Stand::Stopped {
+            if self.standing.over().is_some() {
                 break;
             }
         }
         queue.close();
+        self.take_leave();
         loop {
             let group = queue.take(GROUP);
             if group.is_empty() {
                 return;
             }
             for ticket in &group {
-                ticket.abandon();
+                ticket.abandon(&self.standing);
             }
         }
+    }
+
+    /// Of a file that is elsewhere now, or nowhere. What was committed belongs to it: the log is emptied into it, so
+    /// that it is whole wherever it went, and no log of it lies beside the file that took its place. Where
+    /// somebody else's log lies, nothing may be written any more.
+    fn take_leave(&mut self) {
+        if self.place.is_kept() {
+            return;
+        }
+        self.standing.lose();
+        if self.place.has_the_log_to_itself() {
+            let _as_far_as_it_goes = empty_log(&self.connection);
+        } else {
+            let _as_far_as_it_goes =
+                self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+    }
+
+    /// Whether the file is the one that was opened; the store is lost if not.
+    fn has_its_file(&self) -> bool {
+        let kept = self.place.is_kept();
+        if !kept {
+            self.standing.lose();
+        }
+        kept
     }
 
     /// Answers every ticket of the group that was not cancelled.
     fn serve(&mut self, group: &[Arc<Ticket>]) {
         let tickets: Vec<&Ticket> = group.iter().map(AsRef::as_ref).collect();
+        self.has_its_file();
+        if let Some(over) = self.standing.over() {
+            return refuse(&tickets, &over);
+        }
         if self.standing.now() == Stand::Unsettled
             && let Err(error) = self.settle()
         {
@@ -163,18 +248,44 @@ impl Work {
                 }
             };
         }
-        let (settled, tasks): (Vec<&Ticket>, Vec<&Ticket>) =
-            tickets.into_iter().partition(|ticket| matches!(ticket.task, Task::Settle));
-        for ticket in settled {
+        let (alone, tasks): (Vec<&Ticket>, Vec<&Ticket>) =
+            tickets.into_iter().partition(|ticket| !ticket.task.is_in_a_transaction());
+        for ticket in alone.iter().filter(|ticket| matches!(ticket.task, Task::Settle)) {
             ticket.answer(Ok(Done::Applied));
         }
         if !tasks.is_empty() {
             self.transact(&tasks);
         }
+        for ticket in alone {
+            if let Task::Vacuum { until } = ticket.task {
+                match self.standing.now() {
+                    Stand::Settled if ticket.begin() => ticket.answer(self.vacuum(until)),
+                    Stand::Settled => {}
+                    Stand::Unsettled => refuse(&[ticket], &retryable(UNSETTLED)),
+                    Stand::Stopped | Stand::Lost => ticket.abandon(&self.standing),
+                }
+            }
+        }
+    }
+
+    fn vacuum(&mut self, until: Instant) -> Result<Done, StoreError> {
+        if let Err(error) = vacuum::run(&self.connection, until) {
+            // What it wrote before a failed sync is a hole like any other.
+            if error.kind() != StoreErrorKind::Retryable {
+                self.standing.unsettle();
+            }
+            return Err(error);
+        }
+        // Where somebody reads the log it is emptied later: the file shrinks then.
+        let _emptied = empty_log(&self.connection);
+        if self.has_its_file() { Ok(Done::Vacuumed) } else { Err(unknown(LOST)) }
     }
 
     /// One transaction for these tickets; one for each of them when a task fails.
     fn transact(&mut self, tickets: &[&Ticket]) {
+        if let Some(over) = self.standing.over() {
+            return refuse(tickets, &over);
+        }
         if let Err(error) = self.begin() {
             return refuse(tickets, &error);
         }
@@ -185,7 +296,7 @@ impl Work {
                 self.roll_back();
                 match begun.as_slice() {
                     [] => {}
-                    _ if self.standing.now() == Stand::Stopped => refuse(&begun, &error),
+                    _ if self.standing.over().is_some() => refuse(&begun, &error),
                     [alone] => alone.answer(Err(error)),
                     several => several.iter().for_each(|ticket| self.transact(&[ticket])),
                 }
@@ -193,6 +304,7 @@ impl Work {
             }
         };
         match self.commit() {
+            Ok(()) if !self.has_its_file() => refuse(&begun, &unknown(LOST)),
             Ok(()) => {
                 for (ticket, done) in begun.iter().zip(answers) {
                     ticket.answer(Ok(done));
@@ -214,7 +326,7 @@ impl Work {
             answers.push(match &ticket.task {
                 Task::Apply(plan) => plan.apply(&self.connection)?,
                 Task::Purge { now, limit } => Done::Removed(plan::purge(&self.connection, *now, *limit)?),
-                Task::Settle => Done::Applied,
+                Task::Settle | Task::Vacuum { .. } => Done::Applied,
             });
         }
         #[cfg(test)]
@@ -319,6 +431,9 @@ const GROUP: usize = 128;
 
 const UNSETTLED: &str =
     "an earlier commit is unsettled and no durable commit succeeds: check the disk, try again";
+
+const LOST: &str =
+    "the commit is in a database file that was deleted or replaced: put that file back, open it, and read";
 
 const FULL: &str = "PRAGMA synchronous = FULL";
 const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
