@@ -1,7 +1,7 @@
 //! Measuring what Doorward costs.
 //!
-//! A figure is a median over rounds, with its quartiles. The rounds of all candidates take turns, so that whatever else
-//! the machine does hits all alike; compare figures of one run only.
+//! A figure is a median over rounds, with its quartiles. All candidates work in every round, in an order of its own,
+//! so that whatever else the machine does hits all alike; compare figures of one run only.
 //!
 //! | module | holds |
 //! |---|---|

@@ -17,7 +17,7 @@ pub enum Work {
         /// How many threads do so at once.
         threads: usize,
     },
-    /// A durable commit: a session is opened, then ended; each counts as one.
+    /// A durable commit: a session is opened, then ended; each counts as one. In memory nothing is durable.
     Commit {
         /// How many threads do so at once.
         threads: usize,
@@ -41,9 +41,11 @@ impl Work {
 
     /// Its name in the table.
     pub fn name(self) -> String {
+        let at_once =
+            |threads| if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
         match self {
-            Self::Authenticate { threads } => format!("authenticate, {threads} threads"),
-            Self::Commit { threads } => format!("durable commit, {threads} threads"),
+            Self::Authenticate { threads } => format!("authenticate, {}", at_once(threads)),
+            Self::Commit { threads } => format!("durable commit, {}", at_once(threads)),
             Self::Login => "login, in the store".to_owned(),
         }
     }

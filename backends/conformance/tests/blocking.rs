@@ -30,18 +30,19 @@ enum Wakes {
     /// The poll itself, before the caller could have parked.
     Early,
     /// Another thread, as soon as it gets there.
-    Elsewhere(Arc<Mutex<Sender<Waker>>>),
+    Elsewhere(Arc<Mutex<Sender<(Waker, Arc<AtomicBool>)>>>),
 }
 
 impl Wakes {
     fn elsewhere() -> Self {
-        let (sender, waiting) = mpsc::channel::<Waker>();
+        let (sender, waiting) = mpsc::channel::<(Waker, Arc<AtomicBool>)>();
         thread::spawn(move || {
-            for (number, waker) in waiting.into_iter().enumerate() {
+            for (number, (waker, woken)) in waiting.into_iter().enumerate() {
                 // Some late enough that the caller has surely parked.
                 if number % 16 == 0 {
                     thread::sleep(Duration::from_micros(200));
                 }
+                woken.store(true, Ordering::SeqCst);
                 waker.wake();
             }
         });
@@ -49,15 +50,23 @@ impl Wakes {
     }
 
     async fn once(&self) {
-        let mut polled = false;
+        let woken = Arc::new(AtomicBool::new(false));
+        let mut polls = 0;
         poll_fn(|context| {
-            if polled {
+            polls += 1;
+            assert!(polls < 10, "it is polled again and again without being woken");
+            if woken.load(Ordering::SeqCst) {
                 return Poll::Ready(());
             }
-            polled = true;
             match self {
-                Self::Early => context.waker().wake_by_ref(),
-                Self::Elsewhere(to) => to.lock().unwrap().send(context.waker().clone()).unwrap(),
+                Self::Early => {
+                    woken.store(true, Ordering::SeqCst);
+                    context.waker().wake_by_ref();
+                }
+                Self::Elsewhere(to) if polls == 1 => {
+                    to.lock().unwrap().send((context.waker().clone(), Arc::clone(&woken))).unwrap();
+                }
+                Self::Elsewhere(_) => {}
             }
             Poll::Pending
         })

@@ -1,4 +1,4 @@
-//! Which store for whom, in figures: the same work on each, in rounds that take turns.
+//! Which store for whom, in figures: the same work on each, in rounds, each in an order of its own.
 //!
 //! ```text
 //! cargo run --release -p doorward-benches --bin stores [-- --rounds N --sessions N --millis N --folder PATH]
@@ -11,7 +11,8 @@
 //! | `--millis` | 300 | how long a sample takes |
 //! | `--folder` | the system's temporary one | a folder on the disk to measure; it must not be a tmpfs |
 //!
-//! Tells what it does on standard error, and prints the table and then one line of JSON on standard output.
+//! A login is what it spends in the store, by a blocking engine, also on the line of an asynchronous one. Tells what it
+//! does on standard error, and prints the table and then one line of JSON on standard output.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a report is what this is for
 
 use std::path::{Path, PathBuf};
@@ -86,11 +87,12 @@ fn throughput(asked: &Asked, table: &mut Table) -> Result<(), Failure> {
         let tokens = work::prepare(&subject.timed, 32)?;
         subjects.push((candidate.name, subject, tokens, home));
     }
+    let mut chance = Chance(1);
     for round in 0..=asked.rounds {
         for work in Work::all() {
-            // Whoever comes first in one round comes last in the next.
-            let order = (0..subjects.len()).map(|place| (place + round) % subjects.len());
-            for (name, subject, tokens, _) in order.filter_map(|place| subjects.get(place)) {
+            for (name, subject, tokens, _) in shuffled(&mut chance, &subjects) {
+                // A disk that was idle, or another's, is slower at first.
+                work.sample(subject, tokens, asked.sample / 3)?;
                 let time = work.sample(subject, tokens, asked.sample)?;
                 // The first round warms up.
                 if round > 0 {
@@ -119,9 +121,9 @@ fn opening(asked: &Asked, sessions: usize, table: &mut Table) -> Result<(), Fail
         }
         filled.push((*candidate, home));
     }
-    for round in 0..asked.rounds {
-        let order = (0..filled.len()).map(|place| (place + round) % filled.len());
-        for (candidate, home) in order.filter_map(|place| filled.get(place)) {
+    let mut chance = Chance(2);
+    for _ in 0..asked.rounds {
+        for (candidate, home) in shuffled(&mut chance, &filled) {
             let opened = process::open(*candidate, home.path(), sessions)?;
             if candidate.is_durable {
                 table.add(
@@ -139,6 +141,25 @@ fn opening(asked: &Asked, sessions: usize, table: &mut Table) -> Result<(), Fail
     }
     eprintln!("opened {} times with {sessions} sessions", asked.rounds);
     Ok(())
+}
+
+/// The same numbers in every run (splitmix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// All of them in an order of their own each time: with a fixed one each would inherit the disk from the same other.
+fn shuffled<'a, T>(chance: &mut Chance, items: &'a [T]) -> Vec<&'a T> {
+    let mut keyed: Vec<(u64, &T)> = items.iter().map(|item| (chance.next(), item)).collect();
+    keyed.sort_by_key(|(key, _)| *key);
+    keyed.into_iter().map(|(_, item)| item).collect()
 }
 
 fn on_disk(folder: &Path) -> Result<f64, Failure> {

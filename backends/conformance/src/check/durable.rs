@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use doorward_core::error::{StoreError, StoreErrorKind};
+use doorward_core::error::StoreErrorKind;
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{Batch, Change, Commit, Cursor, Range, Store};
 
