@@ -43,8 +43,14 @@ fn inv_26_every_acknowledged_batch_survives_a_kill() {
             assert!(read(&store, &session(*number)).is_some(), "round {round} lost {number}");
         }
         let sessions = store.scan(&Range { kind: Kind::Session, owner: None, after: None }, 99_999).unwrap();
-        let throttles = store.scan(&Range { kind: Kind::Throttle, owner: None, after: None }, 99_999).unwrap();
-        assert!(sessions.iter().map(|(key, _)| key.id_bytes()).eq(throttles.iter().map(|(key, _)| key.id_bytes())));
+        let throttles =
+            store.scan(&Range { kind: Kind::Throttle, owner: None, after: None }, 99_999).unwrap();
+        assert!(
+            sessions
+                .iter()
+                .map(|(key, _)| key.id_bytes())
+                .eq(throttles.iter().map(|(key, _)| key.id_bytes()))
+        );
         let journal = store.changes(Cursor::START, 99_999).unwrap();
         assert_eq!(journal.entries.len(), sessions.len(), "round {round} tore a batch");
         assert_eq!(journal.end.number(), sessions.len() as u64);

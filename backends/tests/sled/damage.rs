@@ -23,7 +23,9 @@ struct Content {
 fn content(store: &dyn Store) -> Result<Content, StoreErrorKind> {
     let mut rows = Vec::new();
     for kind in Kind::ALL {
-        rows.extend(store.scan(&Range { kind, owner: None, after: None }, 9999).map_err(|error| error.kind())?);
+        rows.extend(
+            store.scan(&Range { kind, owner: None, after: None }, 9999).map_err(|error| error.kind())?,
+        );
     }
     let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
     let read = store.read(&keys).map_err(|error| error.kind())?;
@@ -50,7 +52,9 @@ fn lived_in() -> (Home, Content) {
             }
             if number % 5 == 0 {
                 let seen = Expect::Stamp(crate::fixture::stamp(number));
-                store.commit(&batch(number + 5000, vec![put(&session(number), number + 5000, seen)])).unwrap();
+                store
+                    .commit(&batch(number + 5000, vec![put(&session(number), number + 5000, seen)]))
+                    .unwrap();
             }
         }
         create(&store, &name(&format!("name-{part}")), part);
@@ -118,7 +122,9 @@ fn opened_with(home: &Home, path: &Path, bytes: &[u8], whole: &Content) -> bool 
             create(&store, &session(9000), 9000);
             true
         }
-        Err(OpenError::Damaged | OpenError::OtherSled | OpenError::Foreign | OpenError::Newer { .. }) => false,
+        Err(OpenError::Damaged | OpenError::OtherSled | OpenError::Foreign | OpenError::Newer { .. }) => {
+            false
+        }
         Err(error) => panic!("{path:?}: {error:?}"),
     };
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
@@ -154,4 +160,21 @@ fn a_file_ruined_below_an_open_store_is_an_error_or_the_right_row() {
     let start = Instant::now();
     drop(store);
     assert!(start.elapsed() < Duration::from_secs(6));
+}
+
+/// The store looks through all its rows when it is opened: one that could be written and not read back would be damage.
+#[test]
+fn a_row_that_cannot_be_read_back_is_refused() {
+    let home = Home::quick();
+    let key = Key::Data(doorward_core::id::SessionId::from_bytes(id(1)));
+    let of_size = |size: usize| {
+        let record = doorward_core::model::data::DataRecord { bytes: vec![7; size] }.into();
+        let row = Row { record, ..crate::fixture::row(&session(1), crate::fixture::stamp(1)) };
+        batch(1, vec![Write::Put { key: key.clone(), row, expect: Expect::Absent }])
+    };
+    let store = home.open();
+    assert_eq!(store.commit(&of_size(300 * 1024)).unwrap_err().kind(), StoreErrorKind::Fatal);
+    store.commit(&of_size(200 * 1024)).unwrap();
+    drop(store);
+    assert!(home.open().read(&[key]).unwrap()[0].is_some());
 }

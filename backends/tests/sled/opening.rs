@@ -171,9 +171,8 @@ fn many_first_openers_at_once_all_end_up_with_one_store() {
 fn many_first_opening_processes_all_end_up_with_one_store() {
     let home = Home::new();
     let test = "opening::in_a_child_open_and_write";
-    let children: Vec<_> = (0..4)
-        .map(|number| child(test, &home.path, number).stdout(Stdio::null()).spawn().unwrap())
-        .collect();
+    let children: Vec<_> =
+        (0..4).map(|number| child(test, &home.path, number).stdout(Stdio::null()).spawn().unwrap()).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
@@ -229,7 +228,8 @@ fn inv_26_opening_writes_every_file_again() {
     let home = made();
     fs::write(home.file("blobs").join("1"), "a blob that nothing points to any more").unwrap();
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let files = || bytes_of(&home.path).into_iter().filter(|(_, bytes)| bytes.is_some()).map(|(path, _)| path);
+    let files =
+        || bytes_of(&home.path).into_iter().filter(|(_, bytes)| bytes.is_some()).map(|(path, _)| path);
     for file in files() {
         fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
     }

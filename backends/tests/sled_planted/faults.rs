@@ -56,7 +56,9 @@ fn inv_26_after_a_failed_sync_only_a_durable_commit_settles() {
     let barrier = Batch::new(stamp(5), Durability::Durable);
     assert_eq!(store.commit(&barrier).unwrap(), Commit::Applied);
     let shown = store.scan(&SESSIONS, 9).unwrap();
-    assert!(shown.iter().any(|(key, _)| *key == session(1)) && shown.iter().all(|(key, _)| *key <= session(2)));
+    assert!(
+        shown.iter().any(|(key, _)| *key == session(1)) && shown.iter().all(|(key, _)| *key <= session(2))
+    );
     assert_eq!(bench.cut_power().scan(&SESSIONS, 9).unwrap(), shown);
     create(&store, &session(6), 6);
     assert!(read(&store, &session(6)).is_some());
@@ -86,7 +88,10 @@ fn a_hanging_disk_is_answered_for_at_the_deadline() {
     let start = Instant::now();
     drop(store);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    assert!(matches!(bench.options().open(bench.path()), Err(OpenError::Locked)), "the hanging thread has it");
+    assert!(
+        matches!(bench.options().open(bench.path()), Err(OpenError::Locked)),
+        "the hanging thread has it"
+    );
     bench.release_syncs();
     until(|| SledStore::open(bench.path()).is_ok());
     let again = SledStore::open(bench.path()).unwrap();

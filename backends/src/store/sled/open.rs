@@ -103,7 +103,11 @@ fn inspect_conf(path: &Path) -> Result<(), OpenError> {
     let settings = str::from_utf8(text).map_err(|_| OpenError::Damaged)?;
     let is_named = |line: &str| ["segment_size", "use_compression", "version"].contains(&line);
     let names = settings.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name);
-    if names.filter(|name| is_named(name)).count() == 3 { Err(OpenError::OtherSled) } else { Err(OpenError::Damaged) }
+    if names.filter(|name| is_named(name)).count() == 3 {
+        Err(OpenError::OtherSled)
+    } else {
+        Err(OpenError::Damaged)
+    }
 }
 
 /// What sled 0.34 writes down of itself.
@@ -181,8 +185,10 @@ fn furnish(folder: &Path, options: &SledOptions) -> Result<(), OpenError> {
     let sled = start(folder, options)?;
     sled.insert(layout::meta(), Meta::default().encode()).map_err(refused)?;
     sled.flush().map_err(refused)?;
-    drop(sled);
     let created = |error: io::Error| OpenError::Create(error);
+    // sled syncs while it closes, and panics when that fails.
+    catch_unwind(AssertUnwindSafe(|| drop(sled)))
+        .map_err(|_| created(io::Error::other("sled could not close what it made")))?;
     Mark::create(folder, 0).map_err(created)?;
     let mut files = Files::open(folder)?;
     await_release(&files);

@@ -156,7 +156,7 @@ mod tests {
             Revocation::Everything { floor: 5 },
         ] {
             let bytes = of_ending(&revocation, until);
-            assert_eq!(change(cursor, &bytes), Ok(Change { cursor, revocation, until }));
+            assert_eq!(change(cursor, &bytes).unwrap(), Change { cursor, revocation, until });
             for length in 0..bytes.len() {
                 assert!(change(cursor, &bytes[..length]).is_err());
             }
@@ -174,12 +174,14 @@ mod tests {
         };
         let whole = sum_of(&[(b"a", b"1"), (b"b", b"2")]);
         assert_eq!(whole, sum_of(&[(b"b", b"2"), (b"a", b"1")]));
-        for other in [&[(&b"a"[..], &b"1"[..])][..], &[(b"a", b"2"), (b"b", b"1")], &[(b"a1", b""), (b"b", b"2")]] {
+        for other in
+            [&[(&b"a"[..], &b"1"[..])][..], &[(b"a", b"2"), (b"b", b"1")], &[(b"a1", b""), (b"b", b"2")]]
+        {
             assert_ne!(whole, sum_of(other));
         }
         let mut meta = Meta { sum: whole, ..Meta::default() };
         meta.take(b"a", b"1");
         assert_eq!(meta.sum, sum_of(&[(b"b", b"2")]));
-        assert_eq!(Meta::decode(&meta.encode()), Ok(meta));
+        assert_eq!(Meta::decode(&meta.encode()).unwrap(), meta);
     }
 }
