@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | `sqlite` | yes | `store::SqliteStore`, with the SQLite that it compiles itself |
 //! | `sqlite-host` | | the same on the SQLite that the host links; one older than 3.51.3 is refused |
-//! | `sled` | | `store::SledStore`: rows in a sled folder, the weaker choice |
+//! | `sled` | | `store::SledStore`: the weaker choice, its page says in what |
 //! | `tracing` | | `events::to_tracing`: the audit trail as events of the `tracing` crate |
 #![forbid(unsafe_code)]
 

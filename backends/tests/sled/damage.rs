@@ -131,12 +131,17 @@ fn opened_with(home: &Home, path: &Path, bytes: &[u8], whole: &Content) -> bool 
     found
 }
 
-/// The file is ruined below a store that is open and keeps next to nothing in memory.
+/// The file is ruined below a store that is open and keeps little of it in memory.
 #[test]
 fn a_file_ruined_below_an_open_store_is_an_error_or_the_right_row() {
-    let (home, whole) = lived_in();
-    let store =
-        SledOptions::new().cache_bytes(1).commit_deadline(Duration::from_secs(2)).open(&home.path).unwrap();
+    let home = Home::quick();
+    let options = SledOptions::new().cache_bytes(0).commit_deadline(Duration::from_secs(2));
+    let store = options.open(&home.path).unwrap();
+    for first in (0..6000).step_by(50) {
+        let writes = (first..first + 50).map(|number| put(&session(number), first, Expect::Absent)).collect();
+        store.commit(&batch(first, writes)).unwrap();
+    }
+    let whole = content(&store).unwrap();
     let length = fs::metadata(home.file("db")).unwrap().len();
     fs::write(home.file("db"), vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
     let mut failed = 0;
@@ -155,4 +160,21 @@ fn a_file_ruined_below_an_open_store_is_an_error_or_the_right_row() {
     let start = Instant::now();
     drop(store);
     assert!(start.elapsed() < Duration::from_secs(6));
+}
+
+/// The store looks through all its rows when it is opened: one that could be written and not read back would be damage.
+#[test]
+fn a_row_that_cannot_be_read_back_is_refused() {
+    let home = Home::quick();
+    let key = Key::Data(doorward_core::id::SessionId::from_bytes(id(1)));
+    let of_size = |size: usize| {
+        let record = doorward_core::model::data::DataRecord { bytes: vec![7; size] }.into();
+        let row = Row { record, ..crate::fixture::row(&session(1), crate::fixture::stamp(1)) };
+        batch(1, vec![Write::Put { key: key.clone(), row, expect: Expect::Absent }])
+    };
+    let store = home.open();
+    assert_eq!(store.commit(&of_size(300 * 1024)).unwrap_err().kind(), StoreErrorKind::Fatal);
+    store.commit(&of_size(200 * 1024)).unwrap();
+    drop(store);
+    assert!(home.open().read(&[key]).unwrap()[0].is_some());
 }

@@ -11,3 +11,5 @@ mod crash;
 mod damage;
 mod fixture;
 mod opening;
+#[cfg(target_os = "linux")]
+mod syncs;

@@ -185,8 +185,10 @@ fn furnish(folder: &Path, options: &SledOptions) -> Result<(), OpenError> {
     let sled = start(folder, options)?;
     sled.insert(layout::meta(), Meta::default().encode()).map_err(refused)?;
     sled.flush().map_err(refused)?;
-    drop(sled);
     let created = |error: io::Error| OpenError::Create(error);
+    // sled syncs while it closes, and panics when that fails.
+    catch_unwind(AssertUnwindSafe(|| drop(sled)))
+        .map_err(|_| created(io::Error::other("sled could not close what it made")))?;
     Mark::create(folder, 0).map_err(created)?;
     let mut files = Files::open(folder)?;
     await_release(&files);

@@ -1,4 +1,4 @@
-//! A batch made ready on the caller's thread (checked, encoded, owned), and carried out on the writer's: into a draft of
+//! A batch made ready on the caller's thread (checked, owned), and carried out on the writer's: into a draft of
 //! what sled is to apply.
 
 use ::sled::{IVec, Tree};
@@ -25,6 +25,14 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn of(batch: &Batch) -> Result<Self, StoreError> {
         batch.validate()?;
+        for write in &batch.writes {
+            if let Write::Put { key, row, .. } = write {
+                // One row that cannot be read back would be damage to every later opening.
+                value::row(key, &value::of_row(key, row)).map_err(|error| {
+                    fatal("a row could not be read back: keep less in it").with_source(error)
+                })?;
+            }
+        }
         Ok(Self {
             stamp: batch.stamp,
             durability: batch.durability,

@@ -53,16 +53,16 @@ impl Drop for Era {
 
 /// What stands over the tree: past values for a reader, future ones for the writer.
 pub(super) trait Over {
-    /// What is to be seen under this key instead of what the tree has.
-    fn at(&self, raw: &[u8]) -> Option<Option<IVec>>;
+    /// What is to be seen under this key, where the tree has `stored`.
+    fn at(&self, raw: &[u8], stored: Option<IVec>) -> Option<IVec>;
 
     /// The same for all keys of a stretch.
     fn within(&self, span: (Bound<&[u8]>, Bound<&[u8]>)) -> Patches;
 }
 
 impl Over for Patches {
-    fn at(&self, raw: &[u8]) -> Option<Option<IVec>> {
-        self.get(raw).cloned()
+    fn at(&self, raw: &[u8], stored: Option<IVec>) -> Option<IVec> {
+        self.get(raw).map_or(stored, Clone::clone)
     }
 
     fn within(&self, span: (Bound<&[u8]>, Bound<&[u8]>)) -> Patches {
@@ -71,15 +71,15 @@ impl Over for Patches {
 }
 
 impl Over for Era {
-    fn at(&self, raw: &[u8]) -> Option<Option<IVec>> {
+    fn at(&self, raw: &[u8], stored: Option<IVec>) -> Option<IVec> {
         let mut end = self.end.get();
         while let Some((before, next)) = end {
             if let Some(value) = before.get(raw) {
-                return Some(value.clone());
+                return value.clone();
             }
             end = next.end.get();
         }
-        None
+        stored
     }
 
     fn within(&self, span: (Bound<&[u8]>, Bound<&[u8]>)) -> Patches {
@@ -105,7 +105,7 @@ impl<O: Over> View<'_, O> {
     pub(super) fn value(&self, raw: &[u8]) -> Result<Option<IVec>, StoreError> {
         // In this order: what is applied after the tree was asked cannot have been in its answer.
         let stored = self.tree.get(raw).map_err(failed)?;
-        Ok(self.over.at(raw).unwrap_or(stored))
+        Ok(self.over.at(raw, stored))
     }
 
     /// The first `most` entries of the stretch, in order; fewer only when there are no more.

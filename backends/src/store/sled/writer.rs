@@ -267,11 +267,14 @@ impl Work {
     /// written from then on. Opening writes every byte again and syncs it, and then asks sled what there is.
     fn settle(&mut self) -> Result<(), StoreError> {
         self.gate.show(None);
+        if let Some(held) = &self.held
+            && !has_no_readers(held)
+        {
+            return Err(retryable("a read of before the failure has not ended: try again"));
+        }
         if let Some(held) = self.held.take() {
-            if let Err(held) = wait_for_readers(held) {
-                self.held = Some(held);
-                return Err(retryable("a read of before the failure has not ended: try again"));
-            }
+            // sled syncs while it closes, and panics when that fails: it is what is being found out.
+            let _closed = catch_unwind(AssertUnwindSafe(|| close(held)));
         }
         let opened = open::reopen(&self.path, &self.options).map_err(|error| match error {
             OpenError::Damaged | OpenError::Foreign | OpenError::OtherSled | OpenError::Newer { .. } => {
@@ -318,18 +321,16 @@ fn share(tickets: &[&Ticket]) -> usize {
     fit.count().max(1)
 }
 
-/// Closes sled, unless somebody is still reading.
-fn wait_for_readers(held: Held) -> Result<(), Held> {
+/// Whether nobody looks at sled any more, within a bound.
+fn has_no_readers(held: &Held) -> bool {
     let start = Instant::now();
     while Arc::strong_count(&held.sled) > 1 {
         if start.elapsed() > CLOSING {
-            return Err(held);
+            return false;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    // sled syncs while it closes, and panics when that fails: it is what is being found out.
-    let _closed = catch_unwind(AssertUnwindSafe(|| close(held)));
-    Ok(())
+    true
 }
 
 /// Lets go of sled and of its lock, so that whoever opens it next finds it free.
