@@ -71,3 +71,59 @@ mod sqlite {
 
     doorward_conformance::suite!(Sqlite::new());
 }
+
+#[cfg(feature = "sled")]
+mod sled {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use doorward::core::store::Store;
+    use doorward::store::SledStore;
+    use doorward_conformance::Fixture;
+    use tempfile::TempDir;
+
+    struct Sled {
+        folder: TempDir,
+        copies: AtomicU32,
+    }
+
+    impl Sled {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap(), copies: AtomicU32::new(0) }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("doorward")
+        }
+    }
+
+    impl Fixture for Sled {
+        fn open(&self) -> Arc<dyn Store> {
+            Arc::new(SledStore::open(self.path()).unwrap())
+        }
+
+        /// What a kill leaves: the files as they are now. The copy is not locked, for the lock is the open file's.
+        fn reopen(&self) -> Option<Arc<dyn Store>> {
+            let number = self.copies.fetch_add(1, Ordering::SeqCst);
+            let copy = self.folder.path().join(format!("killed-{number}"));
+            copy_folder(&self.path(), &copy);
+            Some(Arc::new(SledStore::open(copy).unwrap()))
+        }
+    }
+
+    fn copy_folder(from: &Path, to: &Path) {
+        fs::create_dir(to).unwrap();
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let to = to.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                copy_folder(&entry.path(), &to);
+            } else {
+                fs::copy(entry.path(), to).unwrap();
+            }
+        }
+    }
+
+    doorward_conformance::suite!(Sled::new());
+}

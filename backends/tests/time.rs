@@ -60,7 +60,7 @@ fn inv_19_inv_21_se_6_a_clock_set_back_extends_no_session() {
 #[test]
 fn se_5_inv_18_idle_and_absolute_ends_to_the_millisecond() {
     let clock = ManualClock::at(start());
-    let [memory, _] = each_store();
+    let memory = each_store().remove(0);
     let engine = open_with_clock(memory.store, clock.clone());
     engine.register(Register::new(NAME, PASSWORD)).unwrap();
     let token = engine.login(Login::new(NAME, PASSWORD)).unwrap().token;

@@ -39,21 +39,18 @@ pub use error::OpenError;
 
 use error::failed;
 use plan::Plan;
-use queue::Task;
 use readers::Readers;
 use rows::{KeyColumn, Statements};
-use writer::Writer;
+use writer::{Task, Writer};
 
 mod connect;
 mod error;
 #[cfg(test)]
 mod fault;
 mod plan;
-mod queue;
 mod readers;
 mod rows;
 mod schema;
-mod standing;
 #[cfg(test)]
 mod tests;
 mod writer;

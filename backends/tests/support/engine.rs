@@ -18,14 +18,28 @@ pub(crate) struct Named {
     pub(crate) folder: Option<TempDir>,
 }
 
-/// One fresh store of each kind.
-pub(crate) fn each_store() -> [Named; 2] {
+/// One fresh store of each kind, the memory store first.
+pub(crate) fn each_store() -> Vec<Named> {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = SqliteStore::open(folder.path().join("doorward.db")).unwrap();
-    [
+    let mut stores = vec![
         Named { name: "memory", store: Arc::new(MemoryStore::new()), folder: None },
         Named { name: "sqlite", store: Arc::new(sqlite), folder: Some(folder) },
-    ]
+    ];
+    stores.extend(sled());
+    stores
+}
+
+#[cfg(feature = "sled")]
+fn sled() -> Option<Named> {
+    let folder = tempfile::tempdir().unwrap();
+    let store = doorward::store::SledStore::open(folder.path().join("doorward")).unwrap();
+    Some(Named { name: "sled", store: Arc::new(store), folder: Some(folder) })
+}
+
+#[cfg(not(feature = "sled"))]
+fn sled() -> Option<Named> {
+    None
 }
 
 /// The cheapest hashing that is allowed, and the defaults else.

@@ -4,6 +4,8 @@ use doorward_core::error::{StoreError, StoreErrorKind};
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use crate::store::failing::corrupt;
+
 /// Why a database was not opened. Its content is as it was.
 ///
 /// # Example: wait for another program's lock, and for nothing else
@@ -151,20 +153,4 @@ pub(super) fn failed_at_commit(error: rusqlite::Error) -> StoreError {
     }
     let what = "the commit failed on its way to the disk: check the disk, then read again";
     StoreError::new(StoreErrorKind::Unknown, what).with_source(cause)
-}
-
-pub(super) fn corrupt(what: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, what)
-}
-
-pub(super) fn fatal(what: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Fatal, what)
-}
-
-pub(super) fn retryable(what: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Retryable, what)
-}
-
-pub(super) fn unknown(what: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Unknown, what)
 }

@@ -7,9 +7,10 @@ use doorward_core::store::{Batch, Ending, Expect, Revocation, Write};
 use doorward_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::error::{failed, fatal};
-use super::queue::Done;
+use super::error::failed;
 use super::rows::{self, Entry, KeyColumn, Statements};
+use crate::store::failing::fatal;
+use crate::store::queue::Done;
 
 pub(super) struct Plan {
     stamp: Stamp,

@@ -9,7 +9,8 @@ use doorward_core::error::StoreError;
 use rusqlite::Connection;
 
 use super::connect;
-use super::error::{OpenError, failed, retryable};
+use super::error::{OpenError, failed};
+use crate::store::failing::retryable;
 
 pub(super) struct Readers {
     idle: Mutex<Vec<Connection>>,

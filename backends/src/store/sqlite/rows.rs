@@ -8,7 +8,8 @@ use doorward_core::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql};
 
-use super::error::{corrupt, failed};
+use super::error::failed;
+use crate::store::failing::corrupt;
 
 /// The statements of one kind's table. A scan begins after a key (`after`) or at the least one (`from`).
 pub(super) struct Statements {

@@ -18,13 +18,28 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use doorward_core::error::{StoreError, StoreErrorKind};
+use doorward_core::time::Timestamp;
 use rusqlite::Connection;
 
 use super::connect::patiently;
-use super::error::{OpenError, corrupt, failed, failed_at_commit, refused, retryable};
-use super::plan;
-use super::queue::{Done, Queue, Task, Ticket, dead};
-use super::standing::{Stand, Standing};
+use super::error::{OpenError, failed, failed_at_commit, refused};
+use super::plan::{self, Plan};
+use crate::store::failing::{corrupt, retryable};
+use crate::store::queue::{self, Done, dead};
+use crate::store::standing::{Stand, Standing};
+
+/// What the writer is asked to do.
+pub(super) enum Task {
+    /// Apply a batch.
+    Apply(Plan),
+    /// Remove at most this many expired rows and journal entries.
+    Purge { now: Timestamp, limit: usize },
+    /// Nothing but what the writer does before any task: settle what is not.
+    Settle,
+}
+
+type Queue = queue::Queue<Task>;
+type Ticket = queue::Ticket<Task>;
 
 /// The writer as the store holds it. Dropping it lets the thread finish what was queued, and joins it.
 pub(super) struct Writer {

@@ -1,11 +1,11 @@
-//! How work reaches the writer, and how its answer comes back, within a bound on both.
+//! How work reaches a store's one writer, and how its answer comes back, within a bound on both.
 //!
 //! | a ticket is | when | and its caller, past the deadline, hears |
 //! |---|---|---|
 //! | waiting | queued | `Retryable`: it is cancelled, nothing was applied |
-//! | begun | its transaction is open | `Unknown`: it may yet be applied |
+//! | begun | its transaction is open, or its group taken | `Unknown`: it may yet be applied |
 //! | cancelled | the caller left | – (the writer passes over it) |
-//! | answered | its transaction has ended | the answer |
+//! | answered | its fate is known | the answer |
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,23 +13,11 @@ use std::time::Instant;
 
 use doorward_core::error::StoreError;
 use doorward_core::store::Commit;
-use doorward_core::time::Timestamp;
 
-use super::error::{fatal, retryable, unknown};
-use super::plan::Plan;
+use super::failing::{fatal, retryable, unknown};
 use super::standing::Standing;
 
-/// What the writer is asked to do.
-pub(super) enum Task {
-    /// Apply a batch.
-    Apply(Plan),
-    /// Remove at most this many expired rows and journal entries.
-    Purge { now: Timestamp, limit: usize },
-    /// Nothing but what the writer does before any task: settle what is not.
-    Settle,
-}
-
-/// What became of it.
+/// What became of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Done {
     Applied,
@@ -54,8 +42,8 @@ impl Done {
 }
 
 /// One task and what has become of it so far.
-pub(super) struct Ticket {
-    pub(super) task: Task,
+pub(super) struct Ticket<T> {
+    pub(super) task: T,
     progress: Mutex<Progress>,
     answered: Condvar,
 }
@@ -67,8 +55,8 @@ enum Progress {
     Answered(Result<Done, StoreError>),
 }
 
-impl Ticket {
-    pub(super) fn new(task: Task) -> Arc<Self> {
+impl<T> Ticket<T> {
+    pub(super) fn new(task: T) -> Arc<Self> {
         Arc::new(Self { task, progress: Mutex::new(Progress::Waiting), answered: Condvar::new() })
     }
 
@@ -134,24 +122,24 @@ impl Ticket {
 }
 
 /// The tickets that wait for the writer, `bound` at most.
-pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
+pub(super) struct Queue<T> {
+    waiting: Mutex<Waiting<T>>,
     arrived: Condvar,
     bound: usize,
 }
 
-#[derive(Default)]
-struct Waiting {
-    tickets: VecDeque<Arc<Ticket>>,
+struct Waiting<T> {
+    tickets: VecDeque<Arc<Ticket<T>>>,
     closed: bool,
 }
 
-impl Queue {
+impl<T> Queue<T> {
     pub(super) fn new(bound: usize) -> Self {
-        Self { waiting: Mutex::default(), arrived: Condvar::new(), bound: bound.max(1) }
+        let waiting = Mutex::new(Waiting { tickets: VecDeque::new(), closed: false });
+        Self { waiting, arrived: Condvar::new(), bound: bound.max(1) }
     }
 
-    pub(super) fn push(&self, ticket: Arc<Ticket>) -> Result<(), StoreError> {
+    pub(super) fn push(&self, ticket: Arc<Ticket<T>>) -> Result<(), StoreError> {
         let mut waiting = self.waiting();
         if waiting.closed {
             return Err(dead());
@@ -166,7 +154,7 @@ impl Queue {
     }
 
     /// The next tickets, in order of arrival, `most` of them at most; none once the queue is closed and empty.
-    pub(super) fn take(&self, most: usize) -> Vec<Arc<Ticket>> {
+    pub(super) fn take(&self, most: usize) -> Vec<Arc<Ticket<T>>> {
         let mut waiting = self.waiting();
         while waiting.tickets.is_empty() && !waiting.closed {
             waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
@@ -181,7 +169,7 @@ impl Queue {
         self.arrived.notify_all();
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting<T>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! | from | by | to | reads |
 //! |---|---|---|---|
-//! | settled | a commit whose fate is unknown | unsettled | fail as `Retryable`, after asking for a barrier |
-//! | unsettled | a durable barrier commit | settled | are answered |
+//! | settled | a commit whose fate is unknown | unsettled | fail as `Retryable`, after asking the writer |
+//! | unsettled | the writer, once nothing is in doubt | settled | are answered |
 //! | any | a panic of the writer | stopped, for good | fail as `Fatal` |
 //!
-//! SQLite can report an I/O error when it syncs the log, and still have the transaction after a recovery.
-//! Neither a reopened file nor a second sync tells which; see `writer::Work::settle`.
+//! A disk can report an error when it syncs, and still have what was written after a recovery. Neither a reopened file
+//! nor a second sync tells which; each writer's `settle` says how it finds out.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
