@@ -22,6 +22,7 @@ mod hashing;
 pub mod kill;
 mod model;
 pub mod plan;
+pub mod processes;
 mod rng;
 pub mod shrink;
 pub mod store;

@@ -12,7 +12,9 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use doorward::store::{MemoryStore, SqliteStore};
+#[cfg(feature = "planted")]
+use doorward::store::sled::SledOptions;
+use doorward::store::{MemoryStore, SledStore, SqliteStore};
 use doorward_core::store::Store;
 use tempfile::TempDir;
 use thiserror::Error;
@@ -32,17 +34,25 @@ pub enum StoreKind {
     Memory,
     /// Rows in a SQLite database file.
     Sqlite,
+    /// Rows in a sled folder.
+    Sled,
+    /// The same on a disk whose syncs do nothing: what it acknowledges is in the process's memory.
+    #[cfg(feature = "planted")]
+    SledWithoutSyncs,
 }
 
 impl StoreKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Memory, Self::Sqlite];
+    /// Every kind that keeps the contract, or all of it but durability.
+    pub const ALL: [Self; 3] = [Self::Memory, Self::Sqlite, Self::Sled];
 
     /// What it is called.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
+            Self::Sled => "sled",
+            #[cfg(feature = "planted")]
+            Self::SledWithoutSyncs => "sled-without-syncs",
         }
     }
 
@@ -54,6 +64,12 @@ impl StoreKind {
         Ok(match self {
             Self::Memory => Arc::new(MemoryStore::new()),
             Self::Sqlite => Arc::new(SqliteStore::open(folder.join("auth.db"))?),
+            Self::Sled => Arc::new(SledStore::open(folder.join("auth.sled"))?),
+            #[cfg(feature = "planted")]
+            Self::SledWithoutSyncs => {
+                let options = SledOptions::new().disk(Arc::new(NoSync));
+                Arc::new(options.open(folder.join("auth.sled"))?)
+            }
         })
     }
 }
@@ -68,6 +84,10 @@ impl FromStr for StoreKind {
     type Err = UnknownStore;
 
     fn from_str(name: &str) -> Result<Self, UnknownStore> {
+        #[cfg(feature = "planted")]
+        if name == Self::SledWithoutSyncs.name() {
+            return Ok(Self::SledWithoutSyncs);
+        }
         Self::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
@@ -86,12 +106,26 @@ pub struct UnknownStore {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenStoreError {
+    /// A sled folder.
+    #[error("the sled store does not open: {0}")]
+    Sled(#[from] doorward::store::sled::OpenError),
     /// A SQLite database.
     #[error("the SQLite store does not open: {0}")]
     Sqlite(#[from] doorward::store::sqlite::OpenError),
     /// The folder that it is to be in.
     #[error("there is no folder for the store: {0}")]
     Folder(#[from] io::Error),
+}
+
+/// In place of a disk's.
+#[cfg(feature = "planted")]
+struct NoSync;
+
+#[cfg(feature = "planted")]
+impl doorward::store::sled::Disk for NoSync {
+    fn sync(&self, _sync: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A store that may be opened again and again, in a folder that goes with it.
@@ -126,12 +160,9 @@ impl Shelf {
     pub fn new(kind: StoreKind) -> io::Result<Self> {
         Ok(Self(match kind {
             StoreKind::Memory => Place::Memory(Arc::default()),
-            StoreKind::Sqlite => {
-                let shared_memory = Path::new("/dev/shm");
-                let is_there = shared_memory.is_dir();
-                let folder = if is_there { tempfile::tempdir_in(shared_memory) } else { tempfile::tempdir() };
-                Place::Folder(kind, folder?)
-            }
+            StoreKind::Sqlite | StoreKind::Sled => place_in_folder(kind)?,
+            #[cfg(feature = "planted")]
+            StoreKind::SledWithoutSyncs => place_in_folder(kind)?,
         }))
     }
 
@@ -145,4 +176,11 @@ impl Shelf {
             Place::Folder(kind, folder) => kind.open(folder.path()),
         }
     }
+}
+
+fn place_in_folder(kind: StoreKind) -> io::Result<Place> {
+    let shared_memory = Path::new("/dev/shm");
+    let is_there = shared_memory.is_dir();
+    let folder = if is_there { tempfile::tempdir_in(shared_memory) } else { tempfile::tempdir() };
+    Ok(Place::Folder(kind, folder?))
 }

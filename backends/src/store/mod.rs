@@ -12,8 +12,8 @@ pub mod sqlite;
 #[cfg(any(feature = "sqlite-host", feature = "sled"))]
 mod standing;
 
-pub use memory::MemoryStore;
 #[cfg(feature = "sled")]
 pub use self::sled::SledStore;
+pub use memory::MemoryStore;
 #[cfg(feature = "sqlite-host")]
 pub use sqlite::SqliteStore;

@@ -73,7 +73,8 @@ impl SledStore {
         self.writer.settle()?;
         let shown = self.gate.shown().ok_or_else(writer::in_doubt)?;
         // It owns what it looks at: letting go of sled last may panic too.
-        let looked = catch_unwind(AssertUnwindSafe(move || look(&View { tree: &shown.sled, over: &*shown.era })));
+        let looked =
+            catch_unwind(AssertUnwindSafe(move || look(&View { tree: &shown.sled, over: &*shown.era })));
         looked.unwrap_or_else(|_| {
             self.standing.stop();
             Err(corrupt("sled panicked in a read: close the store, and restore the folder from a backup if it does again"))
@@ -283,7 +284,8 @@ impl SledOptions {
     pub fn open(self, path: impl AsRef<Path>) -> Result<SledStore, OpenError> {
         let opened = open::open(path.as_ref(), &self)?;
         let standing = Arc::new(Standing::settled());
-        let (writer, gate) = Writer::start(open::located(path.as_ref()), opened, self, Arc::clone(&standing))?;
+        let (writer, gate) =
+            Writer::start(open::located(path.as_ref()), opened, self, Arc::clone(&standing))?;
         Ok(SledStore { gate, standing, writer })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //!     kill --store sqlite --seed 1 --kills 1000
 //!
+//! With the feature `planted`, `--store sled --without-syncs` leaves out every flush and sync, and must fail.
+//!
 //! Go on with another seed, or from a kill on with `--from`. The exit code is 0 when nothing was found, 1 when something
 //! was (its folder is kept), 2 when the arguments make no sense.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
@@ -12,8 +14,7 @@ use std::time::{Duration, Instant};
 use doorward_fuzz::kill::Rig;
 use doorward_fuzz::store::{StoreKind, UnknownStore};
 
-const USAGE: &str =
-    "usage: kill [--store NAME] [--seed N] [--from N] [--kills N] [--threads N] [--folder PATH]";
+const USAGE: &str = "usage: kill [--store NAME] [--seed N] [--from N] [--kills N] [--threads N] [--folder PATH] [--without-syncs]";
 
 fn main() -> ExitCode {
     let begun = Instant::now();
@@ -59,6 +60,10 @@ fn rig(given: Vec<String>) -> Result<Rig, String> {
         Rig { program, store: StoreKind::Sqlite, seed: 1, from: 0, kills: 1000, threads: 4, folder: None };
     let mut given = given.into_iter();
     while let Some(name) = given.next() {
+        if name == "--without-syncs" {
+            rig.store = without_syncs(rig.store)?;
+            continue;
+        }
         let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
         let number = || value.parse::<u64>().map_err(|_| format!("{name} needs a number, not {value}"));
         match name.as_str() {
@@ -74,4 +79,18 @@ fn rig(given: Vec<String>) -> Result<Rig, String> {
         }
     }
     Ok(rig)
+}
+
+/// The same store on a disk that does not sync.
+#[cfg(feature = "planted")]
+fn without_syncs(store: StoreKind) -> Result<StoreKind, String> {
+    match store {
+        StoreKind::Sled | StoreKind::SledWithoutSyncs => Ok(StoreKind::SledWithoutSyncs),
+        StoreKind::Memory | StoreKind::Sqlite => Err("give --store sled before --without-syncs".to_owned()),
+    }
+}
+
+#[cfg(not(feature = "planted"))]
+fn without_syncs(_: StoreKind) -> Result<StoreKind, String> {
+    Err("--without-syncs needs `--features planted`".to_owned())
 }

@@ -116,7 +116,9 @@ pub(super) fn refused_io(error: &std::io::Error) -> OpenError {
 pub(super) fn failed(error: Error) -> StoreError {
     let (kind, what) = match &error {
         Error::Corruption { .. } | Error::CollectionNotFound(_) => (StoreErrorKind::Corrupt, DAMAGED),
-        Error::Io(error) if matches!(refused_io(error), OpenError::Damaged) => (StoreErrorKind::Corrupt, DAMAGED),
+        Error::Io(error) if matches!(refused_io(error), OpenError::Damaged) => {
+            (StoreErrorKind::Corrupt, DAMAGED)
+        }
         Error::Io(_) => (StoreErrorKind::Fatal, "the folder cannot be reached: check the disk"),
         Error::Unsupported(_) | Error::ReportableBug(_) => {
             (StoreErrorKind::Fatal, "sled failed: close the store and open it again")

@@ -173,7 +173,8 @@ mod tests {
         assert!(matches!(Place::of(&ending(cursor)), Some(Place::Ending(found)) if found == cursor));
         assert!(matches!(Place::of(&lapse(time, cursor)), Some(Place::Lapse(found)) if found == cursor));
         assert!(matches!(Place::of(&meta()), Some(Place::Meta)));
-        for strange in [&b""[..], b"x", b"mm", b"r\x01", b"r\x63aaaa", b"r\x01ADA", b"j123", b"e1234567\x01a"] {
+        for strange in [&b""[..], b"x", b"mm", b"r\x01", b"r\x63aaaa", b"r\x01ADA", b"j123", b"e1234567\x01a"]
+        {
             assert!(Place::of(strange).is_none(), "{strange:?}");
         }
     }

@@ -103,7 +103,11 @@ fn inspect_conf(path: &Path) -> Result<(), OpenError> {
     let settings = str::from_utf8(text).map_err(|_| OpenError::Damaged)?;
     let is_named = |line: &str| ["segment_size", "use_compression", "version"].contains(&line);
     let names = settings.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name);
-    if names.filter(|name| is_named(name)).count() == 3 { Err(OpenError::OtherSled) } else { Err(OpenError::Damaged) }
+    if names.filter(|name| is_named(name)).count() == 3 {
+        Err(OpenError::OtherSled)
+    } else {
+        Err(OpenError::Damaged)
+    }
 }
 
 /// What sled 0.34 writes down of itself.

@@ -174,7 +174,9 @@ mod tests {
         };
         let whole = sum_of(&[(b"a", b"1"), (b"b", b"2")]);
         assert_eq!(whole, sum_of(&[(b"b", b"2"), (b"a", b"1")]));
-        for other in [&[(&b"a"[..], &b"1"[..])][..], &[(b"a", b"2"), (b"b", b"1")], &[(b"a1", b""), (b"b", b"2")]] {
+        for other in
+            [&[(&b"a"[..], &b"1"[..])][..], &[(b"a", b"2"), (b"b", b"1")], &[(b"a1", b""), (b"b", b"2")]]
+        {
             assert_ne!(whole, sum_of(other));
         }
         let mut meta = Meta { sum: whole, ..Meta::default() };

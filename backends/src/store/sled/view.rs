@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use doorward_core::error::StoreError;
 use ::sled::{Db, IVec, Tree};
+use doorward_core::error::StoreError;
 
 use super::error::failed;
 use super::layout::Span;

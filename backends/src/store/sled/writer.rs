@@ -17,8 +17,8 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -350,7 +350,9 @@ fn refuse(tickets: &[&Ticket], error: &StoreError) {
 }
 
 pub(super) fn in_doubt() -> StoreError {
-    retryable("an earlier commit is in doubt: check the disk, then commit something durable, an empty batch will do")
+    retryable(
+        "an earlier commit is in doubt: check the disk, then commit something durable, an empty batch will do",
+    )
 }
 
 const NOT_WRITTEN: &str = "the commit failed on its way to the disk: check the disk, then read again";
