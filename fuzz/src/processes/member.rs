@@ -209,13 +209,16 @@ fn cheap() -> Result<Policy, String> {
     let argon2 = Argon2Params::default().with_memory_kib(12 * 1024).and_then(|params| params.with_passes(1));
     let span = |time| Span { idle: time, absolute: time };
     let throttle = ThrottlePolicy {
-        free: 1000,
+        free: 100,
         first_wait: Duration::from_millis(1),
         longest_wait: Duration::from_millis(1),
-        off_at: 100_000,
+        off_at: 100,
         forget_after: Duration::from_hours(1),
     };
     let builder = Policy::builder().argon2(argon2.map_err(|error| error.to_string())?).throttle(throttle);
-    let builder = builder.session(Lifetime::Web, span(Duration::from_hours(24))).anonymous(span(GUEST));
+    let builder = builder
+        .session(Lifetime::Web, span(Duration::from_hours(24)))
+        .anonymous(span(GUEST))
+        .touch_every(Duration::from_secs(3));
     builder.build().map_err(|error| error.to_string())
 }
