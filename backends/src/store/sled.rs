@@ -250,9 +250,10 @@ impl SledOptions {
         self
     }
 
-    /// How many bytes of pages sled keeps in memory, about: 64 MiB by default.
+    /// How many bytes of pages sled keeps in memory, about: 64 MiB by default, at least 64 KiB.
     pub fn cache_bytes(mut self, bytes: u64) -> Self {
-        self.cache_bytes = bytes;
+        // sled panics on next to nothing.
+        self.cache_bytes = bytes.max(64 << 10);
         self
     }
 
