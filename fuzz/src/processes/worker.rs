@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use doorward::core::error::StoreErrorKind;
 use doorward::{
     AuthenticateError, EndSessionError, Ended, Fault, Login, LoginError, LogoutError, LogoutEverywhere,
-    LogoutEverywhereError, OpenSession, OpenSessionError, Register, RegisterError, UpdateSessionData,
-    UpdateSessionDataError,
+    LogoutEverywhereError, OpenSession, OpenSessionError, Register, RegisterError, Timestamp,
+    UpdateSessionData, UpdateSessionDataError,
 };
 use doorward_core::id::{AccountId, SessionId};
 
@@ -53,7 +53,7 @@ impl<'a> Worker<'a> {
         }
         while !is_over.load(Ordering::SeqCst) {
             self.read_on()?;
-            let ahead = i64::from(self.rng.below(600)) - 300;
+            let ahead = i64::from(self.rng.below(2 * SKEW)) - i64::from(SKEW);
             self.hall.clock.store(ahead, Ordering::Relaxed);
             let account = self.account();
             match (self.rng.below(1000), self.token(), account) {
@@ -89,6 +89,17 @@ impl<'a> Worker<'a> {
             other => return self.wrong(op, format!("{what}: {other}")),
         };
         self.tell(&Line::Failed { op, what: what.to_owned(), kind: kind.to_owned() })
+    }
+
+    /// A failure that is free leaves the moment at which it was: an instance whose clock is behind that waits for it. Longer
+    /// than the clocks are apart nobody waits, for nobody guesses so often.
+    fn waits(&self, op: Op, what: &str, until: Timestamp) -> Result<(), String> {
+        let wait = until.since(self.hall.engine.now());
+        if wait.as_millis() > u128::from(2 * SKEW) {
+            return self.wrong(op, format!("{what} waits for {wait:?}"));
+        }
+        let kind = "waits-for-a-clock-that-is-behind".to_owned();
+        self.tell(&Line::Failed { op, what: what.to_owned(), kind })
     }
 
     fn wrong(&self, op: Op, what: String) -> Result<(), String> {
@@ -163,6 +174,7 @@ impl<'a> Worker<'a> {
                 self.wrong(op, format!("{name} is {id}, and logged in as {}", login.session.account))
             }
             Err(LoginError::Fault(fault)) => self.failed(op, "login", &fault),
+            Err(LoginError::Throttled { until }) => self.waits(op, "login", until),
             Err(other) => self.wrong(op, format!("the right password: {other}")),
         }
     }
@@ -235,6 +247,7 @@ impl<'a> Worker<'a> {
         match self.hall.engine.login(Login::new(name, WRONG)) {
             Err(LoginError::Denied) => Ok(()),
             Err(LoginError::Fault(fault)) => self.failed(op, "guess", &fault),
+            Err(LoginError::Throttled { until }) => self.waits(op, "guess", until),
             other => self.wrong(op, format!("a wrong password: {other:?}")),
         }
     }
@@ -248,5 +261,7 @@ impl<'a> Worker<'a> {
     }
 }
 
+/// By how many milliseconds a clock is off, at most.
+const SKEW: u32 = 300;
 /// How many tokens a worker knows.
 const POOL: usize = 300;
