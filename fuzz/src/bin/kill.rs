@@ -72,7 +72,7 @@ fn rig(given: Vec<String>) -> Result<Rig, String> {
             "--from" => rig.from = number()?,
             "--kills" => rig.kills = number()?,
             "--threads" => {
-                rig.threads = usize::try_from(number()?.max(1)).map_err(|error| error.to_string())?
+                rig.threads = usize::try_from(number()?.max(1)).map_err(|error| error.to_string())?;
             }
             "--folder" => rig.folder = Some(value.into()),
             _ => return Err(format!("{name} is not known")),

@@ -117,7 +117,7 @@ fn arguments() -> Result<Arguments, String> {
                 arguments.operations = usize::try_from(number()?).map_err(|error| error.to_string())?;
             }
             "--store" => {
-                arguments.store = value.parse().map_err(|unknown: UnknownStore| unknown.to_string())?
+                arguments.store = value.parse().map_err(|unknown: UnknownStore| unknown.to_string())?;
             }
             "--planted" => arguments.planted = Some(value),
             _ => return Err(format!("{name} is not known")),

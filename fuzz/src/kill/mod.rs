@@ -91,7 +91,7 @@ pub struct Failure {
 }
 
 /// Whoever opens takes no longer than this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Rig {
     /// The arguments of a victim: `victim STORE FOLDER SEED THREADS lives|idles`.
@@ -183,9 +183,10 @@ impl<'a> Siege<'a> {
         // At its making, at its recovery, or in the midst of its work.
         let is_early = rng.in_thousand(if age == 0 { 700 } else { 200 });
         let opening = u32::try_from(self.opens_in.as_micros()).unwrap_or(u32::MAX);
-        let after = match is_early {
-            true => rng.below(opening.saturating_add(opening / 4)),
-            false => opening.saturating_add(rng.below(150_000)),
+        let after = if is_early {
+            rng.below(opening.saturating_add(opening / 4))
+        } else {
+            opening.saturating_add(rng.below(150_000))
         };
         self.kill(rng.next(), false, Duration::from_micros(after.into()))?;
         while rng.in_thousand(300) {
@@ -274,11 +275,11 @@ impl<'a> Siege<'a> {
         let opener = std::thread::spawn(move || {
             let _listener_is_gone = teller.send(Hall::open(kind, &folder, now));
         });
-        let opened =
+        let answer =
             told.recv_timeout(PATIENCE).map_err(|_| format!("it does not open within {PATIENCE:?}"))?;
         opener.join().map_err(|_| "opening it panicked".to_owned())?;
         self.summary.slowest = self.summary.slowest.max(begun.elapsed());
-        opened.map_err(|error| format!("it does not open: {error}"))
+        answer.map_err(|error| format!("it does not open: {error}"))
     }
 }
 

@@ -98,8 +98,8 @@ impl Member {
             say("stopped")?;
             let finish = next();
             is_final.store(true, Ordering::SeqCst);
-            let followed = follower.join().map_err(|_| "the follower panicked".to_owned())?;
-            waited.and(finish).and(ended).and(followed)?;
+            let read = follower.join().map_err(|_| "the follower panicked".to_owned())?;
+            waited.and(finish).and(ended).and(read)?;
             say("finished")
         })
     }

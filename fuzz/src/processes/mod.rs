@@ -129,7 +129,7 @@ impl Rig {
             }
             for member in &mut members {
                 let answer = member.hear(folder)?;
-                let mut words = answer.split(' ').skip(1).map(|word| word.parse::<u64>().unwrap_or(0));
+                let mut words = answer.trim().split(' ').skip(1).map(|word| word.parse::<u64>().unwrap_or(0));
                 waits += words.next().unwrap_or(0);
                 slowest = slowest.max(words.next().unwrap_or(0));
             }

@@ -62,7 +62,7 @@ impl<'a> Worker<'a> {
                 (290..690, Some(known), _) => self.attempt(&known)?,
                 (690..860, Some(known), _) => self.log_out(&known)?,
                 (860..940, Some(Known { session, account: Some(account), .. }), _) => {
-                    self.end_session(account, session)?
+                    self.end_session(account, session)?;
                 }
                 (940..970, _, Some((_, account))) => self.log_out_everywhere(account)?,
                 (970..985, _, Some((name, _))) => self.guess(&name)?,
