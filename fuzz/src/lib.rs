@@ -19,10 +19,13 @@
 pub mod action;
 mod answer;
 mod hashing;
+pub mod kill;
 mod model;
 pub mod plan;
+pub mod processes;
 mod rng;
 pub mod shrink;
+pub mod store;
 mod task;
 pub mod violation;
 pub mod world;

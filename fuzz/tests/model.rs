@@ -8,9 +8,12 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use doorward::store::MemoryStore;
 use doorward_fuzz::plan::{Luck, Move, Plan};
 use doorward_fuzz::shrink::Plans;
+use doorward_fuzz::store::StoreKind;
 use doorward_fuzz::world::{Run, World};
 use proptest::prelude::*;
 
@@ -26,6 +29,31 @@ proptest! {
         let run = found.unwrap();
         prop_assert!(run.operations >= OPERATIONS || plan.operations() < OPERATIONS);
     }
+}
+
+/// On a store that writes everything down, and is closed and opened again by each power cut. (Whether it survives a kill
+/// is another rig's question.) Answers may differ from memory's in one thing: which rows a small purge takes first.
+#[test]
+fn inv_26_inv_27_and_all_others_hold_on_every_store() {
+    for kind in StoreKind::ALL.into_iter().filter(|kind| *kind != StoreKind::Memory) {
+        for seed in 0..8 {
+            let plan = Plan::from_seed(seed, OPERATIONS);
+            assert!(plan.moves.contains(&Move::PowerCut), "{kind} is never opened again");
+            let found = World::on(kind).run(&plan);
+            assert!(found.is_ok(), "seed {seed} on {kind}: {}", found.unwrap_err());
+            assert_eq!(found.unwrap().operations, OPERATIONS);
+        }
+    }
+}
+
+/// What is asked of a store that is opened again is asked in earnest: one that forgets is found.
+#[test]
+fn inv_26_a_store_that_forgets_is_found() {
+    let plan = Plan::from_seed(0, OPERATIONS);
+    let forgetful = World::opening(|| Ok(Arc::new(MemoryStore::new())));
+    let found = forgetful.run(&plan).unwrap_err();
+    let cut = plan.moves.iter().position(|one| *one == Move::PowerCut).unwrap();
+    assert!(found.at >= cut, "{found}, and the power was cut at {cut}");
 }
 
 /// Every operation gets every answer that it can give, or a rule is not tried at all.

@@ -18,7 +18,7 @@ const OPERATIONS: usize = 2000;
 const CASES: u64 = 100;
 
 fn world(bug: Planted) -> World {
-    World::with(move |policy| policy.planted(bug))
+    World::new().with(move |policy| policy.planted(bug))
 }
 
 #[test]

@@ -45,6 +45,25 @@ fn rows_outlive_the_store_and_the_log_is_tidied_away() {
     assert!(read(&home.open(), &session(1)).is_some());
 }
 
+/// INV-27. A process was killed while it turned a new file into one with a log: its first page was written, and the
+/// journal that takes that back is still there. Only a writer rolls back; whoever looked first, for reading, was told that
+/// the database is read-only, and so it never opened again.
+#[test]
+fn inv_27_a_kill_at_its_making_leaves_a_file_that_opens() {
+    let home = Home::new();
+    drop(
+        home.sql().query_row("PRAGMA journal_mode = wal", [], |columns| columns.get::<_, String>(0)).unwrap(),
+    );
+    assert_eq!(std::fs::metadata(&home.path).unwrap().len(), 4096, "its first page is there");
+    // Magic, no page, a nonce, no page before either; sectors and pages of their usual sizes.
+    let header = [0xd9d5_05f9, 0x20a1_63d7, 0, 0x6586_e463, 0, 512, 4096_u32];
+    let mut journal: Vec<u8> = header.iter().flat_map(|word| word.to_be_bytes()).collect();
+    journal.resize(512, 0);
+    std::fs::write(home.folder.path().join("auth.db-journal"), journal).unwrap();
+    create(&home.open(), &session(1), 1);
+    assert!(read(&home.open(), &session(1)).is_some());
+}
+
 #[test]
 fn a_newer_schema_is_refused() {
     let home = Home::new();

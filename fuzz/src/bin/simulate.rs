@@ -1,6 +1,6 @@
 //! Runs the model from seeds, and prints the first that breaks an invariant, made small.
 //!
-//!     simulate --seed 1 --cases 1000 --operations 2000
+//!     simulate --seed 1 --cases 1000 --operations 2000 --store memory
 //!
 //! Case `n` has the seed `seed + n`, so that a failing one is replayed with its own seed and `--cases 1`. The exit
 //! code is 0 when nothing was found, 1 when something was, 2 when the arguments make no sense.
@@ -11,12 +11,14 @@ use std::time::Instant;
 
 use doorward_fuzz::plan::Plan;
 use doorward_fuzz::shrink::shrink;
+use doorward_fuzz::store::{StoreKind, UnknownStore};
 use doorward_fuzz::world::{Run, World};
 
 struct Arguments {
     seed: u64,
     cases: u64,
     operations: usize,
+    store: StoreKind,
     planted: Option<String>,
     transcript: bool,
 }
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
         Err(problem) => {
             eprintln!("{problem}");
             eprintln!(
-                "usage: simulate [--seed N] [--cases N] [--operations N] [--planted NAME] [--transcript]"
+                "usage: simulate [--seed N] [--cases N] [--operations N] [--store NAME] [--planted NAME] [--transcript]"
             );
             ExitCode::from(2)
         }
@@ -92,7 +94,14 @@ fn report(cases: u64, total: &Run, begun: Instant) {
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut arguments = Arguments { seed: 1, cases: 100, operations: 2000, planted: None, transcript: false };
+    let mut arguments = Arguments {
+        seed: 1,
+        cases: 100,
+        operations: 2000,
+        store: StoreKind::Memory,
+        planted: None,
+        transcript: false,
+    };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         if name == "--transcript" {
@@ -106,6 +115,9 @@ fn arguments() -> Result<Arguments, String> {
             "--cases" => arguments.cases = number()?,
             "--operations" => {
                 arguments.operations = usize::try_from(number()?).map_err(|error| error.to_string())?;
+            }
+            "--store" => {
+                arguments.store = value.parse().map_err(|unknown: UnknownStore| unknown.to_string())?;
             }
             "--planted" => arguments.planted = Some(value),
             _ => return Err(format!("{name} is not known")),
@@ -121,8 +133,8 @@ impl Arguments {
             None => (String::new(), ""),
         };
         format!(
-            "cargo run --release -p doorward-fuzz{feature} --bin simulate -- --seed {seed} --cases 1 --operations {}{planted}",
-            self.operations
+            "cargo run --release -p doorward-fuzz{feature} --bin simulate -- --seed {seed} --cases 1 --operations {} --store {}{planted}",
+            self.operations, self.store
         )
     }
 }
@@ -131,17 +143,19 @@ impl Arguments {
 #[cfg(feature = "planted")]
 fn world(arguments: &Arguments) -> Result<Box<dyn Fn() -> World>, String> {
     use doorward_core::planted::Planted;
-    let Some(name) = &arguments.planted else { return Ok(Box::new(World::new)) };
+    let store = arguments.store;
+    let Some(name) = &arguments.planted else { return Ok(Box::new(move || World::on(store))) };
     let known = || Planted::ALL.iter().map(|bug| format!("{bug:?}")).collect::<Vec<_>>().join(", ");
     let bug = Planted::ALL.iter().copied().find(|bug| format!("{bug:?}") == *name);
     let bug = bug.ok_or_else(|| format!("no such bug; there are {}", known()))?;
-    Ok(Box::new(move || World::with(move |policy| policy.planted(bug))))
+    Ok(Box::new(move || World::on(store).with(move |policy| policy.planted(bug))))
 }
 
 #[cfg(not(feature = "planted"))]
 fn world(arguments: &Arguments) -> Result<Box<dyn Fn() -> World>, String> {
+    let store = arguments.store;
     match arguments.planted {
         Some(_) => Err("planted bugs need `--features planted`".to_owned()),
-        None => Ok(Box::new(World::new)),
+        None => Ok(Box::new(move || World::on(store))),
     }
 }

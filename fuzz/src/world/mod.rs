@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | this one | moves: time, processes, which operation is next |
+//! | `engines` | the two engines: what their hosts chose |
 //! | `start` | what a request means as things stand |
 //! | `step` | one need of one operation, and its outcome |
 //! | `store` | commits and their faults; every row again, as a mirror |
@@ -10,33 +11,33 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::store::MemoryStore;
 use doorward_core::id::DeviceId;
-use doorward_core::machine::Environment;
-use doorward_core::model::data::DataLimits;
-use doorward_core::model::device::DevicePolicy;
-use doorward_core::model::session::{Lifetime, Span};
-use doorward_core::model::throttle::ThrottlePolicy;
 use doorward_core::operation::open::Open;
 use doorward_core::operation::rehash::Rehash;
-use doorward_core::password::{Argon2Params, PasswordHash};
-use doorward_core::policy::{Policy, PolicyBuilder};
+use doorward_core::password::PasswordHash;
+use doorward_core::policy::PolicyBuilder;
 use doorward_core::record::{Key, Row};
-use doorward_core::secret::{MasterKey, MasterKeys, Pepper};
+use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
 
-use crate::action::{Action, DATA_OF_A_PERSON, DATA_OF_NOBODY};
+use crate::action::Action;
 use crate::answer::Answer;
 use crate::model::Model;
 use crate::model::judge::Intent;
 use crate::plan::{CROWD, House, Luck, Move, Plan};
+use crate::store::{OpenStoreError, Shelf, StoreKind};
 use crate::task::{Flight, Task};
 use crate::violation::{Violation, ensure};
 
+use engines::{Engine, engines};
+
+mod engines;
 mod probe;
 mod start;
 mod step;
@@ -57,7 +58,9 @@ const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// assert_eq!(run, World::new().recording().run(&plan).unwrap());
 /// ```
 pub struct World {
-    store: MemoryStore,
+    store: Arc<dyn Store>,
+    /// Gives the store, with what was committed in it.
+    open: Box<dyn Fn() -> Result<Arc<dyn Store>, OpenStoreError>>,
     /// Every row, followed commit by commit.
     rows: BTreeMap<Key, Row>,
     engines: Vec<Engine>,
@@ -79,14 +82,6 @@ pub struct World {
     tick: usize,
     run: Run,
     records: bool,
-}
-
-struct Engine {
-    environment: Arc<Environment>,
-    /// Milliseconds ahead of the time source.
-    skew: i16,
-    /// The highest time that this process saw.
-    highest: Timestamp,
 }
 
 /// What happened in a run.
@@ -137,20 +132,41 @@ pub struct Found {
 }
 
 impl World {
-    /// An empty store and two engines that have just opened it.
+    /// An empty store in memory, and two engines that have just opened it.
     pub fn new() -> Self {
-        Self::with(|policy| policy)
+        Self::on(StoreKind::Memory)
     }
 
-    /// The same, with a change to the policy of both engines: a planted bug.
-    pub fn with(change: impl Fn(PolicyBuilder) -> PolicyBuilder + 'static) -> Self {
+    /// The same on another kind of store, in a folder that goes with the world.
+    ///
+    /// # Example: in a database file
+    /// ```
+    /// use doorward_fuzz::plan::Plan;
+    /// use doorward_fuzz::store::StoreKind;
+    /// use doorward_fuzz::world::World;
+    ///
+    /// let plan = Plan::from_seed(1, 50);
+    /// let run = World::on(StoreKind::Sqlite).run(&plan)?;
+    /// assert_eq!(run.operations, 50);
+    /// # Ok::<(), doorward_fuzz::world::Found>(())
+    /// ```
+    pub fn on(kind: StoreKind) -> Self {
+        let shelf = Shelf::new(kind);
+        Self::opening(move || shelf.as_ref().map_err(|error| io::Error::from(error.kind()))?.open())
+    }
+
+    /// The same on a store that this opens: empty at the beginning, and again, with what was committed in it, after each
+    /// power cut. The one before is closed by then.
+    pub fn opening(open: impl Fn() -> Result<Arc<dyn Store>, OpenStoreError> + 'static) -> Self {
+        let change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder> = Box::new(|policy| policy);
         let engines = engines(House { cap: None, peppers: false }, &change);
         let model = Model::new(engines[0].environment.policy.clone());
         Self {
-            store: MemoryStore::new(),
+            store: closed(),
+            open: Box::new(open),
             rows: BTreeMap::new(),
             engines,
-            change: Box::new(change),
+            change,
             time: START,
             model,
             tasks: Vec::new(),
@@ -163,6 +179,13 @@ impl World {
             run: Run::default(),
             records: false,
         }
+    }
+
+    /// The same, with a change to the policy of both engines: a planted bug.
+    #[must_use]
+    pub fn with(mut self, change: impl Fn(PolicyBuilder) -> PolicyBuilder + 'static) -> Self {
+        self.change = Box::new(change);
+        self
     }
 
     /// The same, writing down everything that happens.
@@ -179,6 +202,7 @@ impl World {
     pub fn run(mut self, plan: &Plan) -> Result<Run, Found> {
         self.engines = engines(plan.house, &*self.change);
         self.model.policy = self.engines[0].environment.policy.clone();
+        self.reopen().map_err(|violation| Found { violation, at: 0 })?;
         self.make_keyring();
         for (tick, one) in plan.moves.iter().enumerate() {
             self.tick = tick;
@@ -187,6 +211,13 @@ impl World {
         self.tick = plan.moves.len();
         self.finish().map_err(|violation| Found { violation, at: plan.moves.len() })?;
         Ok(self.run)
+    }
+
+    /// Closes the store and opens it again.
+    fn reopen(&mut self) -> Result<(), Violation> {
+        self.store = closed();
+        self.store = (self.open)().map_err(|error| Violation::new(27, error.to_string()))?;
+        Ok(())
     }
 
     fn make(&mut self, one: Move) -> Result<(), Violation> {
@@ -339,56 +370,9 @@ impl std::fmt::Debug for World {
     }
 }
 
-/// Two, of different costs and with different peppers in use, as while a change is rolled out: each calls for a rehash
-/// of the other's hashes.
-fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuilder) -> Vec<Engine> {
-    let engine = |memory, active: u8, other: u8| {
-        let pepper = |number: u8| Pepper::new(number.into(), [number; 32]);
-        let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
-        let keys = if house.peppers {
-            let keys = keys.pepper(pepper(active)).and_then(|keys| keys.accept_pepper(pepper(other)));
-            keys.expect("they are two")
-        } else {
-            keys
-        };
-        let capped = |policy: PolicyBuilder| match house.cap {
-            Some(cap) => policy.session_cap(cap),
-            None => policy,
-        };
-        let policy = policy(memory, |policy| change(capped(policy)));
-        Engine {
-            environment: Arc::new(Environment { policy, keys }),
-            skew: 0,
-            highest: Timestamp::from_millis(0),
-        }
-    };
-    vec![engine(19 * 1024, 1, 2), engine(24 * 1024, 2, 1)]
-}
-
-/// Short lives and few guesses, so that every end comes within a case.
-fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Policy {
-    let span =
-        |idle, absolute| Span { idle: Duration::from_secs(idle), absolute: Duration::from_secs(absolute) };
-    let throttle = ThrottlePolicy {
-        free: 2,
-        first_wait: Duration::from_millis(500),
-        longest_wait: Duration::from_secs(5),
-        off_at: 8,
-        forget_after: Duration::from_secs(20),
-    };
-    let argon2 = Argon2Params::default().with_memory_kib(memory);
-    let builder = Policy::builder()
-        .argon2(argon2.expect("it is within Argon2's bounds"))
-        .throttle(throttle)
-        .devices(DevicePolicy { tries: 2, lifetime: Duration::from_mins(1), per_account: 2 })
-        .touch_every(Duration::from_secs(1))
-        .max_clock_regression(Duration::from_secs(4))
-        .session(Lifetime::Web, span(4, 10))
-        .session(Lifetime::Remembered, span(10, 40))
-        .session(Lifetime::Device, span(40, 200))
-        .anonymous(span(4, 12))
-        .data_limits(DataLimits { logged_in: DATA_OF_A_PERSON, anonymous: DATA_OF_NOBODY });
-    change(builder).build().expect("the simulator's policy makes sense")
+/// In the place of a store that is not open: nothing is in it.
+fn closed() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new())
 }
 
 /// The parts of an intent that name no secret: what a summary counts.

@@ -5,7 +5,6 @@ use doorward_core::machine::Reply;
 use doorward_core::model::session::Gone;
 use doorward_core::operation::authenticate::Authenticate;
 use doorward_core::operation::deletions::Deletions;
-use doorward_core::store::Store;
 
 use super::World;
 use super::store::failed;

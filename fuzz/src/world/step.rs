@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::machine::{Reply, Ticket};
 use doorward_core::model::session::Gone;
-use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
 
 use super::store::failed;

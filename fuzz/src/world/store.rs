@@ -8,7 +8,7 @@ use doorward_core::id::Stamp;
 use doorward_core::machine::Reply;
 use doorward_core::operation::open::Open;
 use doorward_core::record::{Key, Kind, Row};
-use doorward_core::store::{Batch, Commit, Durability, Expect, Range, Store, Write};
+use doorward_core::store::{Batch, Commit, Durability, Expect, Range, Write};
 use doorward_core::time::Timestamp;
 
 use super::World;
@@ -187,6 +187,7 @@ impl World {
             ensure(self.store.commit(&batch).is_ok(), 26, || "the store cannot be set back".to_owned())?;
             follow(&mut self.rows, &batch);
         }
+        self.reopen()?;
         (0..self.engines.len()).try_for_each(|engine| self.restart(engine))
     }
 

@@ -46,6 +46,21 @@ impl Files {
         self.data.unlock().map_err(|error| refused_io(&error))
     }
 
+    /// Removes a snapshot that sled was writing when it was killed, under a name that is not yet its own: sled 0.34.7 takes
+    /// it for its newest one all the same, and one that is cut short for damage, for good. The one before it is still
+    /// there, and the log tells the rest. Only while the lock is held.
+    pub(super) fn remove_half_snapshots(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(SNAPSHOT) && name.ends_with(HALF) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes every file's bytes onto themselves, and syncs. What a process before this one wrote and could not sync may
     /// be in the system's memory only, and taken for written there: a sync alone would answer that all is well. Only
     /// while the lock is held.
@@ -138,6 +153,7 @@ pub(super) const DATA: &str = "db";
 pub(super) const CONF: &str = "conf";
 pub(super) const BLOBS: &str = "blobs";
 const SNAPSHOT: &str = "snap.";
+const HALF: &str = ".generating";
 
 /// Where the store's syncs go: to the files, and in tests through a disk of the test's own.
 #[derive(Clone, Default)]

@@ -58,6 +58,7 @@ fn revive(path: &Path, options: &SledOptions) -> Result<Opened, OpenError> {
     let least = inspect(path)?;
     let mut files = Files::open(path)?;
     files.lock()?;
+    files.remove_half_snapshots().map_err(|error| refused_io(&error))?;
     options.syncs.run(&mut || files.rewrite()).map_err(|error| refused_io(&error))?;
     let mark = Mark::open(path).map_err(|error| refused_io(&error))?;
     files.unlock()?;

@@ -25,13 +25,18 @@ pub(super) fn make(path: &Path) -> Result<Option<Identity>, OpenError> {
 /// The connection that writes, to a database of the newest schema that is ours.
 pub(super) fn writing(path: &Path, busy: Duration) -> Result<Connection, OpenError> {
     let connection = patiently(busy, || {
-        let connection = connect(path, Access::Write, busy)?;
+        let mut connection = connect(path, Access::Write, busy)?;
         // SQLite opens what it may not write for reading, and says nothing. Asked before anything is read, or
         // it would make a log of the same mode beside the file, and that would stay read-only.
         if connection.is_readonly(MAIN_DB).map_err(refused)? {
             return Err(OpenError::ReadOnly);
         }
-        schema::inspect(&mut connect(path, Access::Read, busy)?)?;
+        match schema::inspect(&mut connect(path, Access::Read, busy)?) {
+            // It may be written, so this says that somebody was killed while the file was made or changed, and left a
+            // journal that only a writer rolls back: every program that opens the file does so first.
+            Err(OpenError::ReadOnly) => schema::inspect(&mut connection)?,
+            seen => seen?,
+        };
         prepare(connection)
     })?;
     for kind in Kind::ALL {
