@@ -75,7 +75,7 @@ fn in_a_child_commit_until_killed() {
             });
         }
     });
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
 }
 
 fn whole(number: u32) -> doorward_core::store::Batch {

@@ -116,7 +116,7 @@ fn opened_with(home: &Home, path: &Path, bytes: &[u8], whole: &Content) -> bool 
     let found = match opened {
         Ok(store) => {
             match content(&store) {
-                Ok(found) => assert!(found == *whole, "rows are missing or others: {path:?}"),
+                Ok(found) => assert!(found == *whole, "rows are missing or others: {}", path.display()),
                 Err(kind) => panic!("what was looked through at open fails as {kind:?}"),
             }
             create(&store, &session(9000), 9000);
@@ -125,7 +125,7 @@ fn opened_with(home: &Home, path: &Path, bytes: &[u8], whole: &Content) -> bool 
         Err(OpenError::Damaged | OpenError::OtherSled | OpenError::Foreign | OpenError::Newer { .. }) => {
             false
         }
-        Err(error) => panic!("{path:?}: {error:?}"),
+        Err(error) => panic!("{}: {error:?}", path.display()),
     };
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     found

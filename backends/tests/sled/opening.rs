@@ -255,7 +255,7 @@ fn inv_26_opening_writes_every_file_again() {
     drop(home.open());
     let untouched: Vec<_> =
         files().filter(|file| fs::metadata(file).unwrap().modified().unwrap() == long_ago).collect();
-    assert_eq!(untouched, [Path::new(""); 0]);
+    assert!(untouched.is_empty(), "{untouched:?}");
 }
 
 #[cfg(unix)]

@@ -22,24 +22,21 @@ pub(crate) struct Named {
 pub(crate) fn each_store() -> Vec<Named> {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = SqliteStore::open(folder.path().join("doorward.db")).unwrap();
+    #[cfg_attr(not(feature = "sled"), allow(unused_mut, reason = "there is none to add"))]
     let mut stores = vec![
         Named { name: "memory", store: Arc::new(MemoryStore::new()), folder: None },
         Named { name: "sqlite", store: Arc::new(sqlite), folder: Some(folder) },
     ];
-    stores.extend(sled());
+    #[cfg(feature = "sled")]
+    stores.push(sled());
     stores
 }
 
 #[cfg(feature = "sled")]
-fn sled() -> Option<Named> {
+fn sled() -> Named {
     let folder = tempfile::tempdir().unwrap();
     let store = doorward::store::SledStore::open(folder.path().join("doorward")).unwrap();
-    Some(Named { name: "sled", store: Arc::new(store), folder: Some(folder) })
-}
-
-#[cfg(not(feature = "sled"))]
-fn sled() -> Option<Named> {
-    None
+    Named { name: "sled", store: Arc::new(store), folder: Some(folder) }
 }
 
 /// The cheapest hashing that is allowed, and the defaults else.

@@ -49,7 +49,7 @@ pub(super) fn read(folder: &Path) -> Result<u64, OpenError> {
     let number = rest.split_whitespace().nth(1).and_then(|number| number.parse().ok());
     let sequence = number.ok_or(OpenError::Damaged)?;
     // Whatever else stands there, or stands otherwise, was not written by this store.
-    if line(found, sequence) == text { Ok(sequence) } else { Err(OpenError::Damaged) }
+    if line(FORMAT, sequence) == text { Ok(sequence) } else { Err(OpenError::Damaged) }
 }
 
 /// The number stands there twice, once upside down, so that no flip of a bit makes another number of it.

@@ -169,7 +169,9 @@ mod tests {
     fn a_sum_is_of_the_set_and_tells_a_neighbour_from_it() {
         let sum_of = |entries: &[(&[u8], &[u8])]| {
             let mut meta = Meta::default();
-            entries.iter().for_each(|(raw, value)| meta.add(raw, value));
+            for (raw, value) in entries {
+                meta.add(raw, value);
+            }
             meta.sum
         };
         let whole = sum_of(&[(b"a", b"1"), (b"b", b"2")]);
