@@ -84,6 +84,7 @@ use rows::{KeyColumn, Statements};
 use writer::Writer;
 
 mod backup;
+mod barrier;
 mod check;
 mod connect;
 mod draft;
