@@ -83,6 +83,7 @@ use rows::{KeyColumn, Statements};
 use writer::{Task, Writer};
 
 mod backup;
+mod barrier;
 mod check;
 mod connect;
 mod draft;

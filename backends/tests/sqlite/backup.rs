@@ -51,6 +51,7 @@ fn inv_41_a_backup_is_of_one_moment_and_ends_beside_writers_here_and_elsewhere()
                 seen.lock().unwrap().push(start.elapsed());
             }
         });
+        let _writers_end_however_this_does = Over(&is_over);
         let deadline = Instant::now() + Duration::from_secs(20);
         while !(first.exists() && acknowledged.load(Ordering::SeqCst) > 3) {
             assert!(Instant::now() < deadline, "the writers did not begin");
@@ -83,7 +84,6 @@ fn inv_41_a_backup_is_of_one_moment_and_ends_beside_writers_here_and_elsewhere()
             })
             .unwrap();
         assert!(steps >= 24, "{steps}");
-        is_over.store(true, Ordering::SeqCst);
         (before, after.unwrap())
     });
     fs::write(over, "").unwrap();
@@ -99,6 +99,14 @@ fn inv_41_a_backup_is_of_one_moment_and_ends_beside_writers_here_and_elsewhere()
         elsewhere >= 1 && elsewhere < written_elsewhere(&store),
         "of the other process, too, it has the part before"
     );
+}
+
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// The first pair that the other process writes.

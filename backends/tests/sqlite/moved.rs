@@ -225,15 +225,20 @@ fn inv_26_a_deleted_log_takes_no_acknowledged_commit_with_it() {
 /// Where another's log lies, a checkpoint of ours would overwrite what is that other's now.
 #[test]
 fn a_replaced_log_is_left_alone_and_the_database_too() {
-    let home = Home::new();
-    let store = home.open();
-    store.commit(&pair(1)).unwrap();
-    lose(&home, Way::ReplaceLog);
-    let before = fs::read(&home.path).unwrap();
-    assert!(is_lost(&store.commit(&pair(2)).unwrap_err()));
-    drop(store);
-    assert_eq!(fs::read(beside(&home, "auth.db-wal")).unwrap(), b"another's log");
-    assert_eq!(fs::read(&home.path).unwrap(), before);
+    for is_noticed_before_the_end in [true, false] {
+        let home = Home::new();
+        let store = home.open();
+        store.commit(&pair(1)).unwrap();
+        lose(&home, Way::ReplaceLog);
+        copy(&home.path, &beside(&home, "before"));
+        let before = fs::read(beside(&home, "before")).unwrap();
+        if is_noticed_before_the_end {
+            assert!(is_lost(&store.commit(&pair(2)).unwrap_err()));
+        }
+        drop(store);
+        assert_eq!(fs::read(beside(&home, "auth.db-wal")).unwrap(), b"another's log");
+        assert_eq!(fs::read(&home.path).unwrap(), before);
+    }
 }
 
 /// Checkpoints, vacuums, backups, and stores that come and go here and in another process.

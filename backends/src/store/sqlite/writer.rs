@@ -25,12 +25,12 @@ use doorward_core::time::Timestamp;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::connect::patiently;
+use super::barrier::{self, RAISE_BARRIER, empty_log, run};
 use super::error::{OpenError, failed, failed_at_commit, refused};
 use super::place::{Identity, Place};
 use super::plan::{self, Plan};
 use super::vacuum;
-use crate::store::failing::{corrupt, retryable, unknown};
+use crate::store::failing::{retryable, unknown};
 use crate::store::queue::{self, Done};
 use crate::store::standing::{Stand, Standing};
 
@@ -82,7 +82,7 @@ impl Writer {
         let queue = Arc::new(Queue::new(queue));
         let standing = Arc::new(Standing::settled());
         connection.execute_batch(FULL).map_err(refused)?;
-        barrier(&connection, patience)?;
+        barrier::make_durable(&connection, patience)?;
         let place = Arc::new(Place::hold(path, patience, opened)?);
         let work = Work {
             connection,
@@ -374,7 +374,7 @@ impl Work {
     /// hole, behind which no commit counts. Emptying the log writes its content to the database and syncs that.
     fn settle(&mut self) -> Result<(), StoreError> {
         self.begin()?;
-        if let Err(error) = raise_barrier(&self.connection) {
+        if let Err(error) = barrier::raise(&self.connection) {
             self.roll_back();
             return Err(error);
         }
@@ -393,39 +393,6 @@ fn refuse(tickets: &[&Ticket], error: &StoreError) {
     }
 }
 
-/// Before the first read: frames that a killed process wrote and did not sync, or could not, are found by
-/// recovery, and would be shown though a power cut could still take them. See [`Work::settle`].
-fn barrier(connection: &Connection, patience: Duration) -> Result<(), OpenError> {
-    run(connection, BEGIN).map_err(refused)?;
-    let raised = run(connection, RAISE_BARRIER).map_err(refused)?;
-    run(connection, COMMIT).map_err(refused)?;
-    if raised != 1 {
-        return Err(OpenError::Damaged);
-    }
-    // Of two openers that empty it at once, one is told that it is busy, and does not wait.
-    patiently(patience, || match connection.query_row(EMPTY_LOG, [], |columns| columns.get(0)) {
-        Ok(0_i64) => Ok(()),
-        Ok(_) => Err(OpenError::Locked),
-        Err(error) => Err(refused(error)),
-    })
-}
-
-fn raise_barrier(connection: &Connection) -> Result<(), StoreError> {
-    match run(connection, RAISE_BARRIER).map_err(failed)? {
-        1 => Ok(()),
-        _ => Err(corrupt("the barrier row is gone: restore the database from a backup")),
-    }
-}
-
-fn empty_log(connection: &Connection) -> Result<(), StoreError> {
-    let busy: i64 = connection.query_row(EMPTY_LOG, [], |columns| columns.get(0)).map_err(failed)?;
-    if busy == 0 { Ok(()) } else { Err(retryable("the log is being read: end long reads, try again")) }
-}
-
-fn run(connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
-    connection.prepare_cached(sql)?.execute([])
-}
-
 /// How many tasks share a transaction at most: one sync is then a small part of the work.
 const GROUP: usize = 128;
 
@@ -436,10 +403,8 @@ const LOST: &str =
     "the commit is in a database file that was deleted or replaced: put that file back, open it, and read";
 
 const FULL: &str = "PRAGMA synchronous = FULL";
-const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-const BEGIN: &str = "BEGIN IMMEDIATE";
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 pub(super) const COMMIT: &str = "COMMIT";
-const RAISE_BARRIER: &str = "UPDATE meta SET value = (value + 1) & 0x7fffffff WHERE name = 'barrier'";
 
 /// What the writer keeps prepared beside the statements of each kind.
 pub(super) const STATEMENTS: [&str; 5] = [BEGIN, COMMIT, RAISE_BARRIER, plan::APPEND, plan::PURGE_JOURNAL];
