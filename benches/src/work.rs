@@ -72,7 +72,7 @@ impl Work {
                     subject.timed.login(Login::new(NAME, PASSWORD))?;
                     logins += 1;
                 }
-                Ok((subject.in_store() - before) / logins)
+                Ok(subject.in_store().saturating_sub(before) / logins)
             }
         }
     }

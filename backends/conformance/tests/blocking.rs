@@ -1,4 +1,5 @@
 //! An asynchronous store is asked by the whole kit, however its futures behave.
+#![allow(clippy::unwrap_used)] // tests
 
 mod reference;
 
@@ -223,6 +224,14 @@ impl AsyncStore for Odd {
     }
 }
 
+struct Panics;
+
+impl Fixture for Panics {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(Blocking(Odd::new(true)))
+    }
+}
+
 #[test]
 fn a_panic_in_a_future_is_the_callers_and_the_adapter_goes_on() {
     let store = Blocking(Odd::new(true));
@@ -230,13 +239,6 @@ fn a_panic_in_a_future_is_the_callers_and_the_adapter_goes_on() {
     let payload = told.expect_err("the panic goes on in the caller");
     assert_eq!(payload.downcast_ref::<&str>(), Some(&"a panic in a future"));
     assert_eq!(store.purge(Timestamp::from_millis(0), 1).unwrap(), 0);
-
-    struct Panics;
-    impl Fixture for Panics {
-        fn open(&self) -> Arc<dyn Store> {
-            Arc::new(Blocking(Odd::new(true)))
-        }
-    }
     let fails = panic::catch_unwind(|| uphold("a_read_answers_in_key_order", &Panics));
     assert!(fails.is_err(), "the kit takes it for a broken promise");
 }

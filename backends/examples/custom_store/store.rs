@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use doorward::core::error::{StoreError, StoreErrorKind as Is};
-use doorward::core::{id::Stamp, record::Key, record::Row, store::*, time::Timestamp};
+use doorward::core::store::{Batch, Changes, Commit, Cursor, Durability, Effects, Guarantees, Range, Store};
+use doorward::core::{id::Stamp, record::Key, record::Row, time::Timestamp};
 use doorward_conformance::Fixture;
 
 /// A commit or purge waits for those before it, a sync each; reads wait for none. The log shrinks when it is opened.
@@ -67,10 +68,9 @@ impl Tables {
     /// A new file, because a page whose write failed once is never written again, and syncs well all the same.
     fn write_anew(&self, path: &Path) -> io::Result<File> {
         let rows = self.rows.iter().map(|(key, row)| (key.clone(), Some(row.clone()))).collect();
-        let all = Effects { rows, journal: self.journal.clone() };
         let fresh = path.with_extension("fresh");
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(&all.frame())?;
+        file.write_all(&Effects { rows, journal: self.journal.clone() }.frame())?;
         file.sync_all()?;
         fs::rename(&fresh, path)?;
         File::open(path.parent().unwrap_or(path))?.sync_all()?;
