@@ -13,12 +13,12 @@ use doorward::core::operation::authenticate::Authenticate;
 use doorward::core::operation::logout::Logout;
 use doorward::core::record::Key;
 use doorward::core::store::{Cursor, Revocation};
-use doorward::store::MemoryStore;
 use doorward::{Ended, LoggedIn, Login, Register};
-use doorward_conformance::explore::{Choices, explore};
+use doorward_conformance::explore::Choices;
 use std::time::Duration;
 
-use support::world::{Actor, LUCK, Luck, Step, World};
+use support::everywhere::explore_everywhere;
+use support::world::{Actor, Ground, LUCK, Luck, Operation, Step, World};
 
 const NAME: &str = "ada";
 const PASSWORD: &str = "the right and proper password";
@@ -32,8 +32,8 @@ struct Stage {
 }
 
 impl Stage {
-    fn new() -> Self {
-        let mut world = World::new(MemoryStore::new());
+    fn new(ground: Ground) -> Self {
+        let mut world = World::new(ground);
         let account = world.run(Register::new(NAME, PASSWORD)).unwrap().unwrap();
         let login = world.run(Login::new(NAME, PASSWORD)).unwrap().unwrap();
         let (session, token) = (login.session.id, login.token.expose().to_owned());
@@ -95,7 +95,7 @@ fn race(
     }
 }
 
-fn outcome_of<O: doorward::core::machine::Decide + 'static>(step: &dyn Step) -> &Result<O::Outcome, Fault> {
+fn outcome_of<O: Operation>(step: &dyn Step) -> &Result<O::Outcome, Fault> {
     step.as_any().downcast_ref::<Actor<O>>().unwrap().outcome.as_ref().unwrap()
 }
 
@@ -117,9 +117,9 @@ fn is_true_of_logout(
 }
 
 /// INV 11, 15, 16, 43: logout against one authentication, with and without a touch.
-fn logout_against_authenticate(stage: fn() -> Stage) -> u64 {
-    explore(|choices| {
-        let mut stage = stage();
+fn logout_against_authenticate(stage: fn(Ground) -> Stage) -> u64 {
+    explore_everywhere(|ground, choices| {
+        let mut stage = stage(ground);
         let mut logout = stage.world.start(Logout::new(&stage.token));
         let mut authenticate = stage.world.start(Authenticate::new(&stage.token));
         let mut done = false;
@@ -132,7 +132,6 @@ fn logout_against_authenticate(stage: fn() -> Stage) -> u64 {
         });
         assert_over(&mut stage, done);
     })
-    .schedules
 }
 
 /// After a logout that is done, the session is not there, and no token of it opens anything.
@@ -159,9 +158,9 @@ fn check_login(stage: &Stage, outcome: &Result<<Login as doorward::core::machine
     }
 }
 
-fn logout_against_login(stage: fn() -> Stage, replaces: bool) -> u64 {
-    explore(|choices| {
-        let mut stage = stage();
+fn logout_against_login(stage: fn(Ground) -> Stage, replaces: bool) -> u64 {
+    explore_everywhere(|ground, choices| {
+        let mut stage = stage(ground);
         let mut logout = stage.world.start(Logout::new(&stage.token));
         let login = Login::new(NAME, PASSWORD);
         let mut login = stage.world.start(if replaces { login.previous(&stage.token) } else { login });
@@ -187,7 +186,6 @@ fn logout_against_login(stage: fn() -> Stage, replaces: bool) -> u64 {
             );
         }
     })
-    .schedules
 }
 
 #[test]
@@ -197,7 +195,7 @@ fn inv_11_logout_and_authenticate() {
 
 #[test]
 fn inv_15_logout_and_touch() {
-    assert_eq!(logout_against_authenticate(|| Stage::new().touch_is_due()), 2_098);
+    assert_eq!(logout_against_authenticate(|ground| Stage::new(ground).touch_is_due()), 2_098);
 }
 
 #[test]
@@ -212,8 +210,8 @@ fn inv_15_logout_and_a_login_that_replaces_the_session() {
 
 #[test]
 fn inv_16_two_logouts() {
-    let explored = explore(|choices| {
-        let mut stage = Stage::new();
+    let explored = explore_everywhere(|ground, choices| {
+        let mut stage = Stage::new(ground);
         let mut one = stage.world.start(Logout::new(&stage.token));
         let mut two = stage.world.start(Logout::new(&stage.token));
         let mut done = false;
@@ -222,13 +220,13 @@ fn inv_16_two_logouts() {
         });
         assert_over(&mut stage, done);
     });
-    assert_eq!(explored.schedules, 6_114);
+    assert_eq!(explored, 6_114);
 }
 
 #[test]
 fn inv_28_two_logins() {
-    let explored = explore(|choices| {
-        let mut stage = Stage::new();
+    let explored = explore_everywhere(|ground, choices| {
+        let mut stage = Stage::new(ground);
         let mut one = stage.world.start(Login::new(NAME, PASSWORD));
         let mut two = stage.world.start(Login::new(NAME, PASSWORD));
         race(&mut stage, &mut [&mut one, &mut two], 2, choices, &mut |stage, _, step| {
@@ -241,14 +239,14 @@ fn inv_28_two_logins() {
             }
         }
     });
-    assert_eq!(explored.schedules, 15_106);
+    assert_eq!(explored, 15_106);
 }
 
 /// INV 38: of two wrong guesses, as many are counted as are decided; one whose commit is unknown may count.
 #[test]
 fn inv_38_two_wrong_guesses() {
-    let explored = explore(|choices| {
-        let mut stage = Stage::new();
+    let explored = explore_everywhere(|ground, choices| {
+        let mut stage = Stage::new(ground);
         let mut one = stage.world.start(Login::new(NAME, "a wrong password of some length"));
         let mut two = stage.world.start(Login::new(NAME, "another wrong password of length"));
         race(&mut stage, &mut [&mut one, &mut two], 2, choices, &mut |_, _, _| {});
@@ -262,13 +260,13 @@ fn inv_38_two_wrong_guesses() {
             "{denied} denied, {unsure} unsure, {counted} counted"
         );
     });
-    assert_eq!(explored.schedules, 24_154);
+    assert_eq!(explored, 24_154);
 }
 
 #[test]
 fn inv_15_logout_touch_and_a_login_that_replaces_the_session() {
-    let explored = explore(|choices| {
-        let mut stage = Stage::new().touch_is_due();
+    let explored = explore_everywhere(|ground, choices| {
+        let mut stage = Stage::new(ground).touch_is_due();
         let mut logout = stage.world.start(Logout::new(&stage.token));
         let mut touch = stage.world.start(Authenticate::new(&stage.token));
         let mut login = stage.world.start(Login::new(NAME, PASSWORD).previous(&stage.token));
@@ -286,5 +284,5 @@ fn inv_15_logout_touch_and_a_login_that_replaces_the_session() {
         });
         assert_over(&mut stage, done);
     });
-    assert_eq!(explored.schedules, 141_649);
+    assert_eq!(explored, 141_649);
 }

@@ -21,15 +21,14 @@ use doorward::core::operation::reauthenticate::Reauthenticate;
 use doorward::core::operation::rotate_session::RotateSession;
 use doorward::core::record::{Key, Kind};
 use doorward::core::store::Range;
-use doorward::store::MemoryStore;
 use doorward::{
     AuthenticateError, Login, LogoutEverywhere, OpenSession, Register, UpdateSessionData,
     UpdateSessionDataError,
 };
-use doorward_conformance::explore::explore;
 
+use support::everywhere::Schedules::{self, Abandoning, Everywhere};
 use support::race::{self, outcome_of, race};
-use support::world::{Step, World};
+use support::world::{Ground, Operation, Step, World};
 
 const NAME: &str = "ada";
 const PASSWORD: &str = "the right and proper password";
@@ -51,8 +50,8 @@ struct Stage {
 
 impl Stage {
     /// The session is Ada's.
-    fn of_ada() -> Self {
-        Self::with(|world| {
+    fn of_ada(ground: Ground) -> Self {
+        Self::with(ground, |world| {
             let login = world.run(Login::new(NAME, PASSWORD)).unwrap().unwrap();
             let token = login.token.expose().to_owned();
             world.run(UpdateSessionData::new(&token, BEFORE)).unwrap().unwrap();
@@ -61,15 +60,15 @@ impl Stage {
     }
 
     /// The session is nobody's, and Ada has none.
-    fn of_a_guest() -> Self {
-        Self::with(|world| {
+    fn of_a_guest(ground: Ground) -> Self {
+        Self::with(ground, |world| {
             let opened = world.run(OpenSession::new(BEFORE)).unwrap().unwrap();
             (opened.session.id, opened.token.expose().to_owned())
         })
     }
 
-    fn with(session: impl FnOnce(&mut World) -> (SessionId, String)) -> Self {
-        let mut world = World::new(MemoryStore::new());
+    fn with(ground: Ground, session: impl FnOnce(&mut World) -> (SessionId, String)) -> Self {
+        let mut world = World::new(ground);
         let account = world.run(Register::new(NAME, PASSWORD)).unwrap().unwrap();
         let (session, token) = session(&mut world);
         world.now = world.now.saturating_add(Duration::from_mins(2));
@@ -148,14 +147,15 @@ impl race::Stage for Stage {
 }
 
 /// An update beside another operation, of which `said` looks at the outcome, and `end` at what is there in the end.
-fn beside<O: Decide + 'static>(
-    stage: fn() -> Stage,
+fn beside<O: Operation>(
+    schedules: Schedules,
+    stage: fn(Ground) -> Stage,
     start: impl Fn(&Stage) -> O,
     said: impl Fn(&Stage, &O::Outcome),
     end: impl Fn(&Stage),
 ) -> u64 {
-    explore(|choices| {
-        let mut stage = stage();
+    schedules.explore(|ground, choices| {
+        let mut stage = stage(ground);
         let mut update = stage.world.start(UpdateSessionData::new(&stage.token, AFTER));
         let other = start(&stage);
         let mut other = stage.world.start(other);
@@ -172,22 +172,31 @@ fn beside<O: Decide + 'static>(
         end(&stage);
         stage.check_end();
     })
-    .schedules
 }
 
-fn beside_ending<O: Decide + 'static>(stage: fn() -> Stage, start: impl Fn(&Stage) -> O) -> u64 {
-    beside(stage, start, |stage, _| assert!(stage.is_over, "it is done, and the token opens"), |_| ())
+fn beside_ending<O: Operation>(
+    schedules: Schedules,
+    stage: fn(Ground) -> Stage,
+    start: impl Fn(&Stage) -> O,
+) -> u64 {
+    beside(
+        schedules,
+        stage,
+        start,
+        |stage, _| assert!(stage.is_over, "it is done, and the token opens"),
+        |_| (),
+    )
 }
 
 #[test]
 fn inv_11_inv_15_an_update_beside_each_ending() {
     let counted = [
-        beside_ending(Stage::of_ada, |stage| Logout::new(&stage.token)),
-        beside_ending(Stage::of_a_guest, |stage| Logout::new(&stage.token)),
-        beside_ending(Stage::of_ada, |stage| EndSession::new(stage.account, stage.session)),
-        beside_ending(Stage::of_ada, |stage| LogoutEverywhere::new(stage.account)),
-        beside_ending(Stage::of_ada, |stage| Disable::new(stage.account)),
-        beside_ending(Stage::of_a_guest, |_| AfterRestore::new()),
+        beside_ending(Everywhere, Stage::of_ada, |stage| Logout::new(&stage.token)),
+        beside_ending(Everywhere, Stage::of_a_guest, |stage| Logout::new(&stage.token)),
+        beside_ending(Everywhere, Stage::of_ada, |stage| EndSession::new(stage.account, stage.session)),
+        beside_ending(Everywhere, Stage::of_ada, |stage| LogoutEverywhere::new(stage.account)),
+        beside_ending(Everywhere, Stage::of_ada, |stage| Disable::new(stage.account)),
+        beside_ending(Everywhere, Stage::of_a_guest, |_| AfterRestore::new()),
     ];
     assert_eq!(counted, [242; 6]);
 }
@@ -196,10 +205,12 @@ fn inv_11_inv_15_an_update_beside_each_ending() {
 #[test]
 fn inv_15_an_update_beside_each_renewal() {
     let counted = [
-        beside_ending(Stage::of_a_guest, |stage| RotateSession::new(&stage.token)),
-        beside_ending(Stage::of_ada, |stage| Reauthenticate::new(&stage.token, PASSWORD)),
-        beside_ending(Stage::of_ada, |stage| ChangePassword::new(&stage.token, PASSWORD, NEW)),
-        beside_ending(Stage::of_ada, |stage| LogoutEverywhere::new(stage.account).keep(&stage.token)),
+        beside_ending(Everywhere, Stage::of_a_guest, |stage| RotateSession::new(&stage.token)),
+        beside_ending(Everywhere, Stage::of_ada, |stage| Reauthenticate::new(&stage.token, PASSWORD)),
+        beside_ending(Everywhere, Stage::of_ada, |stage| ChangePassword::new(&stage.token, PASSWORD, NEW)),
+        beside_ending(Everywhere, Stage::of_ada, |stage| {
+            LogoutEverywhere::new(stage.account).keep(&stage.token)
+        }),
     ];
     assert_eq!(counted, [177, 597, 2_207, 177]);
 }
@@ -211,7 +222,7 @@ fn an_update_beside_an_authentication() {
         assert!(matches!(outcome, Ok(_) | Err(AuthenticateError::Anonymous(_))), "{outcome:?}");
     };
     let counted = [Stage::of_ada, Stage::of_a_guest]
-        .map(|stage| beside(stage, |stage| Authenticate::new(&stage.token), known, |_| ()));
+        .map(|stage| beside(Everywhere, stage, |stage| Authenticate::new(&stage.token), known, |_| ()));
     assert_eq!(counted, [126; 2]);
 }
 
@@ -232,20 +243,46 @@ fn inv_32_an_update_beside_a_login() {
     };
     let login = || Login::new(NAME, PASSWORD);
     let counted = [
-        beside(Stage::of_ada, |_| login(), said, alone),
-        beside(Stage::of_ada, |stage| login().previous(&stage.token), replaced, alone),
-        beside(Stage::of_a_guest, |stage| login().previous(&stage.token), replaced, alone),
-        beside(Stage::of_a_guest, |stage| login().previous(&stage.token).carry_data(), replaced, carried),
+        beside(Everywhere, Stage::of_ada, |_| login(), said, alone),
+        beside(Everywhere, Stage::of_ada, |stage| login().previous(&stage.token), replaced, alone),
+        beside(Everywhere, Stage::of_a_guest, |stage| login().previous(&stage.token), replaced, alone),
+        beside(
+            Everywhere,
+            Stage::of_a_guest,
+            |stage| login().previous(&stage.token).carry_data(),
+            replaced,
+            carried,
+        ),
     ];
     assert_eq!(counted, [439, 568, 568, 568]);
+}
+
+/// Of an update that was dropped nothing is left, or all; an ending that was dropped is done, or not begun.
+#[test]
+fn inv_11_inv_15_an_update_beside_each_that_does_not_hash_one_of_them_dropped() {
+    let known = |_: &Stage, _: &<Authenticate as Decide>::Outcome| ();
+    let counted = [
+        beside_ending(Abandoning, Stage::of_ada, |stage| Logout::new(&stage.token)),
+        beside_ending(Abandoning, Stage::of_a_guest, |stage| Logout::new(&stage.token)),
+        beside_ending(Abandoning, Stage::of_ada, |stage| EndSession::new(stage.account, stage.session)),
+        beside_ending(Abandoning, Stage::of_ada, |stage| LogoutEverywhere::new(stage.account)),
+        beside_ending(Abandoning, Stage::of_ada, |stage| Disable::new(stage.account)),
+        beside_ending(Abandoning, Stage::of_a_guest, |_| AfterRestore::new()),
+        beside_ending(Abandoning, Stage::of_a_guest, |stage| RotateSession::new(&stage.token)),
+        beside_ending(Abandoning, Stage::of_ada, |stage| {
+            LogoutEverywhere::new(stage.account).keep(&stage.token)
+        }),
+        beside(Abandoning, Stage::of_ada, |stage| Authenticate::new(&stage.token), known, |_| ()),
+    ];
+    assert_eq!(counted, [305, 305, 305, 305, 305, 305, 250, 250, 195]);
 }
 
 /// Each that is done was there to be seen: the later one was decided on what the earlier one wrote.
 #[test]
 fn of_two_updates_none_is_lost() {
-    let beside = |other: &[u8]| {
-        explore(|choices| {
-            let mut stage = Stage::of_a_guest();
+    let beside = |schedules: Schedules, other: &[u8]| {
+        schedules.explore(|ground, choices| {
+            let mut stage = Stage::of_a_guest(ground);
             let [mut one, mut two] =
                 [AFTER, other].map(|data| stage.world.start(UpdateSessionData::new(&stage.token, data)));
             race(&mut stage, [&mut one, &mut two], choices, &mut |stage, at, step| {
@@ -255,7 +292,7 @@ fn of_two_updates_none_is_lost() {
             assert!(!stage.is_over);
             assert_eq!(stage.data(stage.session), *stage.seen.last().unwrap());
         })
-        .schedules
     };
-    assert_eq!([beside(b"other"), beside(b"")], [198, 201]);
+    assert_eq!([beside(Everywhere, b"other"), beside(Everywhere, b"")], [198, 201]);
+    assert_eq!([beside(Abandoning, b"other"), beside(Abandoning, b"")], [280, 283]);
 }

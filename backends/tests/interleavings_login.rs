@@ -15,11 +15,12 @@ use doorward::core::operation::authenticate::Authenticate;
 use doorward::core::policy::Policy;
 use doorward::core::record::{Key, Kind};
 use doorward::core::store::Range;
-use doorward::store::MemoryStore;
 use doorward::{LoggedIn, Login, LoginError, Register, SessionCap, WhenFull};
-use doorward_conformance::explore::{Choices, explore};
+use doorward_conformance::explore::Choices;
 
-use support::world::{Actor, LUCK, Luck, World};
+use support::everywhere::explore_everywhere;
+use support::remembered::cheapest;
+use support::world::{Actor, Ground, LUCK, Luck, World};
 
 const NAME: &str = "ada";
 const PASSWORD: &str = "the right and proper password";
@@ -35,8 +36,8 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(policy: Policy) -> Self {
-        let mut world = World::with_policy(MemoryStore::new(), policy);
+    fn new(ground: Ground, policy: Policy) -> Self {
+        let mut world = World::with_policy(ground, policy);
         let account = world.run(Register::new(NAME, PASSWORD)).unwrap().unwrap();
         let login = world.run(Login::new(NAME, PASSWORD).remember_device()).unwrap().unwrap();
         Self { world, account, device: login.device.unwrap().expose().to_owned() }
@@ -109,15 +110,15 @@ fn assert_accepted(stage: &mut Stage, outcome: &Outcome) {
 fn few_guesses() -> Policy {
     let throttle = ThrottlePolicy { off_at: 4, ..ThrottlePolicy::default() };
     let devices = DevicePolicy { tries: 2, ..DevicePolicy::default() };
-    Policy::builder().throttle(throttle).devices(devices).build().unwrap()
+    Policy::builder().argon2(cheapest()).throttle(throttle).devices(devices).build().unwrap()
 }
 
 /// INV 38, GU-3: the owner comes in from the device, which holds a failure, beside a stranger's guess: what is left
 /// counted is the strangers', to the last one.
 #[test]
 fn inv_38_a_login_from_a_device_and_a_strangers_guess() {
-    let explored = explore(|choices| {
-        let mut stage = Stage::new(few_guesses());
+    let explored = explore_everywhere(|ground, choices| {
+        let mut stage = Stage::new(ground, few_guesses());
         let slip = stage.device_guess(WRONG);
         stage.world.run(slip).unwrap().unwrap_err();
         let operations = [stage.device_guess(PASSWORD), Login::new(NAME, WRONG)];
@@ -134,7 +135,7 @@ fn inv_38_a_login_from_a_device_and_a_strangers_guess() {
         }
         assert_accepted(&mut stage, &owner);
     });
-    assert_eq!(explored.schedules, 24_154);
+    assert_eq!(explored, 24_154);
 }
 
 /// INV 38: one try is left, and the name waits: of two guesses from the device one is decided.
@@ -143,11 +144,11 @@ fn inv_38_two_guesses_from_a_device_with_one_try_left() {
     let few_tries = || {
         let throttle = ThrottlePolicy { free: 1, ..ThrottlePolicy::default() };
         let devices = DevicePolicy { tries: 2, ..DevicePolicy::default() };
-        Policy::builder().throttle(throttle).devices(devices).build().unwrap()
+        Policy::builder().argon2(cheapest()).throttle(throttle).devices(devices).build().unwrap()
     };
     let schedules = [WRONG, PASSWORD].map(|password| {
-        let explored = explore(|choices| {
-            let mut stage = Stage::new(few_tries());
+        explore_everywhere(|ground, choices| {
+            let mut stage = Stage::new(ground, few_tries());
             stage.world.run(Login::new(NAME, WRONG)).unwrap().unwrap_err();
             let slip = stage.device_guess(WRONG);
             stage.world.run(slip).unwrap().unwrap_err();
@@ -168,8 +169,7 @@ fn inv_38_two_guesses_from_a_device_with_one_try_left() {
                 assert!(denied <= 1 && (denied..=denied + unsure).contains(&counted), "{outcomes:?}");
             }
             assert_accepted(&mut stage, &outcomes[1]);
-        });
-        explored.schedules
+        })
     });
     assert_eq!(schedules, [14_780, 19_467]);
 }
@@ -179,9 +179,9 @@ fn inv_38_two_guesses_from_a_device_with_one_try_left() {
 fn se_11_two_logins_at_the_cap() {
     let schedules = [(WhenFull::EndOldest, 1), (WhenFull::Refuse, 2)].map(|(when_full, most)| {
         let cap = SessionCap { most: NonZeroU32::new(most).unwrap(), when_full };
-        let policy = || Policy::builder().session_cap(cap).build().unwrap();
-        let explored = explore(|choices| {
-            let mut stage = Stage::new(policy());
+        let policy = || Policy::builder().argon2(cheapest()).session_cap(cap).build().unwrap();
+        explore_everywhere(|ground, choices| {
+            let mut stage = Stage::new(ground, policy());
             let operations = [(); 2].map(|()| Login::new(NAME, PASSWORD));
             let outcomes = race(&mut stage, operations, 2, choices, &mut |stage| {
                 let stored = stage.stored_sessions();
@@ -193,8 +193,7 @@ fn se_11_two_logins_at_the_cap() {
                 let refused = count(|outcome| matches!(outcome, Ok(Err(LoginError::TooManySessions))));
                 assert!(refused == 0 || stage.stored_sessions() == 2, "refused, and there is room");
             }
-        });
-        explored.schedules
+        })
     });
     assert_eq!(schedules, [98_796, 165_336]);
 }

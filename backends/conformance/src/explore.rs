@@ -94,6 +94,41 @@ impl Choices {
         branches.get(taken).expect("`pick` answers with a number below the one it was given")
     }
 
+    /// The same run once more beside this one, in a world that ought to be no other: on another store, say. It must ask
+    /// for the choices that this one has asked for up to now, for all of them, and for no others.
+    ///
+    /// # Panics
+    /// When it does not.
+    ///
+    /// # Example: two counters that ought to be alike
+    /// ```
+    /// use doorward_conformance::explore::{Choices, explore};
+    ///
+    /// fn race(counter: &mut u32, choices: &mut Choices) {
+    ///     while *counter < 3 {
+    ///         *counter += u32::try_from(1 + choices.pick(2)).unwrap();
+    ///     }
+    /// }
+    /// let explored = explore(|choices| {
+    ///     let (mut one, mut other) = (0, 0);
+    ///     race(&mut one, choices);
+    ///     choices.again(|choices| race(&mut other, choices));
+    ///     assert_eq!(one, other);
+    /// });
+    /// assert_eq!(explored.schedules, 5);
+    /// ```
+    pub fn again<R>(&self, run: impl FnOnce(&mut Self) -> R) -> R {
+        let mut again = Self { path: self.path.iter().take(self.next).copied().collect(), next: 0 };
+        let done = run(&mut again);
+        assert!(
+            again.next == self.next,
+            "the world is not the same each time: it made {} choices and now {}",
+            self.next,
+            again.next
+        );
+        done
+    }
+
     fn taken(&self) -> Vec<usize> {
         self.path.iter().take(self.next).map(|branch| branch.taken).collect()
     }
@@ -359,5 +394,23 @@ mod tests {
             });
         });
         assert!(found.starts_with("the world is not the same each time"), "{found}");
+    }
+
+    #[test]
+    fn a_world_that_differs_beside_the_first_is_found_out() {
+        let beside = |other: &[usize]| {
+            message(|| {
+                explore(|choices| {
+                    choices.pick(2);
+                    choices.pick(3);
+                    choices.again(|choices| other.iter().for_each(|of| _ = choices.pick(*of)));
+                });
+            })
+        };
+        assert_eq!(explore(|choices| choices.again(|_| ())).schedules, 1);
+        let other = "the world is not the same each time: choice 1 was 0 of 3 and now has 4 branches";
+        assert_eq!(beside(&[2, 4]), other);
+        assert_eq!(beside(&[2]), "the world is not the same each time: it made 2 choices and now 1");
+        assert_eq!(beside(&[2, 3, 2]), "the world is not the same each time: it made 2 choices and now 3");
     }
 }

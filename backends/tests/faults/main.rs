@@ -16,11 +16,13 @@ use std::time::Duration;
 
 use doorward::core::error::Fault;
 use doorward::core::record::Key;
-use doorward::store::{MemoryStore, SqliteStore};
+use doorward::store::MemoryStore;
 use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
 
 use operation::{ACCOUNTS, DOORS, Operation, SESSIONS};
 use stage::{Base, Came, Stage, undisturbed};
+use support::engine::{OnDisk, each_on_disk};
+use support::everywhere::folder;
 use support::operations::event_names;
 use support::rows::dump;
 
@@ -113,9 +115,9 @@ fn rv_11_no_operation_is_left_out() {
     assert_eq!(met, all.collect());
 }
 
-/// RV-7: what was said stands in the file, for whoever opens it next.
+/// RV-7: what was said stands on the disk, for whoever opens it next.
 #[test]
-fn rv_7_rv_11_sqlite_every_fault_and_then_a_restart() {
+fn rv_7_rv_11_every_fault_and_then_a_restart() {
     let operations = [
         Operation::Register,
         Operation::LoginPrevious,
@@ -123,23 +125,24 @@ fn rv_7_rv_11_sqlite_every_fault_and_then_a_restart() {
         Operation::ChangePassword,
         Operation::LogoutEverywhereKeep,
     ];
-    let cases = each_case(&operations, |Case { base, operation, met, failure, rule, name }| {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("doorward.db");
-        let sqlite = || Arc::new(SqliteStore::open(&path).unwrap());
-        let mut stage = Stage::new(operation, sqlite(), base);
-        stage.faulty.add(rule);
-        let came = stage.run();
-        stage.check_truth(&came, &failure, met, &name);
-        // The process ends, and another opens the file.
-        stage.engine = None;
-        stage.faulty = FaultStore::new(Arc::new(MemoryStore::new()));
-        stage.inner = Arc::new(MemoryStore::new());
-        stage.inner = sqlite();
-        let engine = stage.open(Arc::clone(&stage.inner)).unwrap();
-        stage.check_afterwards(&came, &engine, &name);
-    });
-    assert_eq!(cases, 14 * 12 * 2);
+    for OnDisk { name: kind, open } in each_on_disk() {
+        let cases = each_case(&operations, |Case { base, operation, met, failure, rule, name }| {
+            let (folder, name) = (folder(), format!("{kind}: {name}"));
+            let path = folder.path().join("doorward");
+            let mut stage = Stage::new(operation, open(&path), base);
+            stage.faulty.add(rule);
+            let came = stage.run();
+            stage.check_truth(&came, &failure, met, &name);
+            // The process ends, and another opens the store.
+            stage.engine = None;
+            stage.faulty = FaultStore::new(Arc::new(MemoryStore::new()));
+            stage.inner = Arc::new(MemoryStore::new());
+            stage.inner = open(&path);
+            let engine = stage.open(Arc::clone(&stage.inner)).unwrap();
+            stage.check_afterwards(&came, &engine, &name);
+        });
+        assert_eq!(cases, 14 * 12 * 2, "{kind}");
+    }
 }
 
 /// INV 28, 24: a login whose fate is unknown has given no token away, and left one whole session at most.

@@ -1,12 +1,16 @@
 //! Engines for the stories: on every store that this crate has, with hashing as cheap as the floor allows.
 
+use std::iter;
+use std::path::Path;
 use std::sync::Arc;
 
-use doorward::core::password::Argon2Params;
 use doorward::core::store::{Guarantees, Store};
 use doorward::store::{MemoryStore, SqliteStore};
 use doorward::{Clock, Engine, MasterKey, Policy, SystemClock};
 use tempfile::TempDir;
+
+use super::everywhere::folder;
+use super::remembered::cheapest;
 
 pub(crate) const NAME: &str = "ada";
 pub(crate) const PASSWORD: &str = "the right and proper password";
@@ -20,29 +24,32 @@ pub(crate) struct Named {
 
 /// One fresh store of each kind, the memory store first.
 pub(crate) fn each_store() -> Vec<Named> {
-    let folder = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(folder.path().join("doorward.db")).unwrap();
-    #[cfg_attr(not(feature = "sled"), allow(unused_mut, reason = "there is none to add"))]
-    let mut stores = vec![
-        Named { name: "memory", store: Arc::new(MemoryStore::new()), folder: None },
-        Named { name: "sqlite", store: Arc::new(sqlite), folder: Some(folder) },
-    ];
-    #[cfg(feature = "sled")]
-    stores.push(sled());
-    stores
+    let memory = Named { name: "memory", store: Arc::new(MemoryStore::new()), folder: None };
+    let on_disk = each_on_disk().into_iter().map(|OnDisk { name, open }| {
+        let folder = folder();
+        Named { name, store: open(&folder.path().join("doorward")), folder: Some(folder) }
+    });
+    iter::once(memory).chain(on_disk).collect()
 }
 
-#[cfg(feature = "sled")]
-fn sled() -> Named {
-    let folder = tempfile::tempdir().unwrap();
-    let store = doorward::store::SledStore::open(folder.path().join("doorward")).unwrap();
-    Named { name: "sled", store: Arc::new(store), folder: Some(folder) }
+/// A kind of store that outlives its process.
+pub(crate) struct OnDisk {
+    pub(crate) name: &'static str,
+    /// Opens the one at this path, or makes it.
+    pub(crate) open: fn(&Path) -> Arc<dyn Store>,
+}
+
+pub(crate) fn each_on_disk() -> Vec<OnDisk> {
+    Vec::from([
+        OnDisk { name: "sqlite", open: |path| Arc::new(SqliteStore::open(path).unwrap()) },
+        #[cfg(feature = "sled")]
+        OnDisk { name: "sled", open: |path| Arc::new(doorward::store::SledStore::open(path).unwrap()) },
+    ])
 }
 
 /// The cheapest hashing that is allowed, and the defaults else.
 pub(crate) fn policy() -> Policy {
-    let argon2 = Argon2Params::default().with_memory_kib(12 * 1024).unwrap().with_passes(1).unwrap();
-    Policy::builder().argon2(argon2).build().unwrap()
+    Policy::builder().argon2(cheapest()).build().unwrap()
 }
 
 pub(crate) fn open(store: Arc<dyn Store>) -> Engine {

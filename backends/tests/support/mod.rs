@@ -2,12 +2,20 @@
 #![allow(dead_code)] // each test binary uses its own part
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // it fails as the tests do
 
+pub(crate) mod block_on;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod engine;
+pub(crate) mod everywhere;
+pub(crate) mod face;
+pub(crate) mod gate;
+pub(crate) mod hosted;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod operations;
 pub(crate) mod race;
+pub(crate) mod remembered;
 pub(crate) mod rows;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod story;
+#[cfg(feature = "sqlite-host")]
+pub(crate) mod wandering;
 pub(crate) mod world;

@@ -1,10 +1,9 @@
 //! Two operations side by side, in the order that the choices of an exploration give.
 
 use doorward::core::error::Fault;
-use doorward::core::machine::Decide;
 use doorward_conformance::explore::Choices;
 
-use super::world::{Actor, LUCK, Luck, Step, World};
+use super::world::{Actor, Driver, LUCK, Luck, Operation, Step, World};
 
 /// A world whose rows the test looks at after each step.
 pub(crate) trait Stage {
@@ -12,7 +11,8 @@ pub(crate) trait Stage {
     fn watch(&mut self);
 }
 
-/// Runs them to their end, with at most one unlucky commit, whose batch may land late or never.
+/// Runs them to their end, with at most one unlucky commit, whose batch may land late or never, or, where futures may be
+/// abandoned, with one of them dropped on its way. `done` hears of whoever has an outcome.
 pub(crate) fn race<S: Stage>(
     stage: &mut S,
     actors: [&mut dyn Step; 2],
@@ -21,30 +21,36 @@ pub(crate) fn race<S: Stage>(
 ) {
     let mut is_lucky = true;
     loop {
-        let ready: Vec<usize> = (0..2).filter(|at| !actors[*at].is_done()).collect();
+        let ready: Vec<usize> = (0..2).filter(|at| !actors[*at].is_over()).collect();
         let landing = usize::from(!stage.world().in_flight.is_empty());
         if ready.is_empty() && (landing == 0 || choices.pick(2) == 1) {
             return;
         }
-        let chosen = if ready.is_empty() { 0 } else { choices.pick(ready.len() + landing) };
-        let Some(at) = ready.get(chosen).copied() else {
+        let drops = is_lucky && stage.world().driver == Driver::Abandoning;
+        let drops = if drops { ready.len() } else { 0 };
+        let chosen = if ready.is_empty() { 0 } else { choices.pick(ready.len() + landing + drops) };
+        if let Some(at) = ready.get(chosen).copied() {
+            let mut luck = || {
+                let luck = if is_lucky { LUCK[choices.pick(LUCK.len())] } else { Luck::Good };
+                is_lucky &= luck == Luck::Good;
+                luck
+            };
+            actors[at].step(stage.world(), &mut luck);
+        } else if chosen < ready.len() + landing {
             stage.world().land();
-            stage.watch();
-            continue;
-        };
-        let mut luck = || {
-            let luck = if is_lucky { LUCK[choices.pick(LUCK.len())] } else { Luck::Good };
-            is_lucky &= luck == Luck::Good;
-            luck
-        };
-        actors[at].step(stage.world(), &mut luck);
+        } else {
+            is_lucky = false;
+            actors[ready[chosen - ready.len() - landing]].abandon(stage.world(), &mut || choices.pick(3));
+        }
         stage.watch();
-        if actors[at].is_done() {
+        if let Some(at) = ready.get(chosen).copied()
+            && actors[at].is_done()
+        {
             done(stage, at, &*actors[at]);
         }
     }
 }
 
-pub(crate) fn outcome_of<O: Decide + 'static>(step: &dyn Step) -> &Result<O::Outcome, Fault> {
+pub(crate) fn outcome_of<O: Operation>(step: &dyn Step) -> &Result<O::Outcome, Fault> {
     step.as_any().downcast_ref::<Actor<O>>().unwrap().outcome.as_ref().unwrap()
 }

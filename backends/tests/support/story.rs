@@ -12,11 +12,12 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use doorward::core::event::EventResult::{self, Refused, Success};
 use doorward::core::id::AccountId;
 use doorward::{
-    Engine, Login, LogoutEverywhere, ManualClock, OpenSession, Policy, Register, SessionCap,
-    UpdateSessionData, WhenFull,
+    Login, LogoutEverywhere, ManualClock, OpenSession, Policy, Register, SessionCap, UpdateSessionData,
+    WhenFull,
 };
 
 use super::engine::NAME;
+use super::face::Face;
 use super::operations::engine_methods;
 
 pub(crate) const PASSWORD: &str = "canary-7f3a: a password that sings";
@@ -72,7 +73,7 @@ pub(crate) trait Listener {
 }
 
 pub(crate) struct Story<'a> {
-    pub(crate) engine: &'a Engine,
+    pub(crate) engine: &'a dyn Face,
     pub(crate) listener: &'a mut dyn Listener,
     /// The methods that were called.
     called: BTreeSet<&'static str>,
@@ -95,7 +96,7 @@ macro_rules! tell {
 }
 
 impl<'a> Story<'a> {
-    pub(crate) fn new(engine: &'a Engine, listener: &'a mut dyn Listener) -> Self {
+    pub(crate) fn new(engine: &'a dyn Face, listener: &'a mut dyn Listener) -> Self {
         Self { engine, listener, called: BTreeSet::new() }
     }
 
