@@ -164,7 +164,12 @@ impl ThrottleRecord {
     /// The row after one more failure.
     pub(crate) fn failed(&self, policy: &ThrottlePolicy, now: Timestamp) -> Self {
         let failures = self.failures.saturating_add(1);
-        Self { failures, until: now.saturating_add(policy.wait_after(failures)).max(self.until) }
+        let until = match policy.wait_after(failures) {
+            // Not even until now: an instance whose clock is behind would take that for a wait.
+            Duration::ZERO => self.until,
+            wait => now.saturating_add(wait).max(self.until),
+        };
+        Self { failures, until }
     }
 
     /// From when on the row may be forgotten.
@@ -234,6 +239,21 @@ mod tests {
         assert!(waits.clone().is_sorted());
         assert_eq!(waits.max(), Some(Duration::from_hours(1)));
         assert_eq!(policy.wait_after(u32::MAX), Duration::from_hours(1));
+    }
+
+    /// Four processes with clocks 300 ms apart: a free failure in one was a wait in another, for the right password too.
+    #[test]
+    fn a_free_failure_is_no_wait_on_a_clock_that_is_behind() {
+        let policy = ThrottlePolicy::default();
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let mut row = ThrottleRecord::default();
+        for _ in 1..policy.free {
+            row = row.failed(&policy, now);
+            assert!(row.until <= Timestamp::from_millis(0));
+        }
+        assert_eq!(row.failed(&policy, now).until, now.saturating_add(policy.first_wait));
+        let waited = ThrottleRecord { failures: 1, until: now };
+        assert_eq!(waited.failed(&policy, Timestamp::from_millis(5)).until, now, "a wait is never shortened");
     }
 
     #[test]

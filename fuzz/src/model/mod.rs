@@ -294,8 +294,8 @@ impl Throttle {
                 wait.saturating_mul(2).min(rule.longest_wait)
             };
         }
-        let until =
-            now.saturating_add(wait).max(before.map_or(Timestamp::from_millis(0), |before| before.until));
+        let waited = before.map_or(Timestamp::from_millis(0), |before| before.until);
+        let until = if wait.is_zero() { waited } else { now.saturating_add(wait).max(waited) };
         let kept_until = until.max(now).saturating_add(rule.forget_after);
         Failures { count, until, kept_until }
     }
