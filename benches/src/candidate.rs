@@ -48,7 +48,7 @@ pub const ALL: &[Candidate] = &[
     Candidate { name: "sled", is_durable: true, open: sled, driven: Driven::Blocking },
 ];
 
-#[allow(clippy::unnecessary_wraps, reason = "as all others are opened")]
+#[allow(clippy::unnecessary_wraps, reason = "the others can fail")]
 fn memory(_: &Path) -> Result<Arc<dyn Store>, Failure> {
     Ok(Arc::new(MemoryStore::new()))
 }

@@ -25,18 +25,21 @@ struct Pending {
     wakes: Wakes,
 }
 
+/// Whom to wake, and where to note that it was woken.
+type Sleeper = (Waker, Arc<AtomicBool>);
+
 /// Who wakes a pending future.
 #[derive(Clone)]
 enum Wakes {
     /// The poll itself, before the caller could have parked.
     Early,
     /// Another thread, as soon as it gets there.
-    Elsewhere(Arc<Mutex<Sender<(Waker, Arc<AtomicBool>)>>>),
+    Elsewhere(Arc<Mutex<Sender<Sleeper>>>),
 }
 
 impl Wakes {
     fn elsewhere() -> Self {
-        let (sender, waiting) = mpsc::channel::<(Waker, Arc<AtomicBool>)>();
+        let (sender, waiting) = mpsc::channel::<Sleeper>();
         thread::spawn(move || {
             for (number, (waker, woken)) in waiting.into_iter().enumerate() {
                 // Some late enough that the caller has surely parked.
