@@ -55,7 +55,7 @@ fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Polic
     let span =
         |idle, absolute| Span { idle: Duration::from_secs(idle), absolute: Duration::from_secs(absolute) };
     let throttle = ThrottlePolicy {
-        free: 2,
+        free: 1,
         first_wait: Duration::from_millis(500),
         longest_wait: Duration::from_secs(5),
         off_at: 8,
