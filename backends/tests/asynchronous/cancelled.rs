@@ -154,7 +154,7 @@ impl Client {
     fn hurry<T>(&mut self, future: impl Future<Output = T> + Send) -> Option<T> {
         let microseconds = 1 << self.random.below(11);
         let patience = match self.random.below(5) {
-            0 => Duration::from_secs(60),
+            0 => Duration::from_mins(1),
             _ => Duration::from_micros(self.random.below(microseconds)),
         };
         let mut future = Polled::new(future);
@@ -250,42 +250,22 @@ impl Client {
     fn logout(&mut self) {
         let at = self.some_session();
         let (engine, token) = (self.engine.clone(), self.sessions[at].token.clone());
-        match self.hurry(async move { engine.logout(&token).await }) {
-            Some(receipt) => {
-                receipt.unwrap();
-                // Every token of this session: it may have been rotated.
-                self.sessions[at].life = Life::Over;
-                self.sessions[at].is_ending = true;
-                self.sessions_of_the_same(at, Life::Over);
-            }
-            None => {
-                self.sessions[at].is_ending = true;
-                self.sessions[at].doubt();
-                self.sessions_of_the_same(at, Life::Doubtful);
-            }
-        }
-    }
-
-    /// Tokens made of one another by rotation name one session.
-    fn sessions_of_the_same(&mut self, at: usize, life: Life) {
+        let is_done = self.hurry(async move { engine.logout(&token).await }).map(Result::unwrap).is_some();
+        // Tokens made of one another by rotation name one session.
         let id = session_of(&self.sessions[at].token);
-        for session in self.sessions.iter_mut().filter(|session| session_of(&session.token) == id) {
-            session.is_ending = true;
-            match life {
-                Life::Over => session.life = Life::Over,
-                Life::Live | Life::Doubtful => session.doubt(),
-            }
-        }
+        self.sessions.iter_mut().filter(|session| session_of(&session.token) == id).for_each(|session| {
+            session.is_ended(is_done);
+        });
     }
 
     fn logout_everywhere(&mut self) {
         let (engine, account) = (self.engine.clone(), self.account);
         let ending = async move { engine.logout_everywhere(LogoutEverywhere::new(account)).await };
         let is_done = self.hurry(ending).map(Result::unwrap).is_some();
-        for session in self.sessions.iter_mut().filter(|session| !session.is_guest) {
-            session.is_ending = true;
-            if is_done { session.life = Life::Over } else { session.doubt() }
-        }
+        self.sessions
+            .iter_mut()
+            .filter(|session| !session.is_guest)
+            .for_each(|session| session.is_ended(is_done));
     }
 }
 
@@ -299,6 +279,11 @@ fn session_of(token: &str) -> Vec<u8> {
 const SESSION: std::ops::Range<usize> = 21..37;
 
 impl Session {
+    fn is_ended(&mut self, is_done: bool) {
+        self.is_ending = true;
+        if is_done { self.life = Life::Over } else { self.doubt() }
+    }
+
     fn doubt(&mut self) {
         if self.life == Life::Live {
             self.life = Life::Doubtful;

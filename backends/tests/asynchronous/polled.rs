@@ -56,5 +56,5 @@ impl<'a, T> Polled<'a, T> {
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T> + Send) -> T {
-    Polled::new(future).within(Duration::from_secs(60)).expect("nothing here takes a minute")
+    Polled::new(future).within(Duration::from_mins(1)).expect("nothing here takes a minute")
 }

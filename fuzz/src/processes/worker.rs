@@ -91,17 +91,6 @@ impl<'a> Worker<'a> {
         self.tell(&Line::Failed { op, what: what.to_owned(), kind: kind.to_owned() })
     }
 
-    /// A failure that is free leaves the moment at which it was: an instance whose clock is behind that waits for it. Longer
-    /// than the clocks are apart nobody waits, for nobody guesses so often.
-    fn waits(&self, op: Op, what: &str, until: Timestamp) -> Result<(), String> {
-        let wait = until.since(self.hall.engine.now());
-        if wait.as_millis() > u128::from(2 * SKEW) {
-            return self.wrong(op, format!("{what} waits for {wait:?}"));
-        }
-        let kind = "waits-for-a-clock-that-is-behind".to_owned();
-        self.tell(&Line::Failed { op, what: what.to_owned(), kind })
-    }
-
     fn wrong(&self, op: Op, what: String) -> Result<(), String> {
         self.tell(&Line::Wrong { op, what })
     }
@@ -174,7 +163,6 @@ impl<'a> Worker<'a> {
                 self.wrong(op, format!("{name} is {id}, and logged in as {}", login.session.account))
             }
             Err(LoginError::Fault(fault)) => self.failed(op, "login", &fault),
-            Err(LoginError::Throttled { until }) => self.waits(op, "login", until),
             Err(other) => self.wrong(op, format!("the right password: {other}")),
         }
     }
@@ -247,7 +235,6 @@ impl<'a> Worker<'a> {
         match self.hall.engine.login(Login::new(name, WRONG)) {
             Err(LoginError::Denied) => Ok(()),
             Err(LoginError::Fault(fault)) => self.failed(op, "guess", &fault),
-            Err(LoginError::Throttled { until }) => self.waits(op, "guess", until),
             other => self.wrong(op, format!("a wrong password: {other:?}")),
         }
     }
