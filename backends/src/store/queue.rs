@@ -23,20 +23,19 @@ pub(super) enum Done {
     Applied,
     Conflict,
     Removed(usize),
-    Vacuumed,
 }
 
 impl Done {
     pub(super) fn commit(self) -> Commit {
         match self {
-            Self::Applied | Self::Removed(_) | Self::Vacuumed => Commit::Applied,
+            Self::Applied | Self::Removed(_) => Commit::Applied,
             Self::Conflict => Commit::Conflict,
         }
     }
 
     pub(super) fn removed(self) -> usize {
         match self {
-            Self::Applied | Self::Conflict | Self::Vacuumed => 0,
+            Self::Applied | Self::Conflict => 0,
             Self::Removed(count) => count,
         }
     }

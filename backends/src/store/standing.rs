@@ -52,6 +52,7 @@ impl Standing {
         self.0.fetch_max(STOPPED, Ordering::SeqCst);
     }
 
+    #[cfg(feature = "sqlite-host")]
     pub(super) fn lose(&self) {
         self.0.fetch_max(LOST, Ordering::SeqCst);
     }
@@ -87,4 +88,5 @@ fn lost() -> StoreError {
 const SETTLED: u8 = 0;
 const UNSETTLED: u8 = 1;
 const STOPPED: u8 = 2;
+#[cfg(feature = "sqlite-host")]
 const LOST: u8 = 3;

@@ -99,8 +99,7 @@ const ENGINE: u64 = 211;
 
 fn others() -> Vec<Other> {
     let every = std::env::var_os("DOORWARD_EVERY_SCHEDULE").is_some_and(|value| value == "1");
-    let stores = if every { 1 } else { STORES };
-    let faces = if every { STORES } else { FACES };
+    let [stores, faces] = if every { [1, STORES] } else { [STORES, FACES] };
     let mut others = Vec::new();
     let mut add = |name, stride, driver, open: &dyn Fn(&TempDir) -> Arc<dyn Store>| {
         let folder = folder();
@@ -108,6 +107,7 @@ fn others() -> Vec<Other> {
         others.push(Other { name, ground, stride, ran: 0, took: Duration::ZERO, _folder: folder });
     };
     add("memory's async face", faces, Driver::Machine, &|_| faced(MemoryStore::new()));
+    let _ = stores; // there may be none
     #[cfg(feature = "sqlite-host")]
     {
         let open = |folder: &TempDir| SqliteStore::open(folder.path().join("doorward.db")).unwrap();

@@ -278,7 +278,7 @@ impl Work {
         }
         // Where somebody reads the log it is emptied later: the file shrinks then.
         let _emptied = empty_log(&self.connection);
-        if self.has_its_file() { Ok(Done::Vacuumed) } else { Err(unknown(LOST)) }
+        if self.has_its_file() { Ok(Done::Applied) } else { Err(unknown(LOST)) }
     }
 
     /// One transaction for these tickets; one for each of them when a task fails.
