@@ -28,7 +28,7 @@ use doorward::core::operation::tick::Tick;
 use doorward::core::operation::trust_clock::TrustClock;
 use doorward::core::operation::unlock::Unlock;
 use doorward::core::password::{Argon2Params, HashMemory, Password};
-use doorward::core::record::Row;
+use doorward::core::record::{Key, Row};
 use doorward::core::secret::{MasterKeys, Seed};
 use doorward::core::store::{Cursor, Store, Write};
 use doorward::core::time::Timestamp;
@@ -105,6 +105,8 @@ impl Driver<'_> {
                         _ => None,
                     });
                     self.rows.extend(puts);
+                    let row_of = |key: &Key| Ok(self.store.read(std::slice::from_ref(key))?.pop().flatten());
+                    self.printed.note(batch.effects(Cursor::START, row_of).unwrap());
                     (ticket, Reply::Commit(self.store.commit(batch).unwrap()))
                 }
                 Need::Work(ticket, work) => (ticket, Reply::Worked(work.run(&mut memory).unwrap())),
