@@ -2,7 +2,8 @@
 //!
 //! One thread writes; it gives sled the batches that wait as one atomic group, so that they share a sync. sled shows a
 //! write at once and makes it durable at some time; so readers look through a gate, which shows them the moment before
-//! the group until the group is on the medium. They wait for no sync, only for sled while it takes a group in. A folder belongs to one store in one process.
+//! the group until the group is on the medium. They wait for no sync, only for sled while it takes a group in. A folder
+//! belongs to one store in one process.
 //!
 //! | what happens | [`StoreErrorKind`] | because |
 //! |---|---|---|
@@ -46,11 +47,11 @@
 //! - **A panic of one of sled's own threads** ends all its work in the process ([`OpenError::Broken`],
 //!   [`OpenError::Stuck`]): start the program again.
 //! - **A large batch can cost the folder.** sled writes one of many hundred rows across several of its 512 KiB segments. A
-//!   kill leaves it whole or not at all; but of some hundred simulated power cuts in the middle of batches of 1,500 rows,
+//!   kill leaves it whole or not at all; but of about 110 simulated power cuts in the middle of batches of 1,500 rows,
 //!   three left a folder that is refused as damaged. None left half a batch. Keep batches small; groups are kept so here.
 //! - **A full disk stops reads as well**, from the first commit that fails until there is room: finding out what stands
 //!   means to open the folder again, and sled needs room for that. No row is lost by it.
-//! - **It stands still.** 0.34.7, of 2021, is its last release; the 1.0 alpha has another format and no transactions. Its
+//! - **It stands still.** 0.34.7 is its last release for years; the 1.0 alpha has another format and no transactions. Its
 //!   own README advises SQLite where reliability comes first.
 //!
 //! Commits and reads are about as fast as SQLite's: on one disk, 6,500 to 9,200 durable commits a second from sixteen
