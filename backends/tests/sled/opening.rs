@@ -168,6 +168,56 @@ fn inv_26_a_folder_that_lost_acknowledged_commits_is_refused() {
     assert!(matches!(refused(&older), OpenError::Damaged));
 }
 
+/// Damage that sled overlooks need not come with fewer groups: one entry less, or one of an earlier moment, beside all the
+/// others. Each entry decodes, and the number of groups is the right one; only their sum tells.
+#[test]
+fn inv_26_a_folder_that_lost_one_entry_is_refused() {
+    let whole = made();
+    let keys: Vec<_> = tree_of(&whole.path).iter().keys().map(Result::unwrap).collect();
+    assert_eq!(keys.len(), 4, "a row, its two pointers, and what is known of the whole");
+    for key in keys {
+        let home = Home::quick();
+        copy_folder(&whole.path, &home.path);
+        let sled = tree_of(&home.path);
+        sled.remove(key).unwrap();
+        sled.flush().unwrap();
+        drop(sled);
+        assert!(matches!(refused_once_free(&home.path), OpenError::Damaged));
+    }
+    let home = Home::quick();
+    copy_folder(&whole.path, &home.path);
+    let sled = tree_of(&home.path);
+    let (key, row) = sled.scan_prefix("r").next().unwrap().unwrap();
+    let mut older = row.to_vec();
+    older[0] ^= 1; // the first byte of its stamp, which is no part of the record
+    sled.insert(key, older).unwrap();
+    sled.flush().unwrap();
+    drop(sled);
+    assert!(matches!(refused_once_free(&home.path), OpenError::Damaged));
+}
+
+/// What the store says once sled has let go of its lock, which it does a little late.
+fn refused_once_free(path: &Path) -> OpenError {
+    loop {
+        let error = refused(path);
+        if !error.is_transient() {
+            return error;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The folder as sled alone sees it. It lets go of its lock a little late.
+fn tree_of(path: &Path) -> sled::Db {
+    for _ in 0..1000 {
+        match sled::Config::new().path(path).flush_every_ms(None).open() {
+            Ok(sled) => return sled,
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    panic!("somebody keeps the folder locked");
+}
+
 /// Of several that make the store at once one does, and all end up with the same.
 #[test]
 fn many_first_openers_at_once_all_end_up_with_one_store() {

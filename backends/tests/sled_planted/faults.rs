@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use doorward::store::sled::{OpenError, SledStore};
 use doorward_conformance::Medium;
 use doorward_core::error::{StoreError, StoreErrorKind};
-use doorward_core::record::Kind;
-use doorward_core::store::{Batch, Commit, Cursor, Durability, Expect, Range, Store};
+use doorward_core::id::SessionId;
+use doorward_core::model::data::DataRecord;
+use doorward_core::record::{Key, Kind, Row};
+use doorward_core::store::{Batch, Commit, Cursor, Durability, Expect, Range, Store, Write};
 use doorward_core::time::Timestamp;
 
-use crate::drafts::{batch, create, put, read, session, stamp};
+use crate::drafts::{batch, create, id, put, read, row, session, stamp};
 use crate::medium::{Bench, Without, copy_folder};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -207,4 +209,31 @@ fn every_group_is_synced_once_and_nothing_else_is() {
     });
     assert_eq!(syncs(), before + 4, "the sixteen that waited shared one");
     assert_eq!(store.scan(&SESSIONS, 99).unwrap().len(), 19);
+}
+
+/// Sixteen rows of 60 KiB would be one group of two of sled's segments, and a power cut in the middle of such a group can
+/// ruin the folder: so bytes count as well as entries.
+#[test]
+fn inv_27_large_rows_do_not_make_a_large_group() {
+    let bench = Bench::new(Without::Nothing);
+    let store = bench.options().open(bench.path()).unwrap();
+    let before = bench.disk.state().syncs;
+    bench.hold_syncs();
+    std::thread::scope(|scope| {
+        let store = &store;
+        scope.spawn(|| store.commit(&creation(10)));
+        until(|| bench.syncs_held() > 0);
+        for number in 11..27 {
+            scope.spawn(move || store.commit(&batch(number, vec![data(number, 60 * 1024)])));
+        }
+        std::thread::sleep(SHORT);
+        bench.release_syncs();
+    });
+    assert_eq!(bench.disk.state().syncs, before + 9, "two of the sixteen share a group");
+}
+
+fn data(number: u32, size: usize) -> Write {
+    let key = Key::Data(SessionId::from_bytes(id(number)));
+    let record = DataRecord { bytes: vec![7; size] }.into();
+    Write::Put { key, row: Row { record, ..row(&session(number), stamp(number)) }, expect: Expect::Absent }
 }

@@ -163,6 +163,10 @@ pub(super) struct Syncs {
 }
 
 impl Syncs {
+    #[cfg_attr(
+        not(feature = "planted"),
+        expect(clippy::unused_self, reason = "the disk that is asked is planted")
+    )]
     pub(super) fn run(&self, sync: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
         #[cfg(feature = "planted")]
         if let Some(disk) = &self.disk {

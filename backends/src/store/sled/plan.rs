@@ -20,15 +20,19 @@ pub(super) struct Plan {
     expectations: Vec<(Key, Expect)>,
     writes: Vec<Write>,
     journal: Vec<Ending>,
+    bytes: usize,
 }
 
 impl Plan {
     pub(super) fn of(batch: &Batch) -> Result<Self, StoreError> {
         batch.validate()?;
+        let mut bytes = 0;
         for write in &batch.writes {
             if let Write::Put { key, row, .. } = write {
                 // One row that cannot be read back would be damage to every later opening.
-                value::row(key, &value::of_row(key, row)).map_err(|error| {
+                let encoded = value::of_row(key, row);
+                bytes += encoded.len();
+                value::row(key, &encoded).map_err(|error| {
                     fatal("a row could not be read back: keep less in it").with_source(error)
                 })?;
             }
@@ -39,12 +43,13 @@ impl Plan {
             expectations: batch.expectations().map(|(key, expect)| (key.clone(), expect)).collect(),
             writes: batch.writes.clone(),
             journal: batch.journal.clone(),
+            bytes,
         })
     }
 
-    /// How many entries it may write, about.
+    /// How many entries it may write, about; a large row counts as many.
     pub(super) fn weight(&self) -> usize {
-        4 * self.writes.len() + 2 * self.journal.len()
+        4 * self.writes.len() + 2 * self.journal.len() + self.bytes / ENTRY
     }
 
     /// Carries it out in the draft: all comparisons, then all writes, then the journal. A conflict has therefore changed
@@ -83,6 +88,9 @@ impl Plan {
         Ok(Done::Applied)
     }
 }
+
+/// How many bytes of rows count as an entry more; a session's row stays below it.
+const ENTRY: usize = 512;
 
 fn too_high() -> StoreError {
     fatal("an epoch cannot be raised any further: this is a bug")

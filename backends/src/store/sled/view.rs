@@ -11,8 +11,8 @@
 //! | ends the era, applies, syncs | the era that ended | as the era says that it was |
 //! | has synced, and shows the next era | the next era | as sled has it |
 //!
-//! Nobody holds a lock while inside sled, no reader waits for the writer, and none ever has to begin again: what a
-//! slow reader still needs is kept alive by the reader itself.
+//! Nobody here holds a lock while inside sled, whose own static one lets a reader wait while a group is applied, and not
+//! while it is synced. No reader ever has to begin again: what a slow one still needs is kept alive by the reader itself.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -307,7 +307,7 @@ fn draw(mut draft: Draft<'_>, begun: &[&Ticket]) -> Result<Drawn, StoreError> {
 }
 
 /// How many of these may share a group. sled writes its log in segments of 512 KiB, and takes a segment into use again when
-/// all that stood in it stands in newer ones: a group stays well below a segment, so that those were synced before.
+/// all that stood in it stands in newer ones: a group of several stays well below a segment, so that those were synced before.
 fn share(tickets: &[&Ticket]) -> usize {
     let mut weight = 0;
     let fit = tickets.iter().take_while(|ticket| {
