@@ -34,7 +34,7 @@ pub struct Disk {
     visible: Mutex<Arc<Data>>,
     gate: Mutex<Gate>,
     opened: Condvar,
-    /// A sync failed, and no durable commit has succeeded since.
+    /// A sync failed, and no durable commit or barrier has succeeded since.
     doubtful: AtomicBool,
     /// Reads raise a barrier of their own then, instead of waiting for one.
     settles: AtomicBool,
