@@ -302,6 +302,7 @@ impl Bench {
     }
 
     fn image(&self, data: Arc<Data>) -> Arc<dyn Store> {
+        let data = Arc::new(Data::clone(&data).opened());
         Arc::new(Reference { disk: Disk::holding(data, self.disk.durable), cache: None })
     }
 }
