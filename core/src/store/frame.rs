@@ -85,18 +85,25 @@ enum Front<'a> {
 }
 
 fn front(bytes: &[u8]) -> Front<'_> {
-    let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return Front::Torn };
-    let [length @ .., a, b, c, d, e, f, g, h] = header;
-    if checksum(length) != [*a, *b, *c, *d] {
+    let Some((length, of_length, of_body, rest)) = header(bytes) else { return Front::Torn };
+    if checksum(length) != *of_length {
         return Front::NoHeader;
     }
     let size = usize::try_from(u64::from_be_bytes(*length)).ok();
     match size.and_then(|size| rest.split_at_checked(size)) {
         None => Front::Torn,
-        Some((body, behind)) if checksum(body) == [*e, *f, *g, *h] => Front::Whole { body, behind },
+        Some((body, behind)) if checksum(body) == *of_body => Front::Whole { body, behind },
         Some((_, [])) => Front::Torn,
         Some(_) => Front::Broken,
     }
+}
+
+/// The length, its checksum, that of the body, and what is behind the header.
+fn header(bytes: &[u8]) -> Option<(&[u8; 8], &[u8; 4], &[u8; 4], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (of_length, rest) = rest.split_first_chunk()?;
+    let (of_body, rest) = rest.split_first_chunk()?;
+    Some((length, of_length, of_body, rest))
 }
 
 /// A torn tail has none: nothing was written before it was whole.
