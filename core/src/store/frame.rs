@@ -85,25 +85,19 @@ enum Front<'a> {
 }
 
 fn front(bytes: &[u8]) -> Front<'_> {
-    let Some((length, of_length, of_body, rest)) = header(bytes) else { return Front::Torn };
-    if checksum(length) != *of_length {
+    let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return Front::Torn };
+    let (length, sums) = header.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    let (of_length, of_body) = sums.split_at_checked(4).unwrap_or_default();
+    if checksum(length) != of_length {
         return Front::NoHeader;
     }
     let size = usize::try_from(u64::from_be_bytes(*length)).ok();
     match size.and_then(|size| rest.split_at_checked(size)) {
         None => Front::Torn,
-        Some((body, behind)) if checksum(body) == *of_body => Front::Whole { body, behind },
+        Some((body, behind)) if checksum(body) == of_body => Front::Whole { body, behind },
         Some((_, [])) => Front::Torn,
         Some(_) => Front::Broken,
     }
-}
-
-/// The length, its checksum, that of the body, and what is behind the header.
-fn header(bytes: &[u8]) -> Option<(&[u8; 8], &[u8; 4], &[u8; 4], &[u8])> {
-    let (length, rest) = bytes.split_first_chunk()?;
-    let (of_length, rest) = rest.split_first_chunk()?;
-    let (of_body, rest) = rest.split_first_chunk()?;
-    Some((length, of_length, of_body, rest))
 }
 
 /// A torn tail has none: nothing was written before it was whole.
