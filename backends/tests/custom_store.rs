@@ -70,10 +70,35 @@ fn damage_before_the_last_frame_is_refused_and_left_as_it_is() {
     apply(&store, 2);
     drop(store);
     let mut bytes = fs::read(&path).unwrap();
-    bytes[before + 20] ^= 1;
-    fs::write(&path, &bytes).unwrap();
-    assert!(LogStore::open(&path).is_err());
-    assert_eq!(fs::read(&path).unwrap(), bytes);
+    let frame = (bytes.len() - before) / 2;
+    for at in before..before + frame {
+        bytes[at] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert!(LogStore::open(&path).is_err(), "damaged at {at}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        bytes[at] ^= 1;
+    }
+}
+
+/// A log that was just opened is one frame. One flipped bit in it was taken for a torn tail: the store opened empty, and
+/// wrote that down in place of all that there was.
+#[test]
+fn damage_to_the_only_frame_is_refused_and_left_as_it_is() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("auth.log");
+    apply(&LogStore::open(&path).unwrap(), 1);
+    drop(LogStore::open(&path).unwrap());
+    let whole = fs::read(&path).unwrap();
+    for at in 0..=whole.len() {
+        let mut bytes = whole.clone();
+        match bytes.get_mut(at) {
+            Some(byte) => *byte ^= 1,
+            None => bytes.clear(),
+        }
+        fs::write(&path, &bytes).unwrap();
+        assert!(LogStore::open(&path).is_err(), "damaged at {at}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
 }
 
 fn ending(number: u8) -> Batch {

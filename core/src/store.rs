@@ -61,8 +61,8 @@ pub trait Store: Send + Sync {
     /// A read that begins after a `commit` has answered `Applied`, here or in another handle on the same
     /// store, sees that batch. Neither a read nor a scan nor a page of the journal ever shows a `Durable` write that
     /// is not yet durable. After a commit whose *sync* failed (it answered `Unknown`), reads, scans and changes fail
-    /// as `Retryable` until a later durable commit has succeeded: before that, what they show could still change
-    /// without a write. (Where only the answer was lost, there is nothing to wait for.)
+    /// as `Retryable` until a later durable commit, or a barrier of the store's own, has succeeded: before that, what they
+    /// show could still change without a write. (Where only the answer was lost, there is nothing to wait for.)
     ///
     /// A key may stand twice among `keys`; so does its row, then.
     ///

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -89,23 +90,31 @@ impl<S: AsyncStore> Store for Blocking<S> {
     }
 }
 
-/// Wakes a thread. A wake before the thread parks is remembered by it; a needless one costs a poll.
-struct Unpark(Thread);
+/// Wakes a thread. The wake is remembered here: that which the thread remembers is lost when the poll itself parks, as
+/// receiving from a channel of the standard library does.
+struct Unpark {
+    thread: Thread,
+    is_woken: AtomicBool,
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.is_woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 
 fn wait<T>(future: StoreFuture<'_, T>) -> Result<T, StoreError> {
     let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let sleeper = Arc::new(Unpark { thread: thread::current(), is_woken: AtomicBool::new(false) });
+    let waker = Waker::from(Arc::clone(&sleeper));
     let mut context = Context::from_waker(&waker);
     loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(answer) => return answer,
-            Poll::Pending => thread::park(),
+        if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
+            return answer;
+        }
+        while !sleeper.is_woken.swap(false, Ordering::Acquire) {
+            thread::park();
         }
     }
 }

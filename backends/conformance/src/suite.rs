@@ -131,7 +131,7 @@ nothing_is_scanned_before_it_is_durable = durable::not_scanned_early:
 no_ending_is_told_before_it_is_durable = durable::not_told_early:
 "durable before seen: nor does the journal, for a cursor past a lost entry would skip the next one";
 after_a_failed_sync_reads_wait = durable::failed_sync:
-"read: after a commit failed as `Unknown`, reads fail as `Retryable` until a durable commit has succeeded";
+"read: after a commit whose sync failed, reads fail as `Retryable` until a durable commit, or a barrier of the store's own, has succeeded";
 
         }
     };

@@ -33,6 +33,8 @@ type Sleeper = (Waker, Arc<AtomicBool>);
 enum Wakes {
     /// The poll itself, before the caller could have parked.
     Early,
+    /// The poll itself, which parks its thread for something else before it returns.
+    BeforeAnotherPark,
     /// Another thread, as soon as it gets there.
     Elsewhere(Arc<Mutex<Sender<Sleeper>>>),
 }
@@ -66,6 +68,11 @@ impl Wakes {
                 Self::Early => {
                     woken.store(true, Ordering::SeqCst);
                     context.waker().wake_by_ref();
+                }
+                Self::BeforeAnotherPark => {
+                    woken.store(true, Ordering::SeqCst);
+                    context.waker().wake_by_ref();
+                    thread::park_timeout(Duration::from_millis(1));
                 }
                 Self::Elsewhere(to) if polls == 1 => {
                     to.lock().unwrap().send((context.waker().clone(), Arc::clone(&woken))).unwrap();
@@ -156,6 +163,18 @@ mod woken_elsewhere {
 
 mod woken_before_parking {
     doorward_conformance::suite!(super::Asynchronous::new(super::Wakes::Early));
+}
+
+/// The adapter relied on the thread to remember a wake. A store that waits on a channel inside of its poll took that wake
+/// for its own, and the caller waited for ever.
+#[test]
+fn a_wake_is_not_lost_to_a_park_within_the_poll() {
+    let (told, answer) = mpsc::channel();
+    thread::spawn(move || {
+        let fixture = Asynchronous::new(Wakes::BeforeAnotherPark);
+        let _gone = told.send(fixture.open().read(&[Key::Keyring]).unwrap());
+    });
+    assert_eq!(answer.recv_timeout(Duration::from_secs(20)), Ok(vec![None]));
 }
 
 #[test]

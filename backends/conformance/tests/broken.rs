@@ -77,6 +77,7 @@ fails! {
     purges_the_journal: PurgesTheJournal => ["a_purge_leaves_the_journal_until_its_time"];
     purge_hides: PurgeHides => ["a_purged_row_is_gone_for_good"];
     reuses_cursors: ReusesCursors => ["a_cursor_is_never_given_twice"];
+    numbers_on_at_opening: NumbersOnAtOpening => ["a_cursor_is_never_given_twice"];
     forgets_on_kill: ForgetsOnKill => ["an_applied_batch_survives_a_kill"];
     buffers_relaxed: BuffersRelaxed => ["a_relaxed_batch_survives_a_kill"];
     never_syncs: NeverSyncs => [

@@ -35,12 +35,13 @@ impl LogStore {
     pub(crate) fn open(path: &Path) -> Result<Self, Box<dyn std::error::Error>> {
         let (path, lock) = (std::path::absolute(path)?, File::create(path.with_extension("lock"))?);
         lock.try_lock()?;
-        let bytes = if path.try_exists()? { fs::read(&path)? } else { Vec::new() };
+        let bytes = if path.try_exists()? { fs::read(&path)? } else { Effects::default().frame() };
         let (mut tables, mut rest) = (Tables::default(), bytes.as_slice());
         while let Some((effects, behind)) = Effects::unframe(rest)? {
             tables.apply(effects);
             rest = behind;
         }
+        (rest.len() < bytes.len()).then_some(()).ok_or("the log is damaged: restore a backup")?; // it began whole
         let log = Mutex::new(tables.write_anew(&path)?);
         Ok(Self { path, log, tables: RwLock::new(tables), _lock: lock })
     }
@@ -116,8 +117,7 @@ impl Store for LogStore {
     /// In memory alone: what a reopening brings back is over, and is purged again.
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         let _no_commit_between = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        let mut room = limit;
+        let (mut tables, mut room) = (self.tables.write().unwrap_or_else(PoisonError::into_inner), limit);
         let mut stays = |is_over: bool| !is_over || room.checked_sub(1).map(|left| room = left).is_none();
         tables.rows.retain(|_, row| stays(row.expires.is_some_and(|expires| expires <= now)));
         tables.journal.entries.retain(|change| stays(change.until <= now));

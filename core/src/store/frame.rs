@@ -1,12 +1,14 @@
-//! One commit as bytes, for stores that keep a log or send one: `length (8 bytes) · CRC-32 (4) · version (1) · CBOR`,
-//! the numbers big endian. The checksum covers the length too, so that zeros are no frame.
+//! One commit as bytes, for stores that keep a log or send one: `length (8 bytes) · CRC-32 of the length (4) · CRC-32 of
+//! the rest (4) · version (1) · CBOR`, the numbers big endian. The length has a checksum of its own: one that is damaged
+//! would reach past the end of the log, and what is behind it would be taken for a torn tail.
 //!
 //! | at the front stands | [`Effects::unframe`] |
 //! |---|---|
 //! | a whole frame | gives it, and what is behind it |
 //! | nothing, or the beginning of a frame | `None`: the end, or a torn tail |
-//! | zeros, or a broken frame with nothing behind it | `None`: a torn tail, whose bytes are not all there yet |
-//! | a broken frame with more behind it | an error: what is behind it was written after it was whole |
+//! | a broken frame with nothing behind it | `None`: a torn tail, whose bytes are not all there yet |
+//! | no header, and no whole frame behind | `None`: a torn tail likewise; zeros are no header |
+//! | a broken frame with more behind it, or no header and a whole frame behind | an error: that was written later |
 
 use alloc::vec::Vec;
 
@@ -19,7 +21,7 @@ use crate::record::{Key, Kind, RecordError, Row};
 use crate::time::Timestamp;
 
 const VERSION: u8 = 1;
-const HEADER_BYTES: usize = 12;
+const HEADER_BYTES: usize = 16;
 
 type Rows = Vec<(u8, ByteVec, Option<Columns>)>;
 type Columns = (Stamp, u64, Option<AccountId>, Option<Timestamp>, ByteVec);
@@ -45,33 +47,63 @@ impl Effects {
             Err(error) => unreachable!("a frame encodes into memory: {error}"),
         }
         let body = bytes.get(HEADER_BYTES..).unwrap_or_default();
-        let length = (body.len() as u64).to_be_bytes();
-        let header = length.into_iter().chain(checksum(length, body));
+        let (length, sum) = ((body.len() as u64).to_be_bytes(), checksum(body));
+        let header = length.into_iter().chain(checksum(&length)).chain(sum);
         header.zip(&mut bytes).for_each(|(value, byte)| *byte = value);
         bytes
     }
 
     /// The frame at the front of `bytes` and what stands behind it; `None` at the end and before a torn tail.
     ///
-    /// It is for logs in which only the last frame can be incomplete: those that sync each.
+    /// It is for logs in which only the last frame can be incomplete: those that sync each. A last frame that was damaged
+    /// later reads like a torn one: a log that begins with a frame which cannot be torn refuses to do without it.
     ///
     /// # Errors
     /// [`RecordError::Checksum`] for damage, and the others for what this version did not write.
     pub fn unframe(bytes: &[u8]) -> Result<Option<(Self, &[u8])>, RecordError> {
-        let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
-        let Some((sum, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
-        let size = u64::from_be_bytes(*length);
-        let whole = usize::try_from(size).ok().and_then(|size| rest.split_at_checked(size));
-        let Some((body, behind)) = whole else { return Ok(None) };
-        if checksum(*length, body) != *sum {
-            return if size == 0 || behind.is_empty() { Ok(None) } else { Err(RecordError::Checksum) };
-        }
+        let (body, behind) = match front(bytes) {
+            Front::Whole { body, behind } => (body, behind),
+            Front::Torn => return Ok(None),
+            Front::Broken => return Err(RecordError::Checksum),
+            Front::NoHeader if is_frame_behind(bytes) => return Err(RecordError::Checksum),
+            Front::NoHeader => return Ok(None),
+        };
         match body.split_first() {
             Some((&VERSION, body)) => Ok(Some((parse(body)?, behind))),
             Some((version, _)) => Err(RecordError::Version(*version)),
             None => Err(RecordError::Content),
         }
     }
+}
+
+/// What stands at the front of a log.
+enum Front<'a> {
+    Whole { body: &'a [u8], behind: &'a [u8] },
+    Torn,
+    Broken,
+    NoHeader,
+}
+
+fn front(bytes: &[u8]) -> Front<'_> {
+    let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return Front::Torn };
+    let (length, sums) = header.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    let (of_length, of_body) = sums.split_at_checked(4).unwrap_or_default();
+    if checksum(length) != of_length {
+        return Front::NoHeader;
+    }
+    let size = usize::try_from(u64::from_be_bytes(*length)).ok();
+    match size.and_then(|size| rest.split_at_checked(size)) {
+        None => Front::Torn,
+        Some((body, behind)) if checksum(body) == of_body => Front::Whole { body, behind },
+        Some((_, [])) => Front::Torn,
+        Some(_) => Front::Broken,
+    }
+}
+
+/// A torn tail has none: nothing was written before it was whole.
+fn is_frame_behind(bytes: &[u8]) -> bool {
+    let behind = (1..bytes.len()).filter_map(|at| bytes.get(at..));
+    behind.map(front).any(|front| matches!(front, Front::Whole { .. }))
 }
 
 fn entry(change: &Change) -> (u64, Option<SessionId>, Option<AccountId>, u64, Timestamp) {
@@ -111,9 +143,6 @@ fn parse(body: &[u8]) -> Result<Effects, RecordError> {
     Ok(Effects { rows, journal: Changes { entries, end: Cursor::from_number(end) } })
 }
 
-fn checksum(length: [u8; 8], body: &[u8]) -> [u8; 4] {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&length);
-    hasher.update(body);
-    hasher.finalize().to_be_bytes()
+fn checksum(bytes: &[u8]) -> [u8; 4] {
+    crc32fast::hash(bytes).to_be_bytes()
 }

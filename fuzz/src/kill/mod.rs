@@ -9,7 +9,7 @@
 //! | what was acknowledged is there: each login live, each logout dead, data, names, passwords, counters | 15, 26 |
 //! | what was under way is there as a whole or not at all | 24 |
 //! | no row is there that nobody asked for; a session whose token was not told may be there | 24, 28 |
-//! | the journal has each ending once, in order; numbers ascend, and none comes again after a purge and a kill | 15, 26 |
+//! | the journal has each ending once, in order; numbers ascend, and none comes again after a kill | 15, 26 |
 //! | the store opens, within a bound, however often it was killed on the way; interrupted deletions go on | 27 |
 //!
 //! A kill takes the process, not the machine: what the system's page cache holds survives it. Power cuts are another
@@ -195,7 +195,11 @@ impl<'a> Siege<'a> {
             self.kill(rng.next(), true, Duration::from_micros(after.into()))?;
             self.summary.recoveries += 1;
         }
-        self.read_on()?;
+        let is_ready = self.read_on()?;
+        if !is_early && !is_ready {
+            // Or every victim dies before it has done anything, and nothing is ever found.
+            self.opens_in = (self.opens_in * 2).min(PATIENCE);
+        }
         self.look(now)?;
         self.summary.kills += 1;
         Ok(())
@@ -227,8 +231,8 @@ impl<'a> Siege<'a> {
         Err(format!("a victim ended by itself ({ended}): {}", printed.trim()))
     }
 
-    /// Follows the story.
-    fn read_on(&mut self) -> Result<(), String> {
+    /// Follows the story, and says whether a victim had its engine open.
+    fn read_on(&mut self) -> Result<bool, String> {
         let lines = self.story.next().map_err(why)?;
         let mut is_ready = false;
         for line in &lines {
@@ -243,7 +247,8 @@ impl<'a> Siege<'a> {
             }
         }
         self.summary.early += u64::from(!is_ready);
-        follow(&mut self.towns, &lines)
+        follow(&mut self.towns, &lines)?;
+        Ok(is_ready)
     }
 
     /// Opens the store, and holds it against the story.

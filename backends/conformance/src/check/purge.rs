@@ -114,7 +114,8 @@ pub(crate) fn gone_for_good(fixture: &dyn Fixture) -> Checked {
     Ok(())
 }
 
-/// A follower that read everything, and then sleeps while all of it is purged, misses nothing that comes after.
+/// A follower that read everything, and then sleeps while all of it is purged and the store is opened anew, misses nothing
+/// that comes after.
 pub(crate) fn cursor_never_twice(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
     let mut cursor = Cursor::START;
@@ -131,5 +132,18 @@ pub(crate) fn cursor_never_twice(fixture: &dyn Fixture) -> Checked {
         let end = store.changes(cursor, ALL)?.end;
         ensure!(end >= cursor, "after a purge the journal's end {end:?} lies before the entry at {cursor:?}");
     }
+    store.create(&session(1))?; // a store that forgets its last batch breaks another promise
+    let Some(reopened) = fixture.reopen() else { return Ok(()) };
+    let store = Subject(reopened);
+    let end = store.changes(cursor, ALL)?.end;
+    ensure!(
+        end >= cursor,
+        "reopened after a purge, the journal ends at {end:?}, before the entry at {cursor:?}"
+    );
+    store.apply(&Draft::new().ends_until(99, 1).batch())?;
+    let told: Vec<_> =
+        store.changes(cursor, ALL)?.entries.into_iter().map(|change| change.revocation).collect();
+    let expected = [Revocation::Session(session_id(99))];
+    ensure!(told == expected, "reopened after a purge, a follower at {cursor:?} sees {told:?}");
     Ok(())
 }

@@ -257,6 +257,14 @@ impl Data {
         self.last
     }
 
+    /// As an opening finds it.
+    pub fn opened(mut self) -> Self {
+        if self.has(Flaw::NumbersOnAtOpening) {
+            self.last = self.journal.last().map_or(0, |change| change.cursor.number());
+        }
+        self
+    }
+
     /// The same with only half of what is new in it: how a torn write leaves it.
     pub fn halfway_to(&self, next: &Self) -> Self {
         let mut half = self.clone();

@@ -93,6 +93,8 @@ pub enum Flaw {
     PurgeHides,
     /// A new entry's number is one more than the entries there are.
     ReusesCursors,
+    /// Opening numbers on from the last entry that is there.
+    NumbersOnAtOpening,
     /// A kill loses the last durable batch.
     ForgetsOnKill,
     /// A relaxed batch stays in the process until a durable one comes.

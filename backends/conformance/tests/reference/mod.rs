@@ -34,7 +34,7 @@ pub struct Disk {
     visible: Mutex<Arc<Data>>,
     gate: Mutex<Gate>,
     opened: Condvar,
-    /// A sync failed, and no durable commit has succeeded since.
+    /// A sync failed, and no durable commit or barrier has succeeded since.
     doubtful: AtomicBool,
     /// Reads raise a barrier of their own then, instead of waiting for one.
     settles: AtomicBool,
@@ -302,6 +302,7 @@ impl Bench {
     }
 
     fn image(&self, data: Arc<Data>) -> Arc<dyn Store> {
+        let data = Arc::new(Data::clone(&data).opened());
         Arc::new(Reference { disk: Disk::holding(data, self.disk.durable), cache: None })
     }
 }
