@@ -2,8 +2,8 @@
 //!
 //! | a job is | when | and its promise |
 //! |---|---|---|
-//! | refused | as many wait as may | – |
-//! | waiting | no thread is free | dropped: the job is never begun |
+//! | refused | as many wait as may whose promises are kept | – |
+//! | waiting | no thread is free | dropped: the job is never begun, and leaves room when room is short |
 //! | begun | a thread has taken it | dropped: the job is finished all the same |
 //! | done | | gives what came of it |
 
@@ -26,8 +26,12 @@ pub(crate) struct Crew {
 pub(crate) type Promise<T> = oneshot::Receiver<T>;
 
 impl Crew {
-    /// So many threads of this name, for which so many jobs may wait.
+    /// So many threads of this name, for which so many jobs may wait. More than `MOST_THREADS` are an error: systems
+    /// that have no limit of their own give them until nothing is left.
     pub(crate) fn start(name: &str, threads: NonZeroUsize, waiting: usize) -> io::Result<Self> {
+        if threads > MOST_THREADS {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let jobs = Arc::new(Jobs { state: Mutex::default(), arrived: Condvar::new(), most: waiting });
         let mut crew = Self { jobs, threads: Vec::with_capacity(threads.get()) };
         for _ in 0..threads.get() {
@@ -44,13 +48,7 @@ impl Crew {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Option<Promise<T>> {
         let (tell, promise) = oneshot::channel();
-        let job = move || {
-            if !tell.is_canceled() {
-                // Nobody may wait for it any more; it is done all the same.
-                let _ = tell.send(job());
-            }
-        };
-        self.jobs.push(Box::new(job)).then_some(promise)
+        self.jobs.push(Box::new(Promised { job, tell })).then_some(promise)
     }
 }
 
@@ -75,7 +73,31 @@ impl fmt::Debug for Crew {
     }
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+trait Job: Send {
+    fn is_forgotten(&self) -> bool;
+
+    /// Does it, unless it is forgotten.
+    fn begin(self: Box<Self>);
+}
+
+struct Promised<T, F> {
+    job: F,
+    tell: oneshot::Sender<T>,
+}
+
+impl<T: Send, F: FnOnce() -> T + Send> Job for Promised<T, F> {
+    fn is_forgotten(&self) -> bool {
+        self.tell.is_canceled()
+    }
+
+    fn begin(self: Box<Self>) {
+        if !self.is_forgotten() {
+            let Self { job, tell } = *self;
+            // Nobody may wait for it any more; it is done all the same.
+            let _ = tell.send(job());
+        }
+    }
+}
 
 struct Jobs {
     state: Mutex<State>,
@@ -86,32 +108,36 @@ struct Jobs {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<Box<dyn Job>>,
     free: usize,
     is_closed: bool,
 }
 
 impl Jobs {
-    fn push(&self, job: Job) -> bool {
+    fn push(&self, job: Box<dyn Job>) -> bool {
         let mut state = self.state();
-        if state.is_closed || state.waiting.len() >= self.most.saturating_add(state.free) {
-            return false;
+        let forgotten = state.make_room(self.most);
+        let is_taken = !state.is_closed && state.has_room(self.most);
+        if is_taken {
+            state.waiting.push_back(job);
         }
-        state.waiting.push_back(job);
         drop(state);
-        self.arrived.notify_one();
-        true
+        drop(forgotten);
+        if is_taken {
+            self.arrived.notify_one();
+        }
+        is_taken
     }
 
     fn work(&self) {
         while let Some(job) = self.take() {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(job)) {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.begin())) {
                 mem::forget(payload);
             }
         }
     }
 
-    fn take(&self) -> Option<Job> {
+    fn take(&self) -> Option<Box<dyn Job>> {
         let mut state = self.state();
         state.free += 1;
         let idles = |state: &mut State| state.waiting.is_empty() && !state.is_closed;
@@ -120,7 +146,7 @@ impl Jobs {
         state.waiting.pop_front()
     }
 
-    fn close(&self) -> VecDeque<Job> {
+    fn close(&self) -> VecDeque<Box<dyn Job>> {
         let mut state = self.state();
         state.is_closed = true;
         self.arrived.notify_all();
@@ -131,3 +157,22 @@ impl Jobs {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl State {
+    fn has_room(&self, most: usize) -> bool {
+        self.waiting.len() < most.saturating_add(self.free)
+    }
+
+    /// Takes out what nobody waits for, when there is no room else: when threads are slow, clients hang up and come again.
+    fn make_room(&mut self, most: usize) -> VecDeque<Box<dyn Job>> {
+        if self.has_room(most) {
+            return VecDeque::new();
+        }
+        let waiting = mem::take(&mut self.waiting).into_iter();
+        let (forgotten, waiting) = waiting.partition(|job| job.is_forgotten());
+        self.waiting = waiting;
+        forgotten
+    }
+}
+
+const MOST_THREADS: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");

@@ -53,7 +53,11 @@ use super::run::{self, Parts};
 ///
 /// Argon2id runs on threads of its own, as many as [`Hashing::at_once`](crate::Hashing); who waits for one holds no thread.
 /// A blocking store gets its threads from [`Pooled`](crate::store::Pooled). The clock, the random source and the
-/// [`events`](Builder::events) are called on the thread that polls: they must not block it.
+/// [`events`](Builder::events) are called on the thread that polls, and of a future that is dropped the events on the one
+/// that drops it: they must not block it.
+///
+/// Dropping the last clone blocks its thread until the runs of Argon2id under way have ended, and closes the store; a
+/// future owns the clone that was moved into it.
 ///
 /// # Example: the whole story of one session, on whatever polls
 /// ```
@@ -249,7 +253,8 @@ impl AsyncEngine {
         self.run(AfterRestore::new()).await
     }
 
-    /// As [`Engine::maintain`]. Dropped between two bites, it leaves the rest to the next call, and no event.
+    /// As [`Engine::maintain`]; between two bites it lets other tasks have the thread. Dropped, it leaves the rest to the
+    /// next call, and no event of its own.
     pub async fn maintain(&self) -> Result<Maintained, Fault> {
         maintenance::maintain(self, &|| false).await
     }

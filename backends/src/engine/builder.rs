@@ -179,7 +179,8 @@ impl<S: ?Sized> Builder<S> {
     }
 
     /// Who is told of each finished operation, once, after its commit, on the thread that ran it: a closure, an
-    /// [`EventQueue`](super::events::EventQueue)'s sink, or `events::to_tracing`. Given more than once, each is told.
+    /// [`EventQueue`](super::events::EventQueue)'s sink, or `events::to_tracing`. Given more than once, each is told. Of one
+    /// whose future is dropped they are told at once, on the thread that drops it; its commit may be under way still.
     /// Keep it short; a panic in it is contained, and harms neither the outcome nor the others.
     #[must_use]
     pub fn events(mut self, sink: impl Fn(&Event) + Send + Sync + 'static) -> Self {
@@ -260,7 +261,7 @@ impl Builder<dyn AsyncStore> {
     /// As [`Builder::open`]. Starts the engine's hashing threads, as many as hash at once.
     ///
     /// # Errors
-    /// What does not fit. Nothing was changed.
+    /// What does not fit, or more than 1024 hashing threads. Nothing was changed.
     pub async fn open(self) -> Result<AsyncEngine, OpenError> {
         let (hashing, trusts_clock) = (self.hashing, self.trusts_clock);
         let offered = self.store.guarantees();

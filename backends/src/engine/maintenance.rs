@@ -109,6 +109,7 @@ pub(super) async fn finish_deletion<E: Reach>(
     is_stopped: &(dyn Fn() -> bool + Sync),
 ) -> Result<Remains, Fault> {
     for _ in 0..MOST_BITES {
+        engine.pause().await;
         if is_stopped() {
             break;
         }
@@ -155,6 +156,7 @@ async fn purge_in_bites<E: Reach>(
         if removed < BITE {
             return Ok(());
         }
+        engine.pause().await;
     }
     done.more = true;
     Ok(())

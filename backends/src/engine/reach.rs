@@ -1,6 +1,7 @@
 //! How an engine's calls get to its store and its hashing pool, and back.
 
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
@@ -36,6 +37,9 @@ pub(super) trait Reach {
         work: &Work,
         source: Option<SourcePrefix>,
     ) -> impl Future<Output = Result<Worked, Fault>> + Send;
+
+    /// Between two bites of what is long: lets the thread go, if others want it.
+    fn pause(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// No call waits for anything but its thread: each is done when it is polled.
@@ -63,6 +67,8 @@ impl Reach for Engine {
     async fn work(&self, work: &Work, source: Option<SourcePrefix>) -> Result<Worked, Fault> {
         self.parts.hashing.run(work, source)
     }
+
+    async fn pause(&self) {}
 }
 
 impl Reach for AsyncEngine {
@@ -89,6 +95,19 @@ impl Reach for AsyncEngine {
     async fn work(&self, work: &Work, source: Option<SourcePrefix>) -> Result<Worked, Fault> {
         self.parts.hashing.run_on(&self.hashers, work, source).await
     }
+
+    /// A store may answer each call at once; then nothing else ends the poll.
+    async fn pause(&self) {
+        let mut has_paused = false;
+        let polled = poll_fn(move |context| {
+            if mem::replace(&mut has_paused, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        });
+        polled.await;
+    }
 }
 
 /// A panic of the store is its failure of this kind, and nobody else's.
@@ -97,21 +116,26 @@ pub(crate) fn contain<T>(
     panicked: StoreErrorKind,
 ) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
-        std::mem::forget(payload);
+        mem::forget(payload);
         Err(StoreError::new(panicked, "the store panicked: this is a bug in the store"))
     })
 }
 
-/// The same of a future. One that panicked is not polled again.
+/// The same of a future, also of its being dropped when it has answered. One that panicked is not polled again.
 async fn contained<'a, T>(
     call: impl FnOnce() -> StoreFuture<'a, T>,
     panicked: StoreErrorKind,
 ) -> Result<T, StoreError> {
-    let mut future = contain(|| Ok(call()), panicked)?;
+    let mut waiting = Some(contain(|| Ok(call()), panicked)?);
     let polled = poll_fn(move |context| {
-        let poll = || match future.as_mut().poll(context) {
-            Poll::Ready(answer) => answer.map(Some),
-            Poll::Pending => Ok(None),
+        let poll = || {
+            let Some(mut future) = waiting.take() else { return Ok(None) };
+            let Poll::Ready(answer) = future.as_mut().poll(context) else {
+                waiting = Some(future);
+                return Ok(None);
+            };
+            drop(future);
+            answer.map(Some)
         };
         contain(poll, panicked).transpose().map_or(Poll::Pending, Poll::Ready)
     });

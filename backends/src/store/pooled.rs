@@ -71,7 +71,8 @@ pub struct Threads {
     pub reading: NonZeroUsize,
     /// For commits and purges, which mostly wait for the disk. Default 16.
     pub committing: NonZeroUsize,
-    /// How many calls may wait for a thread, on each side; the next one fails as `Retryable`. Default 1024.
+    /// How many calls may wait for a thread, on each side, those whose futures were dropped not counted; the next one fails
+    /// as `Retryable`. Default 1024.
     pub waiting: usize,
 }
 
@@ -95,7 +96,7 @@ impl<S: Store + 'static> Pooled<S> {
     /// The store, with so many threads.
     ///
     /// # Errors
-    /// The system gives no threads.
+    /// The system gives no threads, or more than 1024 were asked for on one side.
     pub fn with(store: S, threads: Threads) -> io::Result<Self> {
         Ok(Self {
             reading: Crew::start("doorward-reading", threads.reading, threads.waiting)?,

@@ -3,6 +3,7 @@
 
 mod cancelled;
 mod cut;
+mod hostile;
 mod polled;
 mod runtime;
 mod waiting;

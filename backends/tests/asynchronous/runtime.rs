@@ -105,7 +105,7 @@ fn inv_24_inv_26_a_runtime_that_shuts_down_leaves_what_is_true() {
             (true, false) => {}
         }
     }
-    assert!(live > 100 && over > 100, "{live} live, {over} over");
+    assert!(live > 20 && over > 20, "{live} live, {over} over");
     let dump = dump(&*store);
     let of = |kind: Kind| {
         dump.rows.keys().filter(move |key| key.kind() == kind).map(|key| key.id_bytes().to_vec())

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use doorward::core::error::{Fault, StoreError, StoreErrorKind};
@@ -158,6 +159,32 @@ fn more_calls_than_may_wait_are_refused_and_nothing_is_done() {
     assert_eq!(store.begun.load(Ordering::SeqCst), 2);
 }
 
+/// Clients that hang up on a slow disk come again: calls that nobody waited for any more filled the queue, and those that
+/// came again were refused.
+#[test]
+fn a_call_that_is_dropped_while_it_waits_leaves_room_for_another() {
+    let store = Arc::new(Gated::default());
+    let pooled = Pooled::with(Arc::clone(&store), threads(1, 2)).unwrap();
+    let batches: Vec<Batch> =
+        (0..20).map(|number| Batch::new(Stamp::from_bytes([number; 16]), Durability::Durable)).collect();
+    store.shut();
+    let mut running = Polled::new(pooled.commit(&batches[0]));
+    assert!(running.poll().is_none());
+    store.begun(1);
+    let mut waiting = Polled::new(pooled.commit(&batches[1]));
+    assert!(waiting.poll().is_none());
+    for batch in &batches[2..] {
+        assert!(Polled::new(pooled.commit(batch)).poll().is_none(), "refused for one that is gone");
+    }
+    store.open();
+    for future in [&mut running, &mut waiting] {
+        assert_eq!(future.within(SOON).unwrap().unwrap(), Commit::Applied);
+    }
+    drop((running, waiting));
+    drop(pooled);
+    assert_eq!(store.begun.load(Ordering::SeqCst), 2, "what was dropped never began");
+}
+
 /// PW-15: hashing has threads of its own, and a full queue says so at once. Who hangs up leaves the place to the next.
 #[test]
 fn pw_15_hashing_blocks_no_thread_and_its_queue_is_bounded() {
@@ -213,8 +240,16 @@ fn a_panic_in_a_store_is_contained_behind_threads_too() {
     assert!(block_on(engine.register(Register::new(NAME, PASSWORD))).is_ok());
 }
 
-/// A store of futures that panic: when they are made, or when they are polled.
+/// A store of futures that panic: when they are made, when they are polled, or when they are dropped.
 struct Panicking(MemoryStore, &'static str);
+
+struct Bomb(bool);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.0, "a store panics");
+    }
+}
 
 impl AsyncStore for Panicking {
     fn read<'a>(&'a self, keys: &'a [Key]) -> StoreFuture<'a, Vec<Option<Row>>> {
@@ -224,10 +259,12 @@ impl AsyncStore for Panicking {
     fn commit<'a>(&'a self, batch: &'a Batch) -> StoreFuture<'a, Commit> {
         assert!(self.1 != "made", "a store panics");
         let is_polled = self.1 == "polled";
-        Box::pin(async move {
-            assert!(!is_polled, "a store panics");
-            Store::commit(&self.0, batch)
-        })
+        let bomb = Bomb(self.1 == "dropped");
+        let mut answer = Some(batch);
+        Box::pin(std::future::poll_fn(move |_| {
+            assert!(!is_polled && bomb.0 == (self.1 == "dropped"), "a store panics");
+            answer.take().map_or(Poll::Pending, |batch| Poll::Ready(Store::commit(&self.0, batch)))
+        }))
     }
 
     fn scan<'a>(&'a self, range: &'a Range, limit: usize) -> StoreFuture<'a, Vec<(Key, Row)>> {
@@ -249,7 +286,7 @@ impl AsyncStore for Panicking {
 
 #[test]
 fn a_panic_in_a_future_of_a_store_is_an_unknown_commit() {
-    for when in ["made", "polled"] {
+    for when in ["made", "polled", "dropped"] {
         let builder = AsyncEngine::builder(Panicking(MemoryStore::new(), when)).ephemeral();
         let opened = block_on(builder.master_key(MasterKey::new(1, [0x42; 32])).open());
         let Err(doorward::OpenError::Fault(fault)) = opened else { panic!("{when}: {opened:?}") };

@@ -1,6 +1,11 @@
 //! Who hashes now, who waits, and who is next.
+//!
+//! A call wakes a task, which is the host's code: it may drop that task or another, and their places with them. So nobody
+//! is called under the lock.
 
 use std::collections::VecDeque;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use doorward_core::error::Fault;
@@ -28,8 +33,10 @@ pub(super) struct Waiter {
     pub(super) ticket: u64,
     pub(super) source: Option<SourcePrefix>,
     /// Heard by who waits without a thread.
-    pub(super) call: oneshot::Sender<()>,
+    pub(super) call: Call,
 }
+
+type Call = oneshot::Sender<()>;
 
 impl Queue {
     pub(super) fn new(limits: Hashing) -> Self {
@@ -73,7 +80,8 @@ impl State {
     ///
     /// Nobody starves. The first in the queue of a busy source is passed over while that source has runs in progress, and
     /// these end. Then it has none, no other has fewer, and only those who came before it go before it.
-    pub(super) fn hand_over(&mut self, ended: Option<SourcePrefix>) {
+    #[must_use]
+    pub(super) fn hand_over(&mut self, ended: Option<SourcePrefix>) -> Option<Call> {
         let runs_of = |waiter: &Waiter| match waiter.source {
             None => 0,
             source => self.running.iter().filter(|running| **running == source).count(),
@@ -83,11 +91,15 @@ impl State {
         if let Some(position) = self.running.iter().position(|running| *running == ended) {
             self.running.remove(position);
         }
-        if let Some(waiter) = next.and_then(|position| self.waiting.remove(position)) {
-            self.running.push(waiter.source);
-            // One that has gone away leaves by its `Place`, which waits for this lock.
-            let _ = waiter.call.send(());
-        }
+        let waiter = next.and_then(|position| self.waiting.remove(position))?;
+        self.running.push(waiter.source);
+        Some(waiter.call)
+    }
+
+    /// Who waited goes away. Its call is dropped outside of the lock: that wakes, too.
+    fn leave(&mut self, ticket: u64) -> Option<Call> {
+        let position = self.waiting.iter().position(|waiter| waiter.ticket == ticket)?;
+        self.waiting.remove(position).map(|waiter| waiter.call)
     }
 
     fn waiting_of(&self, source: Option<SourcePrefix>) -> usize {
@@ -129,13 +141,15 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.queue.state();
-        if state.waits(self.ticket) {
-            state.waiting.retain(|waiter| waiter.ticket != self.ticket);
-        } else {
-            state.hand_over(self.source);
-        }
+        let call =
+            if state.waits(self.ticket) { state.leave(self.ticket) } else { state.hand_over(self.source) };
         drop(state);
         self.queue.turn.notify_all();
+        // One that has gone away before it hears has given its place to the next by then. One whose waker panics has
+        // its place all the same.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call.map(|call| call.send(())))) {
+            mem::forget(payload);
+        }
     }
 }
 
@@ -212,7 +226,7 @@ mod tests {
                 }
                 // The oldest run ends; who came when is what waits too long.
                 let ended = state.running[0];
-                state.hand_over(ended);
+                let _called = state.hand_over(ended);
                 assert_eq!(state.running.len(), at_once);
                 let oldest = state.waiting.iter().map(|waiter| waiter.ticket).min().unwrap();
                 let most = 4 * (QUEUE + u64::try_from(at_once).unwrap());
