@@ -106,6 +106,33 @@ fn inv_17_a_read_notices_within_its_bound_whatever_was_done() {
     }
 }
 
+/// A read had just looked for the file, so a check and a backup believed that all was well: they had opened another
+/// database by its path, and copied that.
+#[test]
+fn inv_17_a_backup_and_a_check_notice_at_once() {
+    for way in [Way::ReplaceByACopy, Way::ReplaceByAnother] {
+        for is_backup in [true, false] {
+            let home = Home::new();
+            let store = home.open();
+            store.commit(&pair(1)).unwrap();
+            let new = beside(&home, "new");
+            match way {
+                Way::ReplaceByACopy => copy(&home.path, &new),
+                _ => drop(SqliteStore::open(&new).unwrap()),
+            }
+            store.commit(&pair(2)).unwrap();
+            fs::rename(new, &home.path).unwrap();
+            if is_backup {
+                let backup = store.backup(beside(&home, "b.db"), on);
+                assert!(matches!(&backup, Err(BackupError::Store(error)) if is_lost(error)), "{backup:?}");
+                assert!(!beside(&home, "b.db").exists());
+            } else {
+                assert!(is_lost(&store.check(|_| ControlFlow::Continue(())).unwrap_err()), "{way:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_commit_notices_at_once_and_changes_nothing() {
     for way in WAYS {

@@ -149,7 +149,7 @@ impl SqliteStore {
         // A connection of its own, so that reads have all of theirs.
         let source = connect::source(place.path(), place.patience())?;
         begin(&source)?;
-        self.vouch_for_a_new_connection()?;
+        self.writer.vouch_for_a_new_connection()?;
         copy(
             &source,
             draft.path(),
@@ -162,11 +162,6 @@ impl SqliteStore {
         drop(source);
         check(draft.path(), place.patience())?;
         draft.publish()
-    }
-
-    /// It was opened by the path, just now: that must still lead to the file that the store has open.
-    pub(super) fn vouch_for_a_new_connection(&self) -> Result<(), StoreError> {
-        if self.writer.place().is_kept() { Ok(()) } else { self.writer.vouch() }
     }
 }
 

@@ -136,9 +136,15 @@ impl Writer {
 
     /// Sees to it that what was just read came from the file that is to be read; see [`Place`].
     pub(super) fn vouch(&self) -> Result<(), StoreError> {
-        if self.place.was_kept() {
-            return Ok(());
-        }
+        if self.place.was_kept() { Ok(()) } else { self.lose() }
+    }
+
+    /// The same for a connection that was opened by the path just now: what was seen a moment ago says nothing of it.
+    pub(super) fn vouch_for_a_new_connection(&self) -> Result<(), StoreError> {
+        if self.place.is_kept() { Ok(()) } else { self.lose() }
+    }
+
+    fn lose(&self) -> Result<(), StoreError> {
         self.standing.lose();
         // So that the writer hears of it, and leaves its file as it should.
         let _nobody_waits = self.queue.push(Ticket::new(Task::Settle));
@@ -366,20 +372,18 @@ impl Work {
         }
     }
 
-    /// A durable commit after one whose fate is unknown, and an emptied log: proof that nothing of that can change
-    /// any more.
+    /// After a commit whose fate is unknown: proof that nothing of that can change any more. See [`barrier`].
     ///
-    /// The commit alone would do only if every frame before it were on the medium. Linux reports a failed write
-    /// once, and holds those pages for written from then on: a later sync succeeds and a power cut still finds a
-    /// hole, behind which no commit counts. Emptying the log writes its content to the database and syncs that.
+    /// On a full disk the log that is emptied first also makes room for the barrier, where all its pages have their
+    /// place in the database already.
     fn settle(&mut self) -> Result<(), StoreError> {
+        empty_log(&self.connection)?;
         self.begin()?;
         if let Err(error) = barrier::raise(&self.connection) {
             self.roll_back();
             return Err(error);
         }
         self.commit()?;
-        empty_log(&self.connection)?;
         self.standing.settle();
         Ok(())
     }
