@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use doorward::core::error::StoreErrorKind;
 use doorward::{
     AuthenticateError, EndSessionError, Ended, Fault, Login, LoginError, LogoutError, LogoutEverywhere,
-    LogoutEverywhereError, OpenSession, OpenSessionError, Register, RegisterError, Timestamp,
-    UpdateSessionData, UpdateSessionDataError,
+    LogoutEverywhereError, OpenSession, OpenSessionError, Register, RegisterError, UpdateSessionData,
+    UpdateSessionDataError,
 };
 use doorward_core::id::{AccountId, SessionId};
 
