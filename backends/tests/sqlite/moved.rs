@@ -12,7 +12,7 @@ use doorward::store::sqlite::BackupError;
 use doorward::{Login, LoginError, Register};
 use doorward_core::error::{StoreError, StoreErrorKind};
 use doorward_core::record::Kind;
-use doorward_core::store::{Cursor, Range, Store};
+use doorward_core::store::{Commit, Cursor, Range, Store};
 
 use crate::backup::on;
 use crate::fixture::{Home, has_pair, hasty, pair, read, session};
@@ -266,6 +266,43 @@ fn a_replaced_log_is_left_alone_and_the_database_too() {
         assert_eq!(fs::read(beside(&home, "auth.db-wal")).unwrap(), b"another's log");
         assert_eq!(fs::read(&home.path).unwrap(), before);
     }
+}
+
+/// Another process opened the file that took the place of ours, and found our log beside it: what it was told is done is
+/// not carried away into the file that nobody will find.
+#[test]
+fn inv_26_what_a_neighbour_wrote_on_the_new_file_stays_in_it() {
+    let home = Home::new();
+    let store = home.open();
+    store.commit(&pair(1)).unwrap();
+    home.sql().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    lose(&home, Way::ReplaceByAnother);
+    let mut neighbour = child("moved::in_a_child_write_on_the_new_file", &home.path).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while !beside(&home, "written").exists() {
+        assert!(start.elapsed() < Duration::from_secs(20), "the neighbour did not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(is_lost(&store.commit(&pair(2)).unwrap_err()));
+    drop(store);
+    fs::write(beside(&home, "left"), "").unwrap();
+    assert!(!neighbour.wait().unwrap().success(), "it was killed");
+    let again = home.open();
+    assert!((10..20).all(|number| has_pair(&again, number)));
+    assert!(!has_pair(&again, 1) && !has_pair(&again, 2), "that is another file's");
+}
+
+#[test]
+#[ignore = "run by inv_26_what_a_neighbour_wrote_on_the_new_file_stays_in_it"]
+fn in_a_child_write_on_the_new_file() {
+    let Some(path) = path_of_child() else { return };
+    let store = SqliteStore::open(&path).unwrap();
+    (10..20).for_each(|number| assert_eq!(store.commit(&pair(number)).unwrap(), Commit::Applied));
+    fs::write(path.with_file_name("written"), "").unwrap();
+    while !path.with_file_name("left").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::process::abort();
 }
 
 /// Checkpoints, vacuums, backups, and stores that come and go here and in another process.

@@ -109,6 +109,25 @@ fn settling_also_begins_the_log_anew() {
 /// A log that holds a barrier and nothing else.
 const ONE_FRAME: u64 = 32 + 24 + 4096;
 
+/// Settling needs the log emptied, which a backup's snapshot keeps from it: for the whole of a long backup nothing
+/// would be answered.
+#[test]
+fn inv_17_a_backup_makes_way_for_settling() {
+    let rig = rig();
+    let shell = rusqlite::Connection::open(&rig.path).unwrap();
+    shell.execute_batch("CREATE TABLE fill (x); INSERT INTO fill VALUES (zeroblob(3000000))").unwrap();
+    let outcome = rig.store.backup(rig.path.with_extension("backup"), |_| {
+        rig.fault.set(Meets::GoneThenError);
+        assert_eq!(kind_of(rig.store.commit(&creation(1))), StoreErrorKind::Unknown);
+        std::ops::ControlFlow::Continue(())
+    });
+    assert!(
+        matches!(&outcome, Err(super::BackupError::Store(error)) if error.kind() == StoreErrorKind::Retryable),
+        "{outcome:?}"
+    );
+    assert!(!is_there(&rig.store, 1));
+}
+
 fn log_length(rig: &Rig) -> u64 {
     std::fs::metadata(rig.path.with_extension("db-wal")).unwrap().len()
 }

@@ -88,6 +88,7 @@ impl Writer {
             connection,
             standing: Arc::clone(&standing),
             place: Arc::clone(&place),
+            seen: None,
             #[cfg(test)]
             fault,
         };
@@ -176,6 +177,8 @@ struct Work {
     connection: Connection,
     standing: Arc<Standing>,
     place: Arc<Place>,
+    /// SQLite's count of what others wrote into the log, as it was when the file was last where it belongs.
+    seen: Option<i64>,
     #[cfg(test)]
     fault: super::fault::Fault,
 }
@@ -213,13 +216,15 @@ impl Work {
 
     /// Of a file that is elsewhere now, or nowhere. What was committed belongs to it: the log is emptied into it, so
     /// that it is whole wherever it went, and no log of it lies beside the file that took its place. Where
-    /// somebody else's log lies, nothing may be written any more.
+    /// somebody else's log lies, nothing may be written any more. Nor where another file took the place and our log was
+    /// written to since: who opened that file found our log beside it and took it for its own.
     fn take_leave(&mut self) {
         if self.place.is_kept() {
             return;
         }
         self.standing.lose();
-        if self.place.has_the_log_to_itself() {
+        let is_shared = self.place.has_a_successor() && self.seen != data_version(&self.connection);
+        if self.place.has_the_log_to_itself() && !is_shared {
             let _as_far_as_it_goes = empty_log(&self.connection);
         } else {
             let _as_far_as_it_goes =
@@ -228,9 +233,13 @@ impl Work {
     }
 
     /// Whether the file is the one that was opened; the store is lost if not.
-    fn has_its_file(&self) -> bool {
+    fn has_its_file(&mut self) -> bool {
+        // Before the look: nobody could have opened another file by then.
+        let seen = data_version(&self.connection);
         let kept = self.place.is_kept();
-        if !kept {
+        if kept {
+            self.seen = seen;
+        } else {
             self.standing.lose();
         }
         kept
@@ -389,6 +398,12 @@ impl Work {
     }
 }
 
+/// Changes whenever another connection has written.
+fn data_version(connection: &Connection) -> Option<i64> {
+    let mut statement = connection.prepare_cached(DATA_VERSION).ok()?;
+    statement.query_row([], |columns| columns.get(0)).ok()
+}
+
 fn refuse(tickets: &[&Ticket], error: &StoreError) {
     for ticket in tickets {
         if ticket.begin() {
@@ -407,8 +422,10 @@ const LOST: &str =
     "the commit is in a database file that was deleted or replaced: put that file back, open it, and read";
 
 const FULL: &str = "PRAGMA synchronous = FULL";
+const DATA_VERSION: &str = "PRAGMA data_version";
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 pub(super) const COMMIT: &str = "COMMIT";
 
 /// What the writer keeps prepared beside the statements of each kind.
-pub(super) const STATEMENTS: [&str; 5] = [BEGIN, COMMIT, RAISE_BARRIER, plan::APPEND, plan::PURGE_JOURNAL];
+pub(super) const STATEMENTS: [&str; 6] =
+    [BEGIN, COMMIT, DATA_VERSION, RAISE_BARRIER, plan::APPEND, plan::PURGE_JOURNAL];
