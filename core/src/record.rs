@@ -312,6 +312,11 @@ impl Row {
         encoding::encode(key, self)
     }
 
+    /// Whether [`Row::decode`] would take the record back: a longer one it refuses.
+    pub(crate) fn fits(&self) -> bool {
+        encoding::fits(&self.record)
+    }
+
     /// The row with these columns and this record. Refuses, without a panic and without allocating more than
     /// the input's size, whatever [`Row::encode`] would not have written.
     ///

@@ -36,8 +36,8 @@
 //! | give it back | [`SqliteStore::vacuum`] | read; commits wait |
 //!
 //! A full disk fails what needs room, and nothing else is lost: a commit that cannot be written is `Unknown` or
-//! `Fatal`. After an `Unknown`, reads too fail as `Retryable` until a small commit finds room. The store then goes on by
-//! itself.
+//! `Fatal`. After an `Unknown`, reads too fail as `Retryable` until a small commit finds room. The log is emptied before,
+//! which makes some unless the database must grow for it. The store then goes on by itself.
 //!
 //! # The file, while it is open
 //!
@@ -46,6 +46,9 @@
 //! log is in the way, and does nothing more until it is opened again. It does not notice a file that is overwritten in place
 //! (`cp other.db auth.db`), and on other systems it notices nothing. Never open a database that is in use as a plain file within
 //! the same program: closing that handle drops SQLite's locks.
+//!
+//! Open it by one name. A symbolic link is none of its own; a second hard link is, and so is a mount of the file alone
+//! (mount its folder): each has a log of its own, and they destroy each other's work.
 //!
 //! # The way back from a lost database
 //!

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorward_core::error::StoreErrorKind;
 use doorward_core::id::SessionId;
-use doorward_core::record::Key;
+use doorward_core::model::data::DataRecord;
+use doorward_core::record::{Key, Record, Row};
 use doorward_core::store::{
     Batch, Check, Commit, Cursor, Durability, Ending, Expect, Guarantees, Store, Write,
 };
@@ -141,6 +142,28 @@ fn malformed_batches_are_refused() {
     let row = row(&session(1), stamp(1));
     let mixed = batch(1, vec![Write::Put { key: Key::Account(account(1)), row, expect: Expect::Absent }]);
     assert_eq!(store.commit(&mixed).unwrap_err().kind(), StoreErrorKind::Fatal);
+}
+
+/// A record over 256 KiB was stored, and could never be read again.
+#[test]
+fn a_record_that_could_not_be_read_again_is_not_stored() {
+    let home = Home::new();
+    let store = home.open();
+    let put = |number: u32, bytes: usize| {
+        let key = Key::Data(SessionId::from_bytes(id(number)));
+        let record = Record::Data(DataRecord { bytes: vec![7; bytes] });
+        let row = Row { record, ..row(&session(number), stamp(number)) };
+        let put = Write::Put { key: key.clone(), row, expect: Expect::Absent };
+        (key, batch(number, vec![put]))
+    };
+    // Version, array, length and checksum.
+    let most = 256 * 1024 - 1 - 1 - 5 - 4;
+    let (key, longest) = put(1, most);
+    assert_eq!(store.commit(&longest).unwrap(), Commit::Applied);
+    assert!(read(&store, &key).is_some());
+    let (key, longer) = put(2, most + 1);
+    assert_eq!(store.commit(&longer).unwrap_err().kind(), StoreErrorKind::Fatal);
+    assert!(read(&store, &key).is_none());
 }
 
 /// Many threads raise one row and create their own: whatever shares a group, each is done exactly once.

@@ -12,7 +12,7 @@ use doorward::store::sqlite::BackupError;
 use doorward::{Login, LoginError, Register};
 use doorward_core::error::{StoreError, StoreErrorKind};
 use doorward_core::record::Kind;
-use doorward_core::store::{Cursor, Range, Store};
+use doorward_core::store::{Commit, Cursor, Range, Store};
 
 use crate::backup::on;
 use crate::fixture::{Home, has_pair, hasty, pair, read, session};
@@ -103,6 +103,33 @@ fn inv_17_a_read_notices_within_its_bound_whatever_was_done() {
         let backup = store.backup(beside(&home, "b.db"), on);
         assert!(matches!(&backup, Err(BackupError::Store(error)) if is_lost(error)), "{way:?}: {backup:?}");
         assert!(!beside(&home, "b.db").exists());
+    }
+}
+
+/// A read had just looked for the file, so a check and a backup believed that all was well: they had opened another
+/// database by its path, and copied that.
+#[test]
+fn inv_17_a_backup_and_a_check_notice_at_once() {
+    for way in [Way::ReplaceByACopy, Way::ReplaceByAnother] {
+        for is_backup in [true, false] {
+            let home = Home::new();
+            let store = home.open();
+            store.commit(&pair(1)).unwrap();
+            let new = beside(&home, "new");
+            match way {
+                Way::ReplaceByACopy => copy(&home.path, &new),
+                _ => drop(SqliteStore::open(&new).unwrap()),
+            }
+            store.commit(&pair(2)).unwrap();
+            fs::rename(new, &home.path).unwrap();
+            if is_backup {
+                let backup = store.backup(beside(&home, "b.db"), on);
+                assert!(matches!(&backup, Err(BackupError::Store(error)) if is_lost(error)), "{backup:?}");
+                assert!(!beside(&home, "b.db").exists());
+            } else {
+                assert!(is_lost(&store.check(|_| ControlFlow::Continue(())).unwrap_err()), "{way:?}");
+            }
+        }
     }
 }
 
@@ -239,6 +266,43 @@ fn a_replaced_log_is_left_alone_and_the_database_too() {
         assert_eq!(fs::read(beside(&home, "auth.db-wal")).unwrap(), b"another's log");
         assert_eq!(fs::read(&home.path).unwrap(), before);
     }
+}
+
+/// Another process opened the file that took the place of ours, and found our log beside it: what it was told is done is
+/// not carried away into the file that nobody will find.
+#[test]
+fn inv_26_what_a_neighbour_wrote_on_the_new_file_stays_in_it() {
+    let home = Home::new();
+    let store = home.open();
+    store.commit(&pair(1)).unwrap();
+    home.sql().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    lose(&home, Way::ReplaceByAnother);
+    let mut neighbour = child("moved::in_a_child_write_on_the_new_file", &home.path).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while !beside(&home, "written").exists() {
+        assert!(start.elapsed() < Duration::from_secs(20), "the neighbour did not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(is_lost(&store.commit(&pair(2)).unwrap_err()));
+    drop(store);
+    fs::write(beside(&home, "left"), "").unwrap();
+    assert!(!neighbour.wait().unwrap().success(), "it was killed");
+    let again = home.open();
+    assert!((10..20).all(|number| has_pair(&again, number)));
+    assert!(!has_pair(&again, 1) && !has_pair(&again, 2), "that is another file's");
+}
+
+#[test]
+#[ignore = "run by inv_26_what_a_neighbour_wrote_on_the_new_file_stays_in_it"]
+fn in_a_child_write_on_the_new_file() {
+    let Some(path) = path_of_child() else { return };
+    let store = SqliteStore::open(&path).unwrap();
+    (10..20).for_each(|number| assert_eq!(store.commit(&pair(number)).unwrap(), Commit::Applied));
+    fs::write(path.with_file_name("written"), "").unwrap();
+    while !path.with_file_name("left").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::process::abort();
 }
 
 /// Checkpoints, vacuums, backups, and stores that come and go here and in another process.

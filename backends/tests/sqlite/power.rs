@@ -40,8 +40,32 @@ fn inv_26_what_follows_a_failed_sync_and_a_restart_survives_a_power_cut() {
     assert!(read(&SqliteStore::open(&cut).unwrap(), &session(1)).is_none(), "the session came back");
 }
 
+/// The same restart, and nobody writes. SQLite does not sync the log that it emptied: the power cut brought the old one
+/// back, up to its hole, and that was replayed over the database. What a read had shown was gone.
 #[test]
-#[ignore = "run by inv_26_what_follows_a_failed_sync_and_a_restart_survives_a_power_cut"]
+fn inv_41_what_a_read_shows_after_a_failed_sync_and_a_restart_survives_a_power_cut() {
+    let home = Home::new();
+    let [synced, failed] = ["synced", "failed"].map(|name| home.folder.path().join(name));
+    let ended = child_on_a_bad_disk("power::in_a_child_fail_to_sync", &home.path)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(ended.signal(), Some(6), "the child did all it should, and died: {ended:?}");
+
+    let store = home.open();
+    let shown = [1, 2].map(|number| read(&store, &session(number)).is_some());
+    assert_eq!(shown, [true, true], "a recovery finds the commit whose sync failed");
+
+    let cut = home.folder.path().join("cut.db");
+    fs::copy(&home.path, &cut).unwrap();
+    let [synced, failed, now] = [synced, failed, log_of(&home.path)].map(|path| fs::read(path).unwrap());
+    fs::write(log_of(&cut), medium(&synced, &failed, now)).unwrap();
+    let after = SqliteStore::open(&cut).unwrap();
+    assert_eq!([1, 2].map(|number| read(&after, &session(number)).is_some()), shown);
+}
+
+#[test]
+#[ignore = "run by the tests of a failed sync and a restart"]
 fn in_a_child_fail_to_sync() {
     let Some(path) = path_of_child() else { return };
     let beside = |name| path.with_file_name(name);
@@ -55,8 +79,12 @@ fn in_a_child_fail_to_sync() {
     std::process::abort();
 }
 
-/// The log as the medium has it: without what failed syncs wrote and nobody wrote again.
+/// The log as the medium has it: without what failed syncs wrote and nobody wrote again. One that was emptied, and not
+/// written since, was not synced either: the old one is there.
 fn medium(synced: &[u8], failed: &[u8], mut now: Vec<u8>) -> Vec<u8> {
+    if now.is_empty() {
+        return synced.to_owned();
+    }
     if now.starts_with(synced) {
         let (from, written) = (synced.len(), failed.len().min(now.len()));
         let never_again = (from..written).take_while(|at| now[*at] == failed[*at]).count();

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Makes calls fail on files whose path, with a `$` at its end, holds a given text. The file named by the variable
-/// says which: `sync TEXT` (an I/O error) or `write TEXT` (no room); none while it is not there.
+/// says which: `sync TEXT` (an I/O error), `write TEXT` (no room) or `write TEXT LENGTH` (no room for a longer one); none
+/// while it is not there.
 #[cfg(target_os = "linux")]
 const SHIM: &str = r#"
 #define _GNU_SOURCE
@@ -16,15 +17,16 @@ const SHIM: &str = r#"
 #include <string.h>
 #include <unistd.h>
 
-static int is_to_fail(const char *call, int file) {
+static int is_to_fail(const char *call, int file, off64_t end) {
     char link[64], path[4096], asked[16], text[256];
     const char *flag = getenv("DOORWARD_TEST_FAIL");
     if (!flag || access(flag, F_OK)) return 0;
     FILE *order = fopen(flag, "r");
     if (!order) return 0;
-    int words = fscanf(order, "%15s %255s", asked, text);
+    long long length_left = 0;
+    int words = fscanf(order, "%15s %255s %lld", asked, text, &length_left);
     fclose(order);
-    if (words != 2 || strcmp(asked, call)) return 0;
+    if (words < 2 || strcmp(asked, call) || (words == 3 && end <= length_left)) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t length = readlink(link, path, sizeof path - 2);
     if (length < 0) return 0;
@@ -34,7 +36,7 @@ static int is_to_fail(const char *call, int file) {
 }
 
 static int sync_by(const char *name, int file) {
-    if (is_to_fail("sync", file)) { errno = EIO; return -1; }
+    if (is_to_fail("sync", file, 0)) { errno = EIO; return -1; }
     return ((int (*)(int)) dlsym(RTLD_NEXT, name))(file);
 }
 
@@ -42,17 +44,17 @@ int fsync(int file) { return sync_by("fsync", file); }
 int fdatasync(int file) { return sync_by("fdatasync", file); }
 
 ssize_t write(int file, const void *bytes, size_t count) {
-    if (is_to_fail("write", file)) { errno = ENOSPC; return -1; }
+    if (is_to_fail("write", file, lseek64(file, 0, SEEK_CUR) + count)) { errno = ENOSPC; return -1; }
     return ((ssize_t (*)(int, const void *, size_t)) dlsym(RTLD_NEXT, "write"))(file, bytes, count);
 }
 
 ssize_t pwrite(int file, const void *bytes, size_t count, off_t at) {
-    if (is_to_fail("write", file)) { errno = ENOSPC; return -1; }
+    if (is_to_fail("write", file, at + count)) { errno = ENOSPC; return -1; }
     return ((ssize_t (*)(int, const void *, size_t, off_t)) dlsym(RTLD_NEXT, "pwrite"))(file, bytes, count, at);
 }
 
 ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t at) {
-    if (is_to_fail("write", file)) { errno = ENOSPC; return -1; }
+    if (is_to_fail("write", file, at + count)) { errno = ENOSPC; return -1; }
     return ((ssize_t (*)(int, const void *, size_t, off64_t)) dlsym(RTLD_NEXT, "pwrite64"))(file, bytes, count, at);
 }
 "#;

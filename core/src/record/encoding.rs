@@ -5,7 +5,9 @@
 //! damage, not malice: who can write the database is out of scope.
 
 use alloc::vec::Vec;
+use core::convert::Infallible;
 
+use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use thiserror::Error;
 
@@ -15,7 +17,7 @@ use crate::time::Timestamp;
 
 /// The version this build writes.
 const VERSION: u8 = 1;
-/// No record is near this size; what is longer is refused before it is looked at.
+/// No record is near this size; what is longer is refused before it is written or looked at.
 const MAX_BYTES: usize = 256 * 1024;
 const CHECKSUM_BYTES: usize = 4;
 
@@ -60,20 +62,7 @@ pub enum RecordError {
 pub(super) fn encode(key: &Key, row: &Row) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(128);
     bytes.push(VERSION);
-    match &row.record {
-        Record::Login(record) => cbor(&mut bytes, record),
-        Record::Account(record) => cbor(&mut bytes, record),
-        Record::Active(record) => cbor(&mut bytes, record),
-        Record::Credential(record) => cbor(&mut bytes, record),
-        Record::Attempts(record) => cbor(&mut bytes, record),
-        Record::Throttle(record) => cbor(&mut bytes, record),
-        Record::Session(record) => cbor(&mut bytes, record),
-        Record::Keyring(record) => cbor(&mut bytes, record),
-        Record::Data(record) => cbor(&mut bytes, record),
-        Record::Devices(record) => cbor(&mut bytes, record),
-        Record::Deletion(record) => cbor(&mut bytes, record),
-        Record::Clock(record) => cbor(&mut bytes, record),
-    }
+    record_to(&mut bytes, &row.record);
     let sum = checksum(key, row.owner, row.expires, &bytes);
     bytes.extend_from_slice(&sum.to_be_bytes());
     bytes
@@ -112,10 +101,46 @@ pub(super) fn decode(
     })
 }
 
-fn cbor(bytes: &mut Vec<u8>, record: &impl Encode<()>) {
-    match Encoder::new(bytes).encode(record) {
+/// Whether the record can be read again once it is encoded.
+pub(super) fn fits(record: &Record) -> bool {
+    let mut length = Length(1 + CHECKSUM_BYTES);
+    record_to(&mut length, record);
+    length.0 <= MAX_BYTES
+}
+
+/// Counts what is written, and keeps nothing.
+struct Length(usize);
+
+impl Write for Length {
+    type Error = Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(())
+    }
+}
+
+fn record_to(to: &mut impl Write<Error = Infallible>, record: &Record) {
+    match record {
+        Record::Login(record) => cbor(to, record),
+        Record::Account(record) => cbor(to, record),
+        Record::Active(record) => cbor(to, record),
+        Record::Credential(record) => cbor(to, record),
+        Record::Attempts(record) => cbor(to, record),
+        Record::Throttle(record) => cbor(to, record),
+        Record::Session(record) => cbor(to, record),
+        Record::Keyring(record) => cbor(to, record),
+        Record::Data(record) => cbor(to, record),
+        Record::Devices(record) => cbor(to, record),
+        Record::Deletion(record) => cbor(to, record),
+        Record::Clock(record) => cbor(to, record),
+    }
+}
+
+fn cbor(to: &mut impl Write<Error = Infallible>, record: &impl Encode<()>) {
+    match Encoder::new(to).encode(record) {
         Ok(_) => {}
-        // Writing into a `Vec` is `Infallible`, and no record holds a value that refuses to be encoded.
+        // The writer is `Infallible`, and no record holds a value that refuses to be encoded.
         Err(error) => unreachable!("a record encodes into memory: {error}"),
     }
 }

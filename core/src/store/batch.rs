@@ -47,7 +47,7 @@ impl Batch {
     }
 
     /// Refuses a batch that no machine makes: a key that is written or checked twice, a record under a key of another
-    /// kind, the epoch's ending of a row that has no epoch to end. Stores ask this before they look at any row.
+    /// kind or longer than 256 KiB, the epoch's ending of a row that has no epoch to end. Stores ask this before they look at any row.
     ///
     /// # Errors
     /// A [`Fatal`](StoreErrorKind::Fatal) one.
@@ -62,8 +62,11 @@ impl Batch {
             Ending::Session { .. } => false,
             Ending::Epoch { key, .. } => Revocation::of_epoch(key, None).is_none(),
         };
-        let misfiled =
-            |write: &Write| matches!(write, Write::Put { key, row, .. } if row.record.kind() != key.kind());
+        let misfiled = |write: &Write| match write {
+            // What is stored too long could never be read again.
+            Write::Put { key, row, .. } => row.record.kind() != key.kind() || !row.fits(),
+            Write::Delete { .. } | Write::Raise { .. } => false,
+        };
         if twice || self.writes.iter().any(misfiled) || self.journal.iter().any(ends_none) {
             return Err(StoreError::new(
                 StoreErrorKind::Fatal,

@@ -38,6 +38,8 @@ mod follow;
 mod judge;
 mod log;
 mod member;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 /// Several processes, for so long.

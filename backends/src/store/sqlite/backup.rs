@@ -2,8 +2,8 @@
 //!
 //! The source connection keeps one read transaction open from the first page to the last. Without it SQLite begins
 //! anew whenever somebody else commits, and beside a busy writer never ends. The price: the log cannot be emptied
-//! meanwhile, so it grows by what is committed. An opener that needs it emptied waits for the busy timeout; a store
-//! that must be settled has the backup give up.
+//! meanwhile, so it grows by what is committed. An opener that needs it emptied waits for the busy timeout. The store
+//! itself has the backup give up when it must be settled; another one on the same file waits for the backup's end.
 //!
 //! | step | fails | then |
 //! |---|---|---|
@@ -118,8 +118,10 @@ impl SqliteStore {
     /// the [module's documentation](crate::store::sqlite).
     ///
     /// `progress` is called after each mebibyte, and stops the backup by `ControlFlow::Break`. Until the last page is
-    /// copied the log cannot be emptied, and grows by what is committed: a callback should not dawdle. An opener in
-    /// another process that comes meanwhile waits, and may be told that the database is locked.
+    /// copied the log cannot be emptied, and grows by what is committed: a callback should not dawdle. Who opens the
+    /// database meanwhile, here or in another process, waits, and is told that it is
+    /// [locked](OpenError::Locked) where that takes longer than the busy timeout. Another store on the same file
+    /// whose commit becomes `Unknown` meanwhile answers `Retryable` until then.
     ///
     /// # Errors
     /// [`BackupError`]. The target is as it was, whatever went wrong.
@@ -149,7 +151,7 @@ impl SqliteStore {
         // A connection of its own, so that reads have all of theirs.
         let source = connect::source(place.path(), place.patience())?;
         begin(&source)?;
-        self.vouch_for_a_new_connection()?;
+        self.writer.vouch_for_a_new_connection()?;
         copy(
             &source,
             draft.path(),
@@ -162,11 +164,6 @@ impl SqliteStore {
         drop(source);
         check(draft.path(), place.patience())?;
         draft.publish()
-    }
-
-    /// It was opened by the path, just now: that must still lead to the file that the store has open.
-    pub(super) fn vouch_for_a_new_connection(&self) -> Result<(), StoreError> {
-        if self.writer.place().is_kept() { Ok(()) } else { self.writer.vouch() }
     }
 }
 

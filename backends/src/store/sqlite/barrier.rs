@@ -1,4 +1,15 @@
-//! A small commit made to have something durable behind what may not be, and a log emptied behind that.
+//! Nothing that is shown may rest on a frame of the log that a power cut could take.
+//!
+//! Linux reports a failed write once, and holds those pages for written from then on: a later sync succeeds and a
+//! power cut still finds a hole, behind which no commit counts.
+//!
+//! | step | proves |
+//! |---|---|
+//! | empty the log | all that can be seen is in the database, written there and synced |
+//! | a small commit, synced | the log begins anew, on the medium too |
+//!
+//! In this order: SQLite does not sync the emptied log. Until the next sync a power cut can bring the old one back, hole
+//! and all, and what stands before the hole would be replayed over what was written from behind it.
 
 use std::time::Duration;
 
@@ -11,20 +22,18 @@ use super::writer::{BEGIN, COMMIT};
 use crate::store::failing::{corrupt, retryable};
 
 /// Before the first read: frames that a killed process wrote and did not sync, or could not, are found by
-/// recovery, and would be shown though a power cut could still take them. See `writer::Work::settle`.
+/// recovery, and would be shown though a power cut could still take them.
 pub(super) fn make_durable(connection: &Connection, patience: Duration) -> Result<(), OpenError> {
-    run(connection, BEGIN).map_err(refused)?;
-    let raised = run(connection, RAISE_BARRIER).map_err(refused)?;
-    run(connection, COMMIT).map_err(refused)?;
-    if raised != 1 {
-        return Err(OpenError::Damaged);
-    }
     // Of two openers that empty it at once, one is told that it is busy, and does not wait.
     patiently(patience, || match connection.query_row(EMPTY_LOG, [], |columns| columns.get(0)) {
         Ok(0_i64) => Ok(()),
         Ok(_) => Err(OpenError::Locked),
         Err(error) => Err(refused(error)),
-    })
+    })?;
+    run(connection, BEGIN).map_err(refused)?;
+    let raised = run(connection, RAISE_BARRIER).map_err(refused)?;
+    run(connection, COMMIT).map_err(refused)?;
+    if raised == 1 { Ok(()) } else { Err(OpenError::Damaged) }
 }
 
 pub(super) fn raise(connection: &Connection) -> Result<(), StoreError> {

@@ -84,10 +84,10 @@ impl SqliteStore {
         self.writer.settle()?;
         let place = self.writer.place();
         let connection = connect::source(place.path(), place.patience()).map_err(unopened)?;
-        self.vouch_for_a_new_connection()?;
+        self.writer.vouch_for_a_new_connection()?;
         let mut check = Check { connection, report: Report::default(), progress, part: 0 };
         let ended = check.run();
-        self.vouch_for_a_new_connection()?;
+        self.writer.vouch_for_a_new_connection()?;
         match ended {
             Ok(()) => check.report.complete = true,
             Err(End::Stopped) => {}

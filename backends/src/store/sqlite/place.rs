@@ -90,6 +90,11 @@ impl Place {
         self.since.elapsed().saturating_sub(looked) < STALE || self.is_kept()
     }
 
+    /// Whether another database took the place of ours: who opens it finds our log beside it.
+    pub(super) fn has_a_successor(&self) -> bool {
+        self.database.look() == Found::Another
+    }
+
     /// Whether the log may still be emptied into its database, wherever that went: nobody else has put a log or an
     /// index in the place of ours.
     pub(super) fn has_the_log_to_itself(&self) -> bool {

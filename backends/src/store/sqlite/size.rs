@@ -81,7 +81,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// `Retryable`: not done within `patience` (an hour at most), or another program holds the lock; `Fatal`: the disk is
-    /// full. Nothing was changed. Only the copying is ended at once; writing back what was copied comes to its end.
+    /// full. Nothing was changed. `Unknown`: the file went away meanwhile, or writing back does not end; no row was
+    /// changed. Only the copying is ended at once; writing back what was copied comes to its end.
     pub fn vacuum(&self, patience: Duration) -> Result<Size, StoreError> {
         self.writer.settle()?;
         let patience = patience.min(LONGEST_WAIT);

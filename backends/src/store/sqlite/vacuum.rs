@@ -1,7 +1,7 @@
 //! `VACUUM` on the writer's connection, for so long and no longer.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use doorward_core::error::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode};
@@ -38,10 +38,11 @@ fn interrupted_at<T>(
         let watch = || {
             let mut over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
             while !*over {
-                let left = until.saturating_duration_since(Instant::now());
+                let mut left = until.saturating_duration_since(Instant::now());
                 if left.is_zero() {
+                    // Again and again: one that comes before the statement begins is forgotten when it does.
                     handle.interrupt();
-                    return;
+                    left = AGAIN;
                 }
                 over = ended.wait_timeout(over, left).unwrap_or_else(PoisonError::into_inner).0;
             }
@@ -66,6 +67,8 @@ impl Drop for Over<'_> {
         self.ended.notify_all();
     }
 }
+
+const AGAIN: Duration = Duration::from_millis(1);
 
 const LATE: &str = "the vacuum did not end in time: nothing was changed; give it longer, or a quieter hour";
 const FULL: &str = "the disk, or the folder for temporary files, is full: nothing was changed; make room";

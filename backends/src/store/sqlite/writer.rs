@@ -88,6 +88,7 @@ impl Writer {
             connection,
             standing: Arc::clone(&standing),
             place: Arc::clone(&place),
+            seen: None,
             #[cfg(test)]
             fault,
         };
@@ -136,9 +137,15 @@ impl Writer {
 
     /// Sees to it that what was just read came from the file that is to be read; see [`Place`].
     pub(super) fn vouch(&self) -> Result<(), StoreError> {
-        if self.place.was_kept() {
-            return Ok(());
-        }
+        if self.place.was_kept() { Ok(()) } else { self.lose() }
+    }
+
+    /// The same for a connection that was opened by the path just now: what was seen a moment ago says nothing of it.
+    pub(super) fn vouch_for_a_new_connection(&self) -> Result<(), StoreError> {
+        if self.place.is_kept() { Ok(()) } else { self.lose() }
+    }
+
+    fn lose(&self) -> Result<(), StoreError> {
         self.standing.lose();
         // So that the writer hears of it, and leaves its file as it should.
         let _nobody_waits = self.queue.push(Ticket::new(Task::Settle));
@@ -170,6 +177,8 @@ struct Work {
     connection: Connection,
     standing: Arc<Standing>,
     place: Arc<Place>,
+    /// SQLite's count of what others wrote into the log, as it was when the file was last where it belongs.
+    seen: Option<i64>,
     #[cfg(test)]
     fault: super::fault::Fault,
 }
@@ -207,13 +216,15 @@ impl Work {
 
     /// Of a file that is elsewhere now, or nowhere. What was committed belongs to it: the log is emptied into it, so
     /// that it is whole wherever it went, and no log of it lies beside the file that took its place. Where
-    /// somebody else's log lies, nothing may be written any more.
+    /// somebody else's log lies, nothing may be written any more. Nor where another file took the place and our log was
+    /// written to since: who opened that file found our log beside it and took it for its own.
     fn take_leave(&mut self) {
         if self.place.is_kept() {
             return;
         }
         self.standing.lose();
-        if self.place.has_the_log_to_itself() {
+        let is_shared = self.place.has_a_successor() && self.seen != data_version(&self.connection);
+        if self.place.has_the_log_to_itself() && !is_shared {
             let _as_far_as_it_goes = empty_log(&self.connection);
         } else {
             let _as_far_as_it_goes =
@@ -222,9 +233,13 @@ impl Work {
     }
 
     /// Whether the file is the one that was opened; the store is lost if not.
-    fn has_its_file(&self) -> bool {
+    fn has_its_file(&mut self) -> bool {
+        // Before the look: nobody could have opened another file by then.
+        let seen = data_version(&self.connection);
         let kept = self.place.is_kept();
-        if !kept {
+        if kept {
+            self.seen = seen;
+        } else {
             self.standing.lose();
         }
         kept
@@ -366,23 +381,27 @@ impl Work {
         }
     }
 
-    /// A durable commit after one whose fate is unknown, and an emptied log: proof that nothing of that can change
-    /// any more.
+    /// After a commit whose fate is unknown: proof that nothing of that can change any more. See [`barrier`].
     ///
-    /// The commit alone would do only if every frame before it were on the medium. Linux reports a failed write
-    /// once, and holds those pages for written from then on: a later sync succeeds and a power cut still finds a
-    /// hole, behind which no commit counts. Emptying the log writes its content to the database and syncs that.
+    /// On a full disk the log that is emptied first also makes room for the barrier, where all its pages have their
+    /// place in the database already.
     fn settle(&mut self) -> Result<(), StoreError> {
+        empty_log(&self.connection)?;
         self.begin()?;
         if let Err(error) = barrier::raise(&self.connection) {
             self.roll_back();
             return Err(error);
         }
         self.commit()?;
-        empty_log(&self.connection)?;
         self.standing.settle();
         Ok(())
     }
+}
+
+/// Changes whenever another connection has written.
+fn data_version(connection: &Connection) -> Option<i64> {
+    let mut statement = connection.prepare_cached(DATA_VERSION).ok()?;
+    statement.query_row([], |columns| columns.get(0)).ok()
 }
 
 fn refuse(tickets: &[&Ticket], error: &StoreError) {
@@ -403,8 +422,10 @@ const LOST: &str =
     "the commit is in a database file that was deleted or replaced: put that file back, open it, and read";
 
 const FULL: &str = "PRAGMA synchronous = FULL";
+const DATA_VERSION: &str = "PRAGMA data_version";
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 pub(super) const COMMIT: &str = "COMMIT";
 
 /// What the writer keeps prepared beside the statements of each kind.
-pub(super) const STATEMENTS: [&str; 5] = [BEGIN, COMMIT, RAISE_BARRIER, plan::APPEND, plan::PURGE_JOURNAL];
+pub(super) const STATEMENTS: [&str; 6] =
+    [BEGIN, COMMIT, DATA_VERSION, RAISE_BARRIER, plan::APPEND, plan::PURGE_JOURNAL];
