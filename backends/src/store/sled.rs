@@ -51,7 +51,7 @@
 //!   three left a folder that is refused as damaged. None left half a batch. Keep batches small; groups are kept so here.
 //! - **A full disk stops reads as well**, from the first commit that fails until there is room: finding out what stands
 //!   means to open the folder again, and sled needs room for that. No row is lost by it.
-//! - **It stands still.** 0.34.7 is its last release for years; the 1.0 alpha has another format and no transactions. Its
+//! - **It stands still.** 0.34.7 has been its last release for years; the 1.0 alpha has another format and no transactions. Its
 //!   own README advises SQLite where reliability comes first.
 //!
 //! Commits and reads are about as fast as SQLite's: on one disk, 6,500 to 9,200 durable commits a second from sixteen
