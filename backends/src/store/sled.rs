@@ -17,6 +17,7 @@
 //! | sled reports corruption, or misses a part of a file, in a look | `Corrupt` | the files changed below it, or the disk forgot |
 //! | an entry does not decode | `Corrupt` | damage, or a newer Doorward |
 //! | sled panics in a read | `Corrupt`, then `Fatal` | it cannot be relied on; the panic goes no further than the host's hook |
+//! | the folder was deleted or replaced | `Unknown`, then `Fatal` | found by the next commit, on Unix; the group is in the folder that went away |
 //! | the writer panics | `Unknown`, then `Fatal` | what was begun is uncertain; open the store again |
 //! | sled reports anything else in a look | `Fatal` | somebody must act |
 //! | an epoch beyond `u64::MAX` | `Fatal` | it would wrap |

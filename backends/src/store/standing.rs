@@ -52,7 +52,6 @@ impl Standing {
         self.0.fetch_max(STOPPED, Ordering::SeqCst);
     }
 
-    #[cfg(feature = "sqlite-host")]
     pub(super) fn lose(&self) {
         self.0.fetch_max(LOST, Ordering::SeqCst);
     }
@@ -79,7 +78,7 @@ pub(super) fn dead() -> StoreError {
 
 fn lost() -> StoreError {
     fatal(
-        "the database file or its log was deleted or replaced while it was open: close the store, put the file back or \
+        "the database, or a file of it, was deleted or replaced while it was open: close the store, put it back or \
          restore a backup, then open it again",
     )
 }
@@ -88,5 +87,4 @@ fn lost() -> StoreError {
 const SETTLED: u8 = 0;
 const UNSETTLED: u8 = 1;
 const STOPPED: u8 = 2;
-#[cfg(feature = "sqlite-host")]
 const LOST: u8 = 3;

@@ -10,6 +10,7 @@
 mod crash;
 mod damage;
 mod fixture;
+mod moved;
 mod opening;
 #[cfg(target_os = "linux")]
 mod syncs;

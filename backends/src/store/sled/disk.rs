@@ -98,7 +98,23 @@ impl Files {
             sync_folder(&folder)?;
         }
         self.blobs = blobs;
-        Ok(())
+        if self.is_in_place()? { Ok(()) } else { Err(io::Error::from(ErrorKind::NotFound)) }
+    }
+
+    /// Whether the folder's data is what is written to. Elsewhere than on Unix nobody can tell.
+    pub(super) fn is_in_place(&self) -> io::Result<bool> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let held = self.data.metadata()?;
+            return match std::fs::metadata(self.folder.join(DATA)) {
+                Ok(found) => Ok((found.dev(), found.ino()) == (held.dev(), held.ino())),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(error),
+            };
+        }
+        #[cfg(not(unix))]
+        Ok(true)
     }
 
     fn files(&self) -> io::Result<Vec<PathBuf>> {

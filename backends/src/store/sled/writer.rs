@@ -248,6 +248,10 @@ impl Work {
             if let Err(error) = written {
                 self.is_in_doubt = true;
                 self.standing.unsettle();
+                // Another folder's content, an older one perhaps, must not be taken for what was settled.
+                if held.files.is_in_place().is_ok_and(|is_in_place| !is_in_place) {
+                    self.standing.lose();
+                }
                 self.gate.show(None);
                 return refuse(&begun, &unknown(NOT_WRITTEN).with_source(error));
             }
