@@ -107,11 +107,11 @@ impl Files {
         {
             use std::os::unix::fs::MetadataExt;
             let held = self.data.metadata()?;
-            return match std::fs::metadata(self.folder.join(DATA)) {
+            match std::fs::metadata(self.folder.join(DATA)) {
                 Ok(found) => Ok((found.dev(), found.ino()) == (held.dev(), held.ino())),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(error),
-            };
+            }
         }
         #[cfg(not(unix))]
         Ok(true)
