@@ -4,8 +4,29 @@
 use std::sync::Arc;
 
 use doorward::core::store::Store;
-use doorward::store::MemoryStore;
-use doorward_conformance::Fixture;
+use doorward::store::{MemoryStore, Pooled};
+use doorward_conformance::{Blocking, Fixture};
+
+/// The same stores behind threads of their own, as an asynchronous engine has them, waited for.
+struct Faced<F>(F);
+
+impl<F: Fixture> Fixture for Faced<F> {
+    fn open(&self) -> Arc<dyn Store> {
+        faced(self.0.open())
+    }
+
+    fn second_handle(&self) -> Option<Arc<dyn Store>> {
+        self.0.second_handle().map(faced)
+    }
+
+    fn reopen(&self) -> Option<Arc<dyn Store>> {
+        self.0.reopen().map(faced)
+    }
+}
+
+fn faced(store: Arc<dyn Store>) -> Arc<dyn Store> {
+    Arc::new(Blocking(Pooled::new(store).unwrap()))
+}
 
 mod memory {
     struct Memory;
@@ -17,6 +38,10 @@ mod memory {
     }
 
     doorward_conformance::suite!(Memory);
+
+    mod asynchronous {
+        doorward_conformance::suite!(super::super::Faced(super::Memory));
+    }
 }
 
 #[cfg(feature = "sqlite-host")]
@@ -70,6 +95,10 @@ mod sqlite {
     }
 
     doorward_conformance::suite!(Sqlite::new());
+
+    mod asynchronous {
+        doorward_conformance::suite!(super::super::Faced(super::Sqlite::new()));
+    }
 }
 
 #[cfg(feature = "sled")]
@@ -126,4 +155,8 @@ mod sled {
     }
 
     doorward_conformance::suite!(Sled::new());
+
+    mod asynchronous {
+        doorward_conformance::suite!(super::super::Faced(super::Sled::new()));
+    }
 }

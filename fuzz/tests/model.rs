@@ -10,10 +10,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use doorward::store::MemoryStore;
+use doorward::store::{MemoryStore, Pooled};
+use doorward_conformance::Blocking;
 use doorward_fuzz::plan::{Luck, Move, Plan};
 use doorward_fuzz::shrink::Plans;
-use doorward_fuzz::store::StoreKind;
+use doorward_fuzz::store::{Shelf, StoreKind};
 use doorward_fuzz::world::{Run, World};
 use proptest::prelude::*;
 
@@ -40,6 +41,20 @@ fn inv_26_inv_27_and_all_others_hold_on_every_store() {
             let plan = Plan::from_seed(seed, OPERATIONS);
             assert!(plan.moves.contains(&Move::PowerCut), "{kind} is never opened again");
             let found = World::on(kind).run(&plan);
+            assert!(found.is_ok(), "seed {seed} on {kind}: {}", found.unwrap_err());
+            assert_eq!(found.unwrap().operations, OPERATIONS);
+        }
+    }
+}
+
+/// On each store as an asynchronous engine has it: behind threads of its own.
+#[test]
+fn inv_26_inv_27_and_all_others_hold_behind_threads() {
+    for kind in StoreKind::ALL.into_iter().filter(|kind| *kind != StoreKind::Memory) {
+        for seed in 100..103 {
+            let shelf = Shelf::new(kind).unwrap();
+            let faced = World::opening(move || Ok(Arc::new(Blocking(Pooled::new(shelf.open()?)?))));
+            let found = faced.run(&Plan::from_seed(seed, OPERATIONS));
             assert!(found.is_ok(), "seed {seed} on {kind}: {}", found.unwrap_err());
             assert_eq!(found.unwrap().operations, OPERATIONS);
         }
