@@ -103,8 +103,7 @@ mod sqlite {
 
 #[cfg(feature = "sled")]
 mod sled {
-    use std::fs;
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -112,6 +111,11 @@ mod sled {
     use doorward::store::SledStore;
     use doorward_conformance::Fixture;
     use tempfile::TempDir;
+
+    use folder::copy_folder;
+
+    #[path = "../support/folder.rs"]
+    mod folder;
 
     struct Sled {
         folder: TempDir,
@@ -139,18 +143,6 @@ mod sled {
             let copy = self.folder.path().join(format!("killed-{number}"));
             copy_folder(&self.path(), &copy);
             Some(Arc::new(SledStore::open(copy).unwrap()))
-        }
-    }
-
-    fn copy_folder(from: &Path, to: &Path) {
-        fs::create_dir(to).unwrap();
-        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-            let to = to.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                copy_folder(&entry.path(), &to);
-            } else {
-                fs::copy(entry.path(), to).unwrap();
-            }
         }
     }
 

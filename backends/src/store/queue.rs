@@ -41,6 +41,24 @@ impl Done {
     }
 }
 
+/// Removes `limit` rows at most, some at a time, between which other tasks go ahead; fewer when there are no more.
+pub(super) fn in_bites(
+    limit: usize,
+    bite: usize,
+    purge: impl Fn(usize) -> Result<usize, StoreError>,
+) -> Result<usize, StoreError> {
+    let mut removed = 0;
+    while removed < limit {
+        let most = bite.min(limit - removed);
+        let bitten = purge(most)?;
+        removed += bitten;
+        if bitten < most {
+            break;
+        }
+    }
+    Ok(removed)
+}
+
 /// One task and what has become of it so far.
 pub(super) struct Ticket<T> {
     pub(super) task: T,

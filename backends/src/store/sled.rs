@@ -77,6 +77,7 @@ pub use disk::Disk;
 pub use error::OpenError;
 
 use super::failing::corrupt;
+use super::queue::in_bites;
 use super::standing::Standing;
 use disk::Syncs;
 use layout::Place;
@@ -206,17 +207,8 @@ impl Store for SledStore {
     /// See [`Store::purge`]. Removes in bites of a few dozen rows, between which commits go ahead. What was removed
     /// before a failure stays removed.
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let mut removed = 0;
-        while removed < limit {
-            let bite = PURGE_BITE.min(limit - removed);
-            let task = Task::Purge { now, limit: bite };
-            let bitten = self.writer.submit(task)?.removed();
-            removed += bitten;
-            if bitten < bite {
-                break;
-            }
-        }
-        Ok(removed)
+        let purge = |limit| Ok(self.writer.submit(Task::Purge { now, limit })?.removed());
+        in_bites(limit, PURGE_BITE, purge)
     }
 
     fn guarantees(&self) -> Guarantees {

@@ -79,6 +79,7 @@ pub use error::OpenError;
 pub use report::{KeyId, Part, Problem, Report};
 pub use size::Size;
 
+use super::queue::in_bites;
 use error::failed;
 use plan::Plan;
 use readers::Readers;
@@ -225,17 +226,8 @@ impl Store for SqliteStore {
     /// removed before a failure stays removed. A purge that a power cut undoes has only
     /// to be done again.
     fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let mut removed = 0;
-        while removed < limit {
-            let bite = PURGE_BITE.min(limit - removed);
-            let task = Task::Purge { now, limit: bite };
-            let bitten = self.writer.submit(task)?.removed();
-            removed += bitten;
-            if bitten < bite {
-                break;
-            }
-        }
-        Ok(removed)
+        let purge = |limit| Ok(self.writer.submit(Task::Purge { now, limit })?.removed());
+        in_bites(limit, PURGE_BITE, purge)
     }
 
     fn guarantees(&self) -> Guarantees {

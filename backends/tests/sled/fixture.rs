@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 use doorward::store::SledStore;
 use tempfile::TempDir;
 
+pub(crate) use copies::copy_folder;
 pub(crate) use drafts::*;
+
+#[path = "../support/folder.rs"]
+mod copies;
 
 #[path = "../support/drafts.rs"]
 mod drafts;
@@ -55,18 +59,6 @@ pub(crate) fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
         }
     }
     found
-}
-
-pub(crate) fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 /// This test program, to run one ignored test in a process of its own.

@@ -12,6 +12,11 @@ use doorward_conformance::{Fixture, Medium};
 use doorward_core::store::Store;
 use tempfile::TempDir;
 
+pub(crate) use folder::copy_folder;
+
+#[path = "../support/folder.rs"]
+mod folder;
+
 /// Which promise of the store's own is taken away.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Without {
@@ -144,18 +149,6 @@ impl Disk for Platter {
             copy_folder(&self.path, &self.durable());
         }
         Ok(())
-    }
-}
-
-pub(crate) fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
     }
 }
 
