@@ -112,6 +112,20 @@ id! {
     Stamp
 }
 
+id! {
+    /// What a session granted in tokens: the `jti` of one access token, or a family of refresh tokens and all access
+    /// tokens that came of it. Public.
+    ///
+    /// # Example: text and back
+    /// ```
+    /// use doorward_core::id::GrantId;
+    ///
+    /// let id = GrantId::from_bytes([4; 16]);
+    /// assert_eq!(id.to_string().parse(), Ok(id));
+    /// ```
+    GrantId
+}
+
 /// A text that is not an id.
 ///
 /// # Example: upper case is not canonical

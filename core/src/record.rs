@@ -14,6 +14,7 @@
 //! | devices | account | the devices known from earlier logins | login |
 //! | deletion | account | that an account's remains are being removed | maintenance |
 //! | clock | (one row) | the latest time that was seen | opening, maintenance |
+//! | grants | session | its refresh families, and its access tokens that were revoked | issue, refresh, verify |
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -24,6 +25,7 @@ use crate::model::clock::ClockRecord;
 use crate::model::data::DataRecord;
 use crate::model::deletion::DeletionRecord;
 use crate::model::device::DevicesRecord;
+use crate::model::grant::GrantsRecord;
 use crate::model::keyring::KeyringRecord;
 use crate::model::session::SessionRecord;
 use crate::model::throttle::{AttemptsRecord, ThrottleRecord};
@@ -110,6 +112,8 @@ pub enum Record {
     Deletion(DeletionRecord),
     /// Under [`Key::Clock`].
     Clock(ClockRecord),
+    /// Under [`Key::Grants`].
+    Grants(GrantsRecord),
 }
 
 impl Record {
@@ -128,6 +132,7 @@ impl Record {
             Self::Devices(_) => Kind::Devices,
             Self::Deletion(_) => Kind::Deletion,
             Self::Clock(_) => Kind::Clock,
+            Self::Grants(_) => Kind::Grants,
         }
     }
 }
@@ -171,6 +176,7 @@ record_access! {
     devices: Devices => DevicesRecord,
     deletion: Deletion => DeletionRecord,
     clock: Clock => ClockRecord,
+    grants: Grants => GrantsRecord,
 }
 
 /// Whose login name it is.

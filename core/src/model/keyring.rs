@@ -39,6 +39,32 @@ pub struct KeyringRecord {
     /// The peppers this store has met.
     #[cbor(n(2), skip_if = "Vec::is_empty")]
     pub peppers: Vec<KeyCheck>,
+    /// How often all tokens were revoked while sessions lived on.
+    #[cbor(n(3), default)]
+    pub token_epoch: u64,
+}
+
+/// How often everything was ended, as far as a grant was made under it: a grant lives while all three are as they were.
+///
+/// # Example: a password change ends what came before it
+/// ```
+/// use doorward_core::model::keyring::Epochs;
+///
+/// let granted = Epochs { account: 4, global: 0, tokens: 0 };
+/// let now = Epochs { account: 5, ..granted };
+/// assert_ne!(granted, now);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, minicbor::Encode, minicbor::Decode)]
+pub struct Epochs {
+    /// The account row's epoch: logout everywhere, a new password, a disabled account.
+    #[n(0)]
+    pub account: u64,
+    /// The keyring row's epoch: a restored backup.
+    #[n(1)]
+    pub global: u64,
+    /// The keyring record's token epoch: all tokens revoked.
+    #[n(2)]
+    pub tokens: u64,
 }
 
 /// A master key or a pepper as the store remembers it.
@@ -73,7 +99,7 @@ impl KeyringRecord {
     pub(crate) fn new(keys: &MasterKeys, throttle_key: [u8; 32]) -> Self {
         let checks = keys.all().iter().map(KeyCheck::of_key).collect();
         let peppers = keys.peppers().iter().map(KeyCheck::of_pepper).collect();
-        Self { checks, throttle_key, peppers }
+        Self { checks, throttle_key, peppers, token_epoch: 0 }
     }
 
     /// The record that also knows the keys and peppers of this ring; `None` when it knows them all.

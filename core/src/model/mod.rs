@@ -4,6 +4,7 @@ pub mod clock;
 pub mod data;
 pub mod deletion;
 pub mod device;
+pub mod grant;
 pub mod keyring;
 pub mod session;
 pub mod source;

@@ -23,6 +23,7 @@ use thiserror::Error;
 
 use crate::record::{ClientLabel, Row};
 use crate::time::Timestamp;
+use crate::token::terms::Scope;
 
 /// What a session row says. Whose it is stands in the row's owner.
 ///
@@ -83,6 +84,9 @@ pub struct SessionRecord {
     /// What the client is called.
     #[n(10)]
     pub label: Option<ClientLabel>,
+    /// What its tokens may allow at most.
+    #[cbor(n(11), default, skip_if = "Scope::is_none")]
+    pub scope: Scope,
 }
 
 impl SessionRecord {
@@ -179,14 +183,14 @@ impl SessionRecord {
 /// # use doorward_core::{model::keyring::KeyringRecord, record::Row, time::Timestamp};
 /// # let now = Timestamp::from_millis(0);
 /// # let keyring = Row { stamp: Stamp::from_bytes([1; 16]), epoch: 0, owner: None, expires: None,
-/// #     record: KeyringRecord { checks: vec![], throttle_key: [0; 32], peppers: vec![] }.into() };
+/// #     record: KeyringRecord { checks: vec![], throttle_key: [0; 32], peppers: vec![], token_epoch: 0 }.into() };
 /// let record = SessionRecord {
 ///     idle_millis: 3_600_000,
 ///     absolute_end: Timestamp::from_millis(86_400_000),
 ///     amr: Amr::default(), // nobody has proven anything
 ///     // …
 /// #     salt: [7; 16], generation: 1, account_epoch: 0, global_epoch: 0, created: now, last_seen: now, auth_time: now,
-/// #     label: None,
+/// #     label: None, scope: Default::default(),
 /// };
 /// assert_eq!(record.present(Holder::Nobody, &keyring, now), Ok(()));
 /// assert_eq!(record.present(Holder::Account(None), &keyring, now), Err(Gone::Revoked));

@@ -98,7 +98,7 @@ impl Decide for FinishDeletion {
             for (key, _) in page {
                 is_empty = false;
                 if let Key::Session(session) = key {
-                    bite = bite.delete(Key::Data(*session));
+                    bite = bite.delete(Key::Data(*session)).delete(Key::Grants(*session));
                 }
                 match key {
                     Key::Login(_) => names.push(key.clone()),

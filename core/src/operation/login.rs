@@ -44,6 +44,7 @@ use crate::planted::Planted;
 use crate::record::{ClientLabel, Key, RecordError, Row};
 use crate::time::Timestamp;
 use crate::token::opaque::{self, Claim, DeviceToken, Purpose};
+use crate::token::terms::Scope;
 
 pub use outcome::{LoggedIn, LoginError};
 
@@ -100,6 +101,7 @@ pub struct Login {
     password: Result<Password, PasswordError>,
     source: Option<Source>,
     label: Option<ClientLabel>,
+    scope: Scope,
     lifetime: Lifetime,
     previous: Option<Secret>,
     carries_data: bool,
@@ -115,6 +117,7 @@ impl Login {
             password: Password::new(password),
             source: None,
             label: None,
+            scope: Scope::NONE,
             lifetime: Lifetime::default(),
             previous: None,
             carries_data: false,
@@ -135,6 +138,13 @@ impl Login {
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {
         self.label = Some(ClientLabel::new(label));
+        self
+    }
+
+    /// What the session's tokens may allow at most. Without it: nothing, so that they carry no scope.
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
         self
     }
 
@@ -374,6 +384,7 @@ impl Login {
             auth_time: cx.now,
             amr: Amr::PASSWORD,
             label: self.label.clone(),
+            scope: self.scope.clone(),
         }
     }
 }

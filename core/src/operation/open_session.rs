@@ -17,6 +17,7 @@ use crate::model::session::{Amr, SessionRecord, Span, millis};
 use crate::operation::authenticate::AnonymousSession;
 use crate::record::{ClientLabel, Key, RecordError};
 use crate::token::opaque::{self, SessionToken};
+use crate::token::terms::Scope;
 
 /// Opens an anonymous session that keeps these bytes (none are fine): one read, one durable commit. Whoever asks gets
 /// one, so open it when there is something to keep, and bound how often one source may ask.
@@ -162,6 +163,7 @@ impl Decide for OpenSession {
             auth_time: cx.now,
             amr: Amr::default(),
             label: self.label.clone(),
+            scope: Scope::NONE,
         };
         let id = SessionId::from_bytes(cx.bytes("session"));
         let token = opaque::mint_session(cx.keys, None, id, record.generation, &record.salt);

@@ -98,6 +98,7 @@ pub(super) fn decode(
         Kind::Devices => Record::Devices(parse(body)?),
         Kind::Deletion => Record::Deletion(parse(body)?),
         Kind::Clock => Record::Clock(parse(body)?),
+        Kind::Grants => Record::Grants(parse(body)?),
     })
 }
 
@@ -134,6 +135,7 @@ fn record_to(to: &mut impl Write<Error = Infallible>, record: &Record) {
         Record::Devices(record) => cbor(to, record),
         Record::Deletion(record) => cbor(to, record),
         Record::Clock(record) => cbor(to, record),
+        Record::Grants(record) => cbor(to, record),
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Key {
     Deletion(AccountId),
     /// The latest time that was seen.
     Clock,
+    /// What a session has granted in tokens.
+    Grants(SessionId),
 }
 
 /// The kind of a [`Key`], with the number and name that stores may write down: they are never reused.
@@ -49,7 +51,7 @@ pub enum Key {
 /// use doorward_core::record::{Key, Kind};
 ///
 /// let tables: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
-/// assert_eq!(tables.len(), 12);
+/// assert_eq!(tables.len(), 13);
 /// assert_eq!((Kind::Session.name(), Kind::Session.number()), ("session", 7)); // both for ever
 /// assert_eq!(Kind::from_number(7), Some(Kind::Session));
 /// assert!(Key::Keyring >= Kind::Keyring.least_key()); // where a scan of this kind begins
@@ -81,11 +83,13 @@ pub enum Kind {
     Deletion = 11,
     /// [`Key::Clock`].
     Clock = 12,
+    /// [`Key::Grants`].
+    Grants = 13,
 }
 
 impl Kind {
     /// Every kind, in key order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Login,
         Self::Account,
         Self::Active,
@@ -98,6 +102,7 @@ impl Kind {
         Self::Devices,
         Self::Deletion,
         Self::Clock,
+        Self::Grants,
     ];
 
     /// Its lasting number.
@@ -126,6 +131,7 @@ impl Kind {
             Self::Devices => Key::Devices(account),
             Self::Deletion => Key::Deletion(account),
             Self::Clock => Key::Clock,
+            Self::Grants => Key::Grants(SessionId::from_bytes([0; 16])),
         }
     }
 
@@ -144,13 +150,14 @@ impl Kind {
             Self::Devices => "devices",
             Self::Deletion => "deletion",
             Self::Clock => "clock",
+            Self::Grants => "grants",
         }
     }
 
     /// Whether an account may own any number of rows of it: what scans by owner are for, and stores should index.
     pub const fn has_many_per_owner(self) -> bool {
         match self {
-            Self::Login | Self::Session | Self::Data => true,
+            Self::Login | Self::Session | Self::Data | Self::Grants => true,
             Self::Account
             | Self::Active
             | Self::Credential
@@ -185,6 +192,7 @@ impl Key {
             Self::Devices(_) => Kind::Devices,
             Self::Deletion(_) => Kind::Deletion,
             Self::Clock => Kind::Clock,
+            Self::Grants(_) => Kind::Grants,
         }
     }
 
@@ -199,7 +207,7 @@ impl Key {
             | Self::Devices(id)
             | Self::Deletion(id) => id.as_bytes(),
             Self::Throttle(hash) => hash.as_bytes(),
-            Self::Session(id) | Self::Data(id) => id.as_bytes(),
+            Self::Session(id) | Self::Data(id) | Self::Grants(id) => id.as_bytes(),
             Self::Keyring | Self::Clock => &[],
         }
     }
@@ -221,6 +229,7 @@ impl Key {
             Kind::Devices => Self::Devices(account()?),
             Kind::Deletion => Self::Deletion(account()?),
             Kind::Clock => id.is_empty().then_some(Self::Clock)?,
+            Kind::Grants => Self::Grants(SessionId::from_bytes(bytes()?)),
         })
     }
 }

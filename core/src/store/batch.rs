@@ -59,7 +59,7 @@ impl Batch {
         };
         let twice = is_twice(checked.collect()) || is_twice(self.writes.iter().map(Write::key).collect());
         let ends_none = |ending: &Ending| match ending {
-            Ending::Session { .. } => false,
+            Ending::Session { .. } | Ending::Grant { .. } => false,
             Ending::Epoch { key, .. } => Revocation::of_epoch(key, None).is_none(),
         };
         let misfiled = |write: &Write| match write {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Batch, Change, Changes, Cursor, Ending, Revocation, Write};
+use super::{Batch, Change, Changes, Cursor, Write};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::record::{Key, Row};
 
@@ -99,16 +99,13 @@ impl Batch {
             effects.rows.push((write.key().clone(), row));
         }
         for ending in &self.journal {
-            let (revocation, until) = match ending {
-                Ending::Session { session, until } => (Some(Revocation::Session(*session)), *until),
-                Ending::Epoch { key, until } => {
-                    let written = effects.rows.iter().find(|(written, _)| written == key);
-                    let row = written.map_or_else(|| row_of(key), |(_, row)| Ok(row.clone()))?;
-                    (Revocation::of_epoch(key, row.map(|row| row.epoch)), *until)
-                }
-            };
+            let entry = ending.entry(|key| -> Result<_, StoreError> {
+                let written = effects.rows.iter().find(|(written, _)| written == key);
+                let row = written.map_or_else(|| row_of(key), |(_, row)| Ok(row.clone()))?;
+                Ok(row.map(|row| row.epoch))
+            })?;
             // A valid batch has one for each ending.
-            if let Some(revocation) = revocation {
+            if let Some((revocation, until)) = entry {
                 let cursor = Cursor::from_number(effects.journal.end.number().saturating_add(1));
                 effects.journal.end = cursor;
                 effects.journal.entries.push(Change { cursor, revocation, until });

@@ -16,7 +16,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decoder, Encoder};
 
 use super::{Change, Changes, Cursor, Effects, Revocation};
-use crate::id::{AccountId, SessionId, Stamp};
+use crate::id::{AccountId, GrantId, SessionId, Stamp};
 use crate::record::{Key, Kind, RecordError, Row};
 use crate::time::Timestamp;
 
@@ -25,7 +25,7 @@ const HEADER_BYTES: usize = 16;
 
 type Rows = Vec<(u8, ByteVec, Option<Columns>)>;
 type Columns = (Stamp, u64, Option<AccountId>, Option<Timestamp>, ByteVec);
-type Entries = Vec<(u64, Option<SessionId>, Option<AccountId>, u64, Timestamp)>;
+type Entries = Vec<(u64, u8, ByteVec, u64, Timestamp)>;
 
 impl Effects {
     /// Its frame.
@@ -106,13 +106,14 @@ fn is_frame_behind(bytes: &[u8]) -> bool {
     behind.map(front).any(|front| matches!(front, Front::Whole { .. }))
 }
 
-fn entry(change: &Change) -> (u64, Option<SessionId>, Option<AccountId>, u64, Timestamp) {
-    let (session, account, floor) = match change.revocation {
-        Revocation::Session(session) => (Some(session), None, 0),
-        Revocation::Account { account, floor } => (None, Some(account), floor),
-        Revocation::Everything { floor } => (None, None, floor),
+fn entry(change: &Change) -> (u64, u8, ByteVec, u64, Timestamp) {
+    let (kind, subject, floor) = match &change.revocation {
+        Revocation::Session(session) => (SESSION, session.as_bytes().as_slice(), 0),
+        Revocation::Account { account, floor } => (ACCOUNT, account.as_bytes().as_slice(), *floor),
+        Revocation::Everything { floor } => (EVERYTHING, [].as_slice(), *floor),
+        Revocation::Grant(grant) => (GRANT, grant.as_bytes().as_slice(), 0),
     };
-    (change.cursor.number(), session, account, floor, change.until)
+    (change.cursor.number(), kind, subject.to_vec().into(), floor, change.until)
 }
 
 fn parse(body: &[u8]) -> Result<Effects, RecordError> {
@@ -130,18 +131,26 @@ fn parse(body: &[u8]) -> Result<Effects, RecordError> {
         });
         Ok((key, row.transpose()?))
     };
-    let change = |(number, session, account, floor, until)| {
-        let revocation = match (session, account) {
-            (Some(session), _) => Revocation::Session(session),
-            (None, Some(account)) => Revocation::Account { account, floor },
-            (None, None) => Revocation::Everything { floor },
+    let change = |(number, kind, subject, floor, until): (u64, u8, ByteVec, u64, Timestamp)| {
+        let sixteen = || <[u8; 16]>::try_from(subject.as_slice()).map_err(|_| RecordError::Content);
+        let revocation = match kind {
+            SESSION => Revocation::Session(SessionId::from_bytes(sixteen()?)),
+            ACCOUNT => Revocation::Account { account: AccountId::from_bytes(sixteen()?), floor },
+            EVERYTHING if subject.is_empty() => Revocation::Everything { floor },
+            GRANT => Revocation::Grant(GrantId::from_bytes(sixteen()?)),
+            _ => return Err(RecordError::Content),
         };
-        Change { cursor: Cursor::from_number(number), revocation, until }
+        Ok(Change { cursor: Cursor::from_number(number), revocation, until })
     };
     let rows = rows.into_iter().map(row).collect::<Result<_, RecordError>>()?;
-    let entries = entries.into_iter().map(change).collect();
+    let entries = entries.into_iter().map(change).collect::<Result<_, RecordError>>()?;
     Ok(Effects { rows, journal: Changes { entries, end: Cursor::from_number(end) } })
 }
+
+const SESSION: u8 = 1;
+const ACCOUNT: u8 = 2;
+const EVERYTHING: u8 = 3;
+const GRANT: u8 = 4;
 
 fn checksum(bytes: &[u8]) -> [u8; 4] {
     crc32fast::hash(bytes).to_be_bytes()

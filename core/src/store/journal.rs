@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::id::{AccountId, SessionId};
+use crate::id::{AccountId, GrantId, SessionId};
 use crate::record::Key;
 use crate::time::Timestamp;
 
@@ -16,10 +16,8 @@ use crate::time::Timestamp;
 ///
 /// /// `row_of` gives a row as it is after the batch.
 /// fn revocation(ending: &Ending, row_of: impl Fn(&Key) -> Option<Row>) -> Option<Revocation> {
-///     match ending {
-///         Ending::Session { session, .. } => Some(Revocation::Session(*session)),
-///         Ending::Epoch { key, .. } => Revocation::of_epoch(key, row_of(key).map(|row| row.epoch)),
-///     }
+///     let entry = ending.entry(|key| Ok::<_, ()>(row_of(key).map(|row| row.epoch)));
+///     entry.ok().flatten().map(|(revocation, _until)| revocation)
 /// }
 /// # let (account, until) = (AccountId::from_bytes([1; 16]), Timestamp::from_millis(0));
 /// let ending = Ending::Epoch { key: Key::Account(account), until };
@@ -35,6 +33,13 @@ pub enum Ending {
         /// When nothing can depend on the entry any more.
         until: Timestamp,
     },
+    /// What this session granted under this id is over: one access token, or a family of refresh tokens.
+    Grant {
+        /// The grant.
+        grant: GrantId,
+        /// When nothing can depend on the entry any more.
+        until: Timestamp,
+    },
     /// Everything granted under an earlier epoch of this row is over. The store writes down the row's epoch
     /// as it is after the batch (`u64::MAX` where the row is gone): the caller cannot know it, for a
     /// `Raise` compares nothing.
@@ -46,25 +51,46 @@ pub enum Ending {
     },
 }
 
+impl Ending {
+    /// The entry that the journal gets, and until when, where `epoch_of` gives the epoch of a row as the batch leaves it.
+    /// `None` for an epoch's ending of a row that has no epoch to end: [`Batch::validate`](super::Batch::validate)
+    /// refuses such a batch.
+    ///
+    /// # Errors
+    /// Those of `epoch_of`.
+    pub fn entry<E>(
+        &self,
+        epoch_of: impl FnOnce(&Key) -> Result<Option<u64>, E>,
+    ) -> Result<Option<(Revocation, Timestamp)>, E> {
+        let (revocation, until) = match self {
+            Self::Session { session, until } => (Some(Revocation::Session(*session)), until),
+            Self::Grant { grant, until } => (Some(Revocation::Grant(*grant)), until),
+            Self::Epoch { key, until } => (Revocation::of_epoch(key, epoch_of(key)?), until),
+        };
+        Ok(revocation.map(|revocation| (revocation, *until)))
+    }
+}
+
 /// An entry of the journal: something that was granted and is no more.
 ///
 /// # Example: is this still granted?
 /// ```
-/// use doorward_core::id::{AccountId, SessionId};
+/// use doorward_core::id::{AccountId, GrantId, SessionId};
 /// use doorward_core::store::Revocation;
 ///
 /// /// What an access token says of the moment when it was granted.
-/// struct Grant { session: SessionId, account: AccountId, account_epoch: u64, global_epoch: u64 }
+/// struct Grant { id: GrantId, session: SessionId, account: AccountId, account_epoch: u64, global_epoch: u64 }
 ///
 /// fn ends(revocation: &Revocation, grant: &Grant) -> bool {
 ///     match revocation {
 ///         Revocation::Session(session) => *session == grant.session,
+///         Revocation::Grant(id) => *id == grant.id,
 ///         Revocation::Account { account, floor } => *account == grant.account && grant.account_epoch < *floor,
 ///         Revocation::Everything { floor } => grant.global_epoch < *floor,
 ///     }
 /// }
 /// let (session, account) = (SessionId::from_bytes([1; 16]), AccountId::from_bytes([2; 16]));
-/// let grant = Grant { session, account, account_epoch: 4, global_epoch: 0 };
+/// let grant = Grant { id: GrantId::from_bytes([3; 16]), session, account, account_epoch: 4, global_epoch: 0 };
 /// assert!(ends(&Revocation::Account { account, floor: 5 }, &grant));
 /// assert!(!ends(&Revocation::Account { account, floor: 4 }, &grant));
 /// ```
@@ -72,6 +98,8 @@ pub enum Ending {
 pub enum Revocation {
     /// This session is over.
     Session(SessionId),
+    /// This access token is over, or all of this family.
+    Grant(GrantId),
     /// What was granted for this account under an epoch below `floor` is over.
     Account {
         /// The account.
@@ -103,7 +131,8 @@ impl Revocation {
             | Key::Data(_)
             | Key::Devices(_)
             | Key::Deletion(_)
-            | Key::Clock => None,
+            | Key::Clock
+            | Key::Grants(_) => None,
         }
     }
 }

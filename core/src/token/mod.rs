@@ -1,3 +1,4 @@
 //! Tokens: what a client holds.
 
 pub mod opaque;
+pub mod terms;
