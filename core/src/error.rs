@@ -50,6 +50,9 @@ pub enum Fault {
     /// The operating system gave no random bytes. No weaker ones are used instead.
     #[error("no random bytes were to be had from the system")]
     Entropy,
+    /// A token could not be signed: the system has no memory left, or the key the host brought is not one.
+    #[error("a token could not be signed: look at the memory and at the signing key")]
+    Signing,
     /// The caller did not keep to the protocol.
     #[error(transparent)]
     Misuse(#[from] Misuse),
@@ -72,6 +75,7 @@ impl Fault {
             | Self::Key(_)
             | Self::Clock(_)
             | Self::Entropy
+            | Self::Signing
             | Self::Misuse(_) => false,
         }
     }
@@ -87,6 +91,7 @@ impl Fault {
             Self::Key(_) => "key",
             Self::Clock(_) => "clock",
             Self::Entropy => "entropy",
+            Self::Signing => "signing",
             Self::Misuse(_) => "misuse",
         }
     }

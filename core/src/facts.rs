@@ -50,6 +50,14 @@ impl Facts {
         self.work.iter().find(|(done, _)| done == work).map(|(_, worked)| worked)
     }
 
+    /// When the access token that was signed last says that it was issued, in seconds: who is decided again says the same.
+    pub(crate) fn signed_at(&self) -> Option<i64> {
+        self.work.iter().rev().find_map(|(work, _)| match work {
+            Work::Sign { claims, .. } => Some(claims.issued_at),
+            Work::Hash { .. } | Work::Verify { .. } => None,
+        })
+    }
+
     pub(crate) fn learn_rows(&mut self, keys: Vec<Key>, rows: Vec<Option<Row>>) {
         self.rows.extend(keys.into_iter().zip(rows));
         self.reads += 1;

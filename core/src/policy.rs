@@ -11,10 +11,13 @@ use crate::model::source::SourcePolicy;
 use crate::model::throttle::ThrottlePolicy;
 use crate::password::{Argon2Params, PasswordRules};
 use crate::planted::Planted;
+use crate::time::Timestamp;
 
 pub use builder::{PolicyBuilder, PolicyError};
+pub use tokens::{RevocationMode, TokenPolicy, WhenStale};
 
 mod builder;
+mod tokens;
 
 /// The rules in force, immutable once built.
 ///
@@ -31,6 +34,7 @@ mod builder;
 /// | `device` | idle 30 d, absolute 90 d |
 /// | anonymous sessions | idle 1 h, absolute 24 h |
 /// | host data | 64 KiB with a session, 16 KiB with an anonymous one |
+/// | tokens | [`TokenPolicy::default`] |
 /// | touch | every 60 s |
 /// | skew between instances | 2 s |
 /// | a clock may be behind its mark | 5 min |
@@ -61,6 +65,7 @@ pub struct Policy {
     device: Span,
     anonymous: Span,
     data_limits: DataLimits,
+    tokens: TokenPolicy,
     touch_every: Duration,
     max_skew: Duration,
     max_clock_regression: Duration,
@@ -138,6 +143,17 @@ impl Policy {
             .unwrap_or(Duration::ZERO)
     }
 
+    /// How tokens are made, and how their revocation is heard of.
+    pub fn tokens(&self) -> &TokenPolicy {
+        &self.tokens
+    }
+
+    /// From when on no instance accepts an access token that was made before `moment`, however its clock differs.
+    pub(crate) fn access_dies_at(&self, moment: Timestamp) -> Timestamp {
+        let TokenPolicy { lifetime, leeway, .. } = self.tokens;
+        moment.saturating_add(lifetime).saturating_add(leeway).saturating_add(self.max_skew * 2)
+    }
+
     /// How often activity is written down, at most; as seldom, the latest time that was seen.
     pub fn touch_every(&self) -> Duration {
         self.touch_every
@@ -193,6 +209,7 @@ impl Default for Policy {
             device: span(30 * DAY, 90 * DAY),
             anonymous: span(HOUR, DAY),
             data_limits: DataLimits::default(),
+            tokens: TokenPolicy::default(),
             touch_every: Duration::from_mins(1),
             max_skew: Duration::from_secs(2),
             max_clock_regression: Duration::from_mins(5),

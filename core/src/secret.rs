@@ -3,6 +3,7 @@
 //! What makes a token is derived from a master key *and* from a salt in the store, so that whoever steals
 //! one of the two holds nothing. Below a master key stand labels (HKDF-SHA256, RFC 5869, section 2.3).
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -12,6 +13,12 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::error::Fault;
+use crate::record::Row;
+use crate::time::Timestamp;
+use crate::token::jwt::{Algorithm, SigningKey};
+use crate::token::ring::{Parsed, Ring};
 
 pub use pepper::Pepper;
 use pepper::Peppers;
@@ -79,15 +86,33 @@ impl fmt::Debug for MasterKey {
 /// assert_eq!(keys.accept_pepper(Pepper::new(1, [5; 32])).unwrap_err(), KeyError::DuplicatePepper(1));
 /// # Ok::<(), KeyError>(())
 /// ```
+///
+/// # Example: a signing key of the host's own
+/// ```
+/// use doorward_core::secret::{KeyError, MasterKey, MasterKeys};
+/// use doorward_core::token::jwt::SigningKey;
+///
+/// let key = SigningKey::from_secret("2026-11", &[7; 32])?; // shared with a gateway that verifies HS256
+/// let keys = MasterKeys::new(MasterKey::new(1, [1; 32])).signing_key(key.clone())?;
+/// assert_eq!(keys.signing_key(key).unwrap_err(), KeyError::DuplicateSigning);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct MasterKeys {
     ring: Vec<DerivedKeys>,
     peppers: Peppers,
+    own: Vec<SigningKey>,
+    parsed: Parsed,
 }
 
 impl MasterKeys {
     /// A ring whose one key makes tokens and accepts them.
     pub fn new(active: MasterKey) -> Self {
-        Self { ring: Vec::from([DerivedKeys::new(&active)]), peppers: Peppers::default() }
+        Self {
+            ring: Vec::from([DerivedKeys::new(&active)]),
+            peppers: Peppers::default(),
+            own: Vec::new(),
+            parsed: Parsed::default(),
+        }
     }
 
     /// The same ring, which also accepts tokens made under `key`.
@@ -120,6 +145,24 @@ impl MasterKeys {
         Ok(self)
     }
 
+    /// The same ring, which signs access tokens with `key` instead of a key of its own deriving. The first one given so
+    /// signs; every other is accepted. Their rotation is the host's affair.
+    ///
+    /// # Errors
+    /// [`KeyError::DuplicateSigning`] when there is one with its `kid`, [`KeyError::MixedSigning`] when secret and public
+    /// keys would stand side by side.
+    pub fn signing_key(mut self, key: SigningKey) -> Result<Self, KeyError> {
+        if self.own.iter().any(|own| own.kid() == key.kid()) {
+            return Err(KeyError::DuplicateSigning);
+        }
+        let is_secret = |key: &SigningKey| key.algorithm() == Algorithm::Hs256;
+        if self.own.iter().any(|own| is_secret(own) != is_secret(&key)) {
+            return Err(KeyError::MixedSigning);
+        }
+        self.own.push(key);
+        Ok(self)
+    }
+
     /// The numbers of its keys, the active one first.
     pub fn numbers(&self) -> impl Iterator<Item = u32> {
         self.ring.iter().map(|keys| keys.number)
@@ -136,6 +179,15 @@ impl MasterKeys {
 
     pub(crate) fn numbered(&self, number: u32) -> Option<&DerivedKeys> {
         self.ring.iter().find(|keys| keys.number == number)
+    }
+
+    pub(crate) fn own_signing_keys(&self) -> &[SigningKey] {
+        &self.own
+    }
+
+    /// The signing keys of this keyring row.
+    pub(crate) fn ring(&self, keyring: &Row, now: Timestamp) -> Result<Arc<Ring>, Fault> {
+        self.parsed.of(keyring, self, now)
     }
 
     pub(crate) fn peppers(&self) -> &[Pepper] {
@@ -165,6 +217,7 @@ pub(crate) struct DerivedKeys {
     pub(crate) check: [u8; 16],
     tag: Hmac<Sha256>,
     proof: Hmac<Sha256>,
+    signing: Hmac<Sha256>,
 }
 
 impl DerivedKeys {
@@ -177,12 +230,23 @@ impl DerivedKeys {
             expand(&hkdf, &[label], bytes.as_mut());
             keyed(bytes.as_ref())
         };
-        Self { number: master.number, check, tag: subkey(b"token tag"), proof: subkey(b"token proof") }
+        Self {
+            number: master.number,
+            check,
+            tag: subkey(b"token tag"),
+            proof: subkey(b"token proof"),
+            signing: subkey(b"signing key"),
+        }
     }
 
     /// The eight bytes that show, without the store, that this engine made a token.
     pub(crate) fn tag(&self, parts: &[&[u8]]) -> [u8; 8] {
         truncated(&self.tag, parts)
+    }
+
+    /// The bytes that a signing key is made of.
+    pub(crate) fn signing(&self, parts: &[&[u8]]) -> [u8; 32] {
+        truncated(&self.signing, parts)
     }
 
     /// The sixteen bytes that prove a token against its row's salt.
@@ -279,6 +343,15 @@ pub enum KeyError {
         "pepper {0} is not the one this store was used with: give the engine that pepper, or this one a number of its own"
     )]
     WrongPepper(u32),
+    /// Two signing keys have one `kid`.
+    #[error("two signing keys have one `kid`: give each its own")]
+    DuplicateSigning,
+    /// Secret and public signing keys side by side.
+    #[error("HS256 keys and public ones do not stand side by side: choose one family")]
+    MixedSigning,
+    /// A stored signing key cannot be derived.
+    #[error("a signing key of the store cannot be derived from its master key: revoke all tokens, or restore a backup")]
+    Signing,
 }
 
 /// HMAC-SHA256 (RFC 2104) of `parts`, one after another, cut to `N` bytes.

@@ -5,8 +5,10 @@ use crate::password::{
     self, Argon2Params, HashError, HashMemory, Normalization, Password, PasswordHash, Verdict,
 };
 use crate::secret::Pepper;
+use crate::token::jwt::{AccessToken, Claims, SignError, SigningKey};
 
-/// A piece of work: pure, so that running it twice gives the same.
+/// A piece of work: pure, so that running it twice gives the same. (A signature by ES256 excepted, of which there are many
+/// for one text: whichever was replied is the one.)
 ///
 /// # Example: hash, then verify
 /// ```
@@ -42,6 +44,13 @@ pub enum Work {
         /// The pepper in use, if the host has one.
         pepper: Option<Pepper>,
     },
+    /// Sign an access token.
+    Sign {
+        /// With this key.
+        key: SigningKey,
+        /// That it says this.
+        claims: Claims,
+    },
     /// Compare a password with a stored hash.
     Verify {
         /// The password given.
@@ -59,13 +68,14 @@ pub enum Work {
 ///
 /// # Example: a stand-in for Argon2id in a simulation
 /// ```
-/// use doorward_core::password::{Argon2Params, PasswordHash, Verdict};
+/// use doorward_core::password::{Argon2Params, HashMemory, PasswordHash, Verdict};
 /// use doorward_core::work::{Work, Worked};
 ///
 /// fn stand_in(work: &Work) -> Worked {
 ///     match work {
 ///         Work::Hash { params, salt, .. } => Worked::Hashed(PasswordHash::decoy(params, *salt, [0; 32])),
 ///         Work::Verify { .. } => Worked::Verified(Verdict::Mismatch),
+///         Work::Sign { .. } => work.run(&mut HashMemory::default()).expect("no hashing"), // microseconds
 ///     }
 /// }
 /// # use doorward_core::password::{Normalization, Password};
@@ -79,6 +89,8 @@ pub enum Work {
 pub enum Worked {
     /// Of [`Work::Hash`].
     Hashed(PasswordHash),
+    /// Of [`Work::Sign`].
+    Signed(Result<AccessToken, SignError>),
     /// Of [`Work::Verify`]: whether it is the password.
     Verified(Verdict),
 }
@@ -95,6 +107,7 @@ impl Work {
                 password::hash(password, *normalization, *salt, params, pepper.as_ref(), memory)
                     .map(Worked::Hashed)
             }
+            Self::Sign { key, claims } => Ok(Worked::Signed(key.sign(claims))),
             Self::Verify { password, normalization, hash, pepper } => {
                 password::verify(password, *normalization, hash, pepper.as_ref(), memory)
                     .map(Worked::Verified)
@@ -102,11 +115,21 @@ impl Work {
         }
     }
 
+    /// Whether it hashes, so that it takes long and wants much memory.
+    pub fn is_hashing(&self) -> bool {
+        match self {
+            Self::Hash { .. } | Self::Verify { .. } => true,
+            Self::Sign { .. } => false,
+        }
+    }
+
     /// Whether this could be what it came to.
     pub(crate) fn fits(&self, worked: &Worked) -> bool {
         matches!(
             (self, worked),
-            (Self::Hash { .. }, Worked::Hashed(_)) | (Self::Verify { .. }, Worked::Verified(_))
+            (Self::Hash { .. }, Worked::Hashed(_))
+                | (Self::Verify { .. }, Worked::Verified(_))
+                | (Self::Sign { .. }, Worked::Signed(_))
         )
     }
 }

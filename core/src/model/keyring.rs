@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::id::{AccountId, NameHash};
+use crate::model::signing::SigningEntry;
 use crate::name::LoginName;
 use crate::secret::{DerivedKeys, KeyError, MasterKeys, Pepper, keyed, same, truncated};
 
@@ -42,6 +43,9 @@ pub struct KeyringRecord {
     /// How often all tokens were revoked while sessions lived on.
     #[cbor(n(3), default)]
     pub token_epoch: u64,
+    /// The keys that sign access tokens, in the order in which they do.
+    #[cbor(n(4), default)]
+    pub signing: Vec<SigningEntry>,
 }
 
 /// How often everything was ended, as far as a grant was made under it: a grant lives while all three are as they were.
@@ -99,7 +103,7 @@ impl KeyringRecord {
     pub(crate) fn new(keys: &MasterKeys, throttle_key: [u8; 32]) -> Self {
         let checks = keys.all().iter().map(KeyCheck::of_key).collect();
         let peppers = keys.peppers().iter().map(KeyCheck::of_pepper).collect();
-        Self { checks, throttle_key, peppers, token_epoch: 0 }
+        Self { checks, throttle_key, peppers, token_epoch: 0, signing: Vec::new() }
     }
 
     /// The record that also knows the keys and peppers of this ring; `None` when it knows them all.

@@ -7,5 +7,6 @@ pub mod device;
 pub mod grant;
 pub mod keyring;
 pub mod session;
+pub mod signing;
 pub mod source;
 pub mod throttle;

@@ -183,7 +183,7 @@ impl SessionRecord {
 /// # use doorward_core::{model::keyring::KeyringRecord, record::Row, time::Timestamp};
 /// # let now = Timestamp::from_millis(0);
 /// # let keyring = Row { stamp: Stamp::from_bytes([1; 16]), epoch: 0, owner: None, expires: None,
-/// #     record: KeyringRecord { checks: vec![], throttle_key: [0; 32], peppers: vec![], token_epoch: 0 }.into() };
+/// #     record: KeyringRecord { checks: vec![], throttle_key: [0; 32], peppers: vec![], token_epoch: 0, signing: vec![] }.into() };
 /// let record = SessionRecord {
 ///     idle_millis: 3_600_000,
 ///     absolute_end: Timestamp::from_millis(86_400_000),

@@ -133,10 +133,10 @@ impl Decide for ChangePassword {
             Entrance::Live(live) => live,
         };
         let guess = account_guess(live.account, facts)?;
-        let (account, data) = (Key::Account(live.account), Key::Data(live.id));
-        let reads = || guess.keys().into_iter().chain([data.clone()]).collect();
+        let (account, data_key) = (Key::Account(live.account), Key::Data(live.id));
+        let reads = || guess.keys().into_iter().chain([data_key.clone()]).collect();
         let (Some([_, data]), Some([Some(account_row)])) =
-            (facts.rows([&Key::Attempts(live.account), &data]), facts.rows([&account]))
+            (facts.rows([&Key::Attempts(live.account), &data_key]), facts.rows([&account]))
         else {
             return Ok(Decision::Read(reads()));
         };
@@ -181,12 +181,14 @@ impl Decide for ChangePassword {
             // No device is known under the old password, nor what it has failed.
             .delete(Key::Devices(live.account))
             .delete(Key::Attempts(live.account))
+            // Nor is any token of the session's good that was granted before.
+            .delete(Key::Grants(live.id))
             .journal(Ending::Epoch { key: account.clone(), until });
         if !spares_others {
             writes = writes.raise(account);
         }
         let next = SessionRecord { account_epoch, ..live.record.reauthenticated(cx.now) };
-        let writes = live.prolong(data, next.absolute_end, writes);
+        let writes = live.prolong(data_key, data, next.absolute_end, writes);
         let (writes, renewed) = live.renew(next, writes, Session::of, cx);
         Ok(Decision::Commit(writes, Ok(renewed)))
     }

@@ -162,6 +162,8 @@ impl Decide for LogoutEverywhere {
             next.generation = live.record.generation;
         }
         let next = SessionRecord { account_epoch: row.epoch.saturating_add(1), ..next };
+        // No token that was granted before is good: a thief may hold a copy of one of these, too.
+        let writes = writes.delete(Key::Grants(live.id));
         let (writes, renewed) = live.renew(next, writes, Session::of, cx);
         Ok(Decision::Commit(writes, Ok(EndedEverywhere { kept: Some(renewed) })))
     }

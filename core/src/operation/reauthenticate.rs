@@ -152,8 +152,8 @@ impl Decide for Reauthenticate {
             Entrance::Live(live) => live,
         };
         let guess = account_guess(live.account, facts)?;
-        let data = Key::Data(live.id);
-        let reads = || guess.keys().into_iter().chain([data.clone()]).collect();
+        let (data, grants) = (Key::Data(live.id), Key::Grants(live.id));
+        let reads = || guess.keys().into_iter().chain([data.clone(), grants.clone()]).collect();
         let writes = match guess.judge(password, true, facts, cx)? {
             Judged::Unread => return Ok(Decision::Read(reads())),
             Judged::Wait(until) => return refused(ReauthenticateError::Throttled { until }),
@@ -164,11 +164,12 @@ impl Decide for Reauthenticate {
             }
             Judged::Right(_, writes) => writes,
         };
-        let Some([data]) = facts.rows([&data]) else {
+        let Some([data_row, grants_row]) = facts.rows([&data, &grants]) else {
             return Ok(Decision::Read(reads()));
         };
         let next = live.record.reauthenticated(cx.now);
-        let writes = live.prolong(data, next.absolute_end, writes);
+        let writes = live.prolong(data, data_row, next.absolute_end, writes);
+        let writes = live.prolong(grants, grants_row, next.absolute_end, writes);
         let (writes, renewed) = live.renew(next, writes, Session::of, cx);
         Ok(Decision::Commit(writes, Ok(renewed)))
     }

@@ -129,6 +129,39 @@ impl<'a> Entrance<'a> {
     }
 }
 
+impl<'a> Entrance<'a> {
+    /// For a person; and what the session has granted is known when it lives, if it is wanted: all of it in one read.
+    pub(super) fn with_grants(
+        token: &str,
+        is_wanted: bool,
+        facts: &'a Facts,
+        cx: &Context<'_>,
+    ) -> Result<(Self, Option<&'a Row>), Fault> {
+        Ok(match Self::of(token, facts, cx)? {
+            Self::Read(mut keys) if is_wanted => {
+                keys.extend(beside(&keys, Key::Grants));
+                (Self::Read(keys), None)
+            }
+            Self::Live(live) if is_wanted => {
+                let grants = Key::Grants(live.id);
+                match facts.rows([&grants]) {
+                    Some([row]) => (Self::Live(live), row),
+                    None => (Self::Read(vec![grants]), None),
+                }
+            }
+            entrance => (entrance, None),
+        })
+    }
+}
+
+/// The row that stands beside the session among these.
+fn beside(keys: &[Key], row: impl Fn(SessionId) -> Key) -> Option<Key> {
+    keys.iter().find_map(|key| match key {
+        Key::Session(session) => Some(row(*session)),
+        _ => None,
+    })
+}
+
 impl<'a> Entrance<'a, Option<AccountId>> {
     /// For anybody whose session lives.
     pub(super) fn of_anybody(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<Self, Fault> {
@@ -167,11 +200,7 @@ impl<'a> Entrance<'a, Option<AccountId>> {
     ) -> Result<(Self, Option<&'a Row>), Fault> {
         Ok(match Self::of_anybody(token, facts, cx)? {
             Self::Read(mut keys) => {
-                let data = keys.iter().find_map(|key| match key {
-                    Key::Session(session) => Some(Key::Data(*session)),
-                    _ => None,
-                });
-                keys.extend(data);
+                keys.extend(beside(&keys, Key::Data));
                 (Self::Read(keys), None)
             }
             Self::Refused(refusal) => (Self::Refused(refusal), None),
@@ -268,6 +297,13 @@ impl Live<'_, Option<AccountId>> {
     }
 }
 
+impl<'a> Live<'a> {
+    /// The same, for what is alike for anybody.
+    pub(super) fn for_anybody(&self) -> Live<'a, Option<AccountId>> {
+        Live { id: self.id, account: Some(self.account), record: self.record }
+    }
+}
+
 impl<A: Copy + Into<Option<AccountId>>> Live<'_, A> {
     /// The session goes on as `record`.
     pub(super) fn put(&self, record: SessionRecord, writes: Writes) -> Writes {
@@ -288,12 +324,16 @@ impl<A: Copy + Into<Option<AccountId>>> Live<'_, A> {
         (self.put(record, writes), Renewed { token, session })
     }
 
-    /// What the host keeps with the session lives as long as the session, now until `absolute_end`.
-    pub(super) fn prolong(&self, data: Option<&Row>, absolute_end: Timestamp, writes: Writes) -> Writes {
-        match data {
-            Some(row) => {
-                writes.put(Key::Data(self.id), self.account.into(), Some(absolute_end), row.record.clone())
-            }
+    /// What stands beside the session under this key lives as long as the session, now until `absolute_end`.
+    pub(super) fn prolong(
+        &self,
+        key: Key,
+        row: Option<&Row>,
+        absolute_end: Timestamp,
+        writes: Writes,
+    ) -> Writes {
+        match row {
+            Some(row) => writes.put(key, self.account.into(), Some(absolute_end), row.record.clone()),
             None => writes,
         }
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use thiserror::Error;
 
-use super::Policy;
+use super::{Policy, TokenPolicy};
 use crate::model::data::DataLimits;
 use crate::model::device::DevicePolicy;
 use crate::model::session::{Lifetime, SessionCap, Span};
@@ -111,6 +111,13 @@ impl PolicyBuilder {
         self
     }
 
+    /// How tokens are made, and how their revocation is heard of.
+    #[must_use]
+    pub fn tokens(mut self, tokens: TokenPolicy) -> Self {
+        self.policy.tokens = tokens;
+        self
+    }
+
     /// How often activity is written down, at most.
     #[must_use]
     pub fn touch_every(mut self, every: Duration) -> Self {
@@ -167,6 +174,9 @@ impl PolicyBuilder {
         let DataLimits { logged_in, anonymous } = policy.data_limits;
         if logged_in > DataLimits::MOST || anonymous > logged_in {
             return Err(PolicyError::Data);
+        }
+        if !policy.tokens.is_sensible() {
+            return Err(PolicyError::Tokens);
         }
         let throttle = &policy.throttle;
         if throttle.off_at == 0
@@ -258,6 +268,11 @@ pub enum PolicyError {
     /// More host data than a record holds, or more with an anonymous session than with an account's.
     #[error("host data must be at most 128 KiB with a session, and no more than that with an anonymous one")]
     Data,
+    /// The numbers of tokens are impossible.
+    #[error(
+        "tokens: whole seconds of life up to 24 h, leeway and grace up to 1 min, 1 to 64 families, keys rotated every 1 s to 400 days with an overlap no longer than that, a staleness of 1 ms to 1 h, and an algorithm other than RS256, whose key you must bring"
+    )]
+    Tokens,
     /// The numbers of guesses are impossible.
     #[error("a throttle must leave 1 to 100 free tries and go off after 1 to 100 failures")]
     Guesses,

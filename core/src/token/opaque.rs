@@ -6,7 +6,7 @@
 //! | 4 | master key number | big endian |
 //! | 16 | account | zero: none |
 //! | 16 | row id | the session, or the device |
-//! | 8 | generation | big endian; a device's: 1 |
+//! | 8 | generation | big endian; a device's: 1; a refresh token's: four bytes of its family's number, four of its generation |
 //! | 8 | tag | HMAC under the key alone: tells a forged or mangled token from a real one without the store |
 //! | 16 | proof | HMAC under the key over all the above and the row's salt: 128 bits |
 //!
@@ -44,6 +44,17 @@ pub const SESSION_PREFIX: &str = "dws_";
 /// assert_eq!(pattern, "dwd_[A-Za-z0-9_-]{92}");
 /// ```
 pub const DEVICE_PREFIX: &str = "dwd_";
+
+/// What a refresh token begins with.
+///
+/// # Example: a pattern for secret scanners
+/// ```
+/// use doorward_core::token::opaque::REFRESH_PREFIX;
+///
+/// let pattern = format!("{REFRESH_PREFIX}[A-Za-z0-9_-]{{92}}");
+/// assert_eq!(pattern, "dwr_[A-Za-z0-9_-]{92}");
+/// ```
+pub const REFRESH_PREFIX: &str = "dwr_";
 
 const VERSION: u8 = 1;
 const FIELDS: usize = 1 + 4 + 16 + 16 + 8;
@@ -124,11 +135,39 @@ token! {
     DeviceToken
 }
 
+token! {
+    /// A refresh token: it is used once, and gives the next and an access token
+    /// ([`Refresh`](crate::operation::refresh::Refresh)). Redacted in `Debug`, wiped when dropped.
+    ///
+    /// # Example: kept where no script reads it
+    /// ```
+    /// use doorward_core::operation::issue::Issue;
+    /// use doorward_core::token::opaque::RefreshToken;
+    /// # use doorward_core::operation::{login::Login, register::Register};
+    /// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+    /// # use hidden::Engine;
+    ///
+    /// fn cookie(token: &RefreshToken) -> String {
+    ///     format!("__Secure-refresh={}; Secure; HttpOnly; SameSite=Strict; Path=/token", token.expose())
+    /// }
+    /// # let mut engine = Engine::opened();
+    /// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+    /// # let session = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
+    /// let issued = engine.run(Issue::new(session.expose(), "web", "https://api.example").with_refresh())??;
+    /// let token = issued.refresh.ok_or("none was asked for")?;
+    /// assert!(cookie(&token).contains("=dwr_"));
+    /// assert_eq!(format!("{token:?}"), "RefreshToken(..)");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    RefreshToken
+}
+
 /// What a token is for. Its prefix is under both MACs, so that none passes for one of another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Session,
     Device,
+    Refresh,
 }
 
 impl Purpose {
@@ -136,6 +175,7 @@ impl Purpose {
         match self {
             Self::Session => SESSION_PREFIX,
             Self::Device => DEVICE_PREFIX,
+            Self::Refresh => REFRESH_PREFIX,
         }
     }
 }
@@ -159,8 +199,8 @@ impl Purpose {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// It does not begin as a session token does: another kind of token, or no token.
-    #[error("not a session token: give the text that a login returned")]
+    /// It does not begin as a token of this kind does: another kind of token, or no token.
+    #[error("not a token of this kind: give the text that was returned for this")]
     Kind,
     /// Its length, alphabet or version is not a token's.
     #[error("not a whole token: it was cut, changed or mangled on the way")]
@@ -232,6 +272,12 @@ impl<'a> Claim<'a> {
         DeviceId::from_bytes(self.row)
     }
 
+    /// The family that it belongs to, by its number in its session, and its generation there.
+    pub(crate) fn family(&self) -> (u32, u32) {
+        let [family, generation] = halves(self.generation);
+        (family, generation)
+    }
+
     /// Whether it was made under the key that makes new tokens.
     pub(crate) fn is_of_active_key(&self, keys: &MasterKeys) -> bool {
         self.keys.number == keys.active().number
@@ -262,6 +308,23 @@ pub(crate) fn mint_device(
     salt: &[u8; 16],
 ) -> DeviceToken {
     DeviceToken(mint(Purpose::Device, keys, Some(account), device.as_bytes(), 1, salt))
+}
+
+/// Makes the refresh token of a family's generation, under the active key.
+pub(crate) fn mint_refresh(
+    keys: &MasterKeys,
+    account: AccountId,
+    session: SessionId,
+    (family, generation): (u32, u32),
+    salt: &[u8; 16],
+) -> RefreshToken {
+    let generation = u64::from(family) << 32 | u64::from(generation);
+    RefreshToken(mint(Purpose::Refresh, keys, Some(account), session.as_bytes(), generation, salt))
+}
+
+/// The upper and the lower half.
+fn halves(both: u64) -> [u32; 2] {
+    [both >> 32, both & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or(u32::MAX))
 }
 
 fn mint(

@@ -1,0 +1,352 @@
+//! Verifying an access token: its form, its signature, its times, its audience; and that its session lives.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::id::Stamp;
+use crate::machine::{Context, Decide, Decision};
+use crate::model::session::{Gone, Holder};
+use crate::operation::issue::keyring_row;
+use crate::operation::refresh::epochs_of;
+use crate::planted::Planted;
+use crate::policy::Policy;
+use crate::record::{Key, Row};
+use crate::secret::MasterKeys;
+use crate::time::Timestamp;
+use crate::token::access::Access;
+use crate::token::jwt::{Compact, Expected, JwtError, VerifyingKey};
+use crate::token::ring;
+
+/// Verifies an access token for an audience against session, account, keyring and grants, in one read: what
+/// [`RevocationMode::Bound`](crate::policy::RevocationMode::Bound) does. It is no activity of the session.
+///
+/// # Example: refused from the logout on
+/// ```
+/// use doorward_core::operation::logout::Logout;
+/// use doorward_core::operation::verify::{Verify, VerifyError};
+/// # use doorward_core::operation::{issue::Issue, login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let session = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
+/// # let issued = engine.run(Issue::new(session.expose(), "web", "https://api.example"))??;
+/// let token = issued.access.expose();
+/// assert_eq!(engine.run(Verify::new(token, "https://api.example"))??.access.account, ada);
+/// engine.run(Logout::new(session.expose()))??;
+/// let refused = engine.run(Verify::new(token, "https://api.example"))?;
+/// assert!(matches!(refused, Err(VerifyError::Gone(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Verify {
+    token: Zeroizing<String>,
+    audience: String,
+    remembered: Option<Arc<Proven>>,
+}
+
+impl Verify {
+    /// This token, as the client sent it, for this audience.
+    pub fn new(token: &str, audience: &str) -> Self {
+        Self { token: Zeroizing::new(token.into()), audience: audience.into(), remembered: None }
+    }
+
+    /// With what an earlier verification has proven: if that was of this very token, and under the present keyring, the
+    /// signature is not looked at again. Everything else is.
+    #[must_use]
+    pub fn remembering(mut self, proven: Arc<Proven>) -> Self {
+        self.remembered = Some(proven).filter(|proven| proven.digest == TokenDigest::of(&self.token));
+        self
+    }
+}
+
+/// The name of a token that tells nothing of it: its SHA-256.
+///
+/// # Example: the same token, the same name
+/// ```
+/// use doorward_core::operation::verify::TokenDigest;
+///
+/// assert_eq!(TokenDigest::of("a.b.c"), TokenDigest::of("a.b.c"));
+/// assert_ne!(TokenDigest::of("a.b.c"), TokenDigest::of("a.b.d"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// Of this token.
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token).into())
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(..)")
+    }
+}
+
+/// That a token was signed by a key of one keyring: what may be remembered of a verification. Only the core makes one.
+///
+/// # Example: verified once, and looked at again
+/// ```
+/// use doorward_core::operation::verify::{Proof, TokenDigest};
+/// # use doorward_core::operation::{issue::Issue, login::Login, register::Register};
+/// # use doorward_core::{record::Key, store::Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # let ada = engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let session = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
+/// # let issued = engine.run(Issue::new(session.expose(), "web", "https://api.example"))??;
+/// # let rows = engine.store.read(&[Key::Keyring])?;
+/// # let keyring = rows[0].as_ref().unwrap();
+/// # let environment = &engine.environment;
+/// # let proof = Proof { keyring, policy: &environment.policy, keys: &environment.keys, now: engine.now };
+/// let token = issued.access.expose();
+/// let proven = proof.of(token, None)?;
+/// assert_eq!((proven.access.account, proven.digest), (ada, TokenDigest::of(token)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Proven {
+    /// What the token says.
+    pub access: Access,
+    /// Which token it was.
+    pub digest: TokenDigest,
+    kid: String,
+    keyring: Stamp,
+}
+
+/// What a signature is held against.
+///
+/// # Example: a gateway that keeps the keyring for a moment
+/// ```
+/// use doorward_core::operation::verify::Proof;
+/// use doorward_core::token::jwt::JwtError;
+/// # use doorward_core::{record::Key, store::Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let engine = Engine::opened();
+/// # let rows = engine.store.read(&[Key::Keyring])?;
+/// # let keyring = rows[0].as_ref().unwrap();
+/// # let environment = &engine.environment;
+/// let proof = Proof { keyring, policy: &environment.policy, keys: &environment.keys, now: engine.now };
+/// assert!(proof.of("not.a.token", None).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Proof<'a> {
+    /// The keyring row.
+    pub keyring: &'a Row,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// The master keys.
+    pub keys: &'a MasterKeys,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Proof<'_> {
+    /// That a key of this keyring made the token, and that it is valid now, whatever its audience. What was proven before
+    /// under the same keyring is not proven again.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub fn of(&self, token: &str, remembered: Option<&Arc<Proven>>) -> Result<Arc<Proven>, VerifyError> {
+        let own = remembered.filter(|proven| proven.digest == TokenDigest::of(token));
+        match own.filter(|proven| proven.keyring == self.keyring.stamp) {
+            Some(proven) => self.again(proven),
+            None => self.anew(token),
+        }
+    }
+
+    fn anew(&self, token: &str) -> Result<Arc<Proven>, VerifyError> {
+        let compact = Compact::parse(token)?;
+        let kid = String::from(compact.kid());
+        let claims = compact.verify(&self.key(&kid)?)?;
+        let tokens = self.policy.tokens();
+        let issuer = tokens.issuer.as_str();
+        claims.check(&Expected { issuer, audience: None, now: self.now, leeway: tokens.leeway })?;
+        let access = Access::of(claims)?;
+        let (digest, keyring) = (TokenDigest::of(token), self.keyring.stamp);
+        Ok(Arc::new(Proven { access, digest, kid, keyring }))
+    }
+
+    /// A key retires and a token ends by the clock, without a new stamp.
+    fn again(&self, proven: &Arc<Proven>) -> Result<Arc<Proven>, VerifyError> {
+        self.key(&proven.kid)?;
+        if self.now >= proven.access.expires.saturating_add(self.policy.tokens().leeway) {
+            return Err(JwtError::Expired.into());
+        }
+        Ok(Arc::clone(proven))
+    }
+
+    fn key(&self, kid: &str) -> Result<VerifyingKey, VerifyError> {
+        let key = ring::verifying_key(kid, self.keyring, self.policy, self.keys, self.now)?;
+        Ok(key.ok_or(JwtError::UnknownKey)?)
+    }
+}
+
+/// Why a token is not accepted. Every one means no.
+///
+/// # Example: what to answer (RFC 6750, section 3.1)
+/// ```
+/// use doorward_core::operation::verify::VerifyError;
+/// use doorward_core::token::jwt::JwtError;
+///
+/// fn status(error: &VerifyError) -> u16 {
+///     match error {
+///         VerifyError::Fault(_) | VerifyError::Stale => 503,
+///         _ => 401,
+///     }
+/// }
+/// assert_eq!(status(&JwtError::Expired.into()), 401);
+/// ```
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The token itself says so.
+    #[error(transparent)]
+    Token(#[from] JwtError),
+    /// Its session is over, or it was revoked.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// What was ended elsewhere is not known, and the policy says to refuse then.
+    #[error("it is not known what was revoked: the store does not answer")]
+    Stale,
+    /// It could not be decided.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl VerifyError {
+    /// What the audit trail says of it.
+    pub fn result(&self) -> EventResult {
+        EventResult::Refused(match self {
+            Self::Token(error) => error.rule(),
+            Self::Gone(_) => "gone",
+            Self::Stale => "stale",
+            Self::Fault(fault) => return EventResult::Failed(fault.word()),
+        })
+    }
+}
+
+impl Access {
+    /// That it is for this audience.
+    ///
+    /// # Errors
+    /// [`JwtError::Audience`].
+    pub fn check_audience(&self, audience: &str) -> Result<(), JwtError> {
+        if self.audience.iter().any(|one| one == audience) { Ok(()) } else { Err(JwtError::Audience) }
+    }
+
+    /// The rows that its life depends on.
+    fn keys(&self) -> [Key; 4] {
+        [Key::Session(self.session), Key::Account(self.account), Key::Keyring, Key::Grants(self.session)]
+    }
+
+    /// Whether it lives, by these rows.
+    pub(super) fn present(&self, facts: &Facts, cx: &Context<'_>) -> Result<Result<(), Gone>, Fault> {
+        let keys = self.keys();
+        let Some([session, account, _, grants]) = facts.rows(keys.each_ref()) else {
+            return Ok(Err(Gone::Ended));
+        };
+        let keyring = keyring_row(facts)?;
+        let Some(session) = session.filter(|row| row.owner == Some(self.account)) else {
+            return Ok(if cx.policy.has(Planted::AccessOutlivesSession) { Ok(()) } else { Err(Gone::Ended) });
+        };
+        if let Err(gone) = session.session()?.present(Holder::Account(account), keyring, cx.now) {
+            return Ok(Err(gone));
+        }
+        if self.epochs != epochs_of(account, keyring)? && !cx.policy.has(Planted::AccessEpochsIgnored) {
+            return Ok(Err(Gone::Revoked));
+        }
+        let is_revoked = match grants.map(Row::grants).transpose()? {
+            Some(grants) => grants.has_revoked(self.token, self.family),
+            None => self.family.is_some(),
+        };
+        let is_revoked = is_revoked && !cx.policy.has(Planted::RevokedTokenAccepted);
+        Ok(if is_revoked { Err(Gone::Revoked) } else { Ok(()) })
+    }
+}
+
+/// How far a token has come.
+pub(super) enum Seen {
+    /// These rows must be read first, in one snapshot.
+    Unread(Vec<Key>),
+    /// It is not accepted.
+    Refused(VerifyError),
+    /// A key of ours made it, and it is valid now. Whether its session lives is another question.
+    Proven(Arc<Proven>),
+}
+
+impl Seen {
+    pub(super) fn of(
+        token: &str,
+        remembered: Option<&Arc<Proven>>,
+        facts: &Facts,
+        cx: &Context<'_>,
+    ) -> Result<Self, Fault> {
+        if facts.rows([&Key::Keyring]).is_none() {
+            // What it says of itself is believed as far as to read these rows.
+            let named = match remembered {
+                Some(proven) => Ok(proven.access.keys()),
+                None => Compact::parse(token).and_then(|said| Access::of(said.claims().clone())).map(|said| said.keys()),
+            };
+            return Ok(match named {
+                Ok(keys) => Self::Unread(keys.into()),
+                Err(error) => Self::Refused(error.into()),
+            });
+        }
+        let proof = Proof { keyring: keyring_row(facts)?, policy: cx.policy, keys: cx.keys, now: cx.now };
+        match proof.of(token, remembered) {
+            Ok(proven) => Ok(Self::Proven(proven)),
+            Err(VerifyError::Fault(fault)) => Err(fault),
+            Err(error) => Ok(Self::Refused(error)),
+        }
+    }
+}
+
+impl Decide for Verify {
+    type Outcome = Result<Arc<Proven>, VerifyError>;
+
+    fn name(&self) -> &'static str {
+        "verify"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let proven = match Seen::of(&self.token, self.remembered.as_ref(), facts, cx)? {
+            Seen::Unread(keys) => return Ok(Decision::Read(keys)),
+            Seen::Refused(error) => return Ok(Decision::Done(Err(error))),
+            Seen::Proven(proven) => proven,
+        };
+        if let Err(error) = proven.access.check_audience(&self.audience) {
+            return Ok(Decision::Done(Err(error.into())));
+        }
+        let life = proven.access.present(facts, cx)?;
+        Ok(Decision::Done(life.map(|()| proven).map_err(VerifyError::from)))
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        match outcome {
+            Ok(proven) => (EventResult::Success, proven.access.subject()),
+            Err(error) => (error.result(), Subject::default()),
+        }
+    }
+}
+
+impl Access {
+    /// Who and what it is about.
+    pub fn subject(&self) -> Subject {
+        Subject { account: Some(self.account), session: Some(self.session), ..Subject::default() }
+    }
+}
