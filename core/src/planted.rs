@@ -129,6 +129,24 @@ bugs! {
     MarkIgnored,
     /// A clock that is trusted ends nothing.
     TrustSparesAll,
+    /// A refresh may ask for more than its family was granted.
+    RefreshWidens,
+    /// A refresh family outlives what ends everything.
+    FamilyEpochsIgnored,
+    /// A refresh token that was used long ago gives its family's latest.
+    ReuseIsAgain,
+    /// A refresh token that was used long ago ends nothing.
+    ReuseIsSpared,
+    /// A refresh token that was used moves its family on once more.
+    ParentRotatesAgain,
+    /// An access token is accepted without its session.
+    AccessOutlivesSession,
+    /// An access token outlives what ends everything.
+    AccessEpochsIgnored,
+    /// A revoked token is accepted.
+    RevokedTokenAccepted,
+    /// Revoking all tokens revokes none.
+    RevokeAllSparesTokens,
     /// An upgraded hash stays under the number of the pepper that it had.
     RehashKeepsPepper,
 }

@@ -150,8 +150,17 @@ impl Policy {
 
     /// From when on no instance accepts an access token that was made before `moment`, however its clock differs.
     pub(crate) fn access_dies_at(&self, moment: Timestamp) -> Timestamp {
-        let TokenPolicy { lifetime, leeway, .. } = self.tokens;
-        moment.saturating_add(lifetime).saturating_add(leeway).saturating_add(self.max_skew * 2)
+        moment.saturating_add(self.tokens.lifetime).saturating_add(self.access_outlives_end())
+    }
+
+    /// How long after its end some instance may still accept an access token.
+    pub(crate) fn access_outlives_end(&self) -> Duration {
+        self.tokens.leeway.saturating_add(self.max_skew * 2)
+    }
+
+    /// How long what has expired must be kept: no instance believes in it any more, however its clock differs.
+    pub fn purge_after(&self) -> Duration {
+        self.max_skew.max(self.access_outlives_end())
     }
 
     /// How often activity is written down, at most; as seldom, the latest time that was seen.

@@ -50,7 +50,7 @@ pub struct Writes {
 
 #[derive(Debug)]
 enum Intent {
-    Put { owner: Option<AccountId>, expires: Option<Timestamp>, record: Record },
+    Put { owner: Option<AccountId>, expires: Option<Timestamp>, record: Record, raise: bool },
     Delete,
     Raise,
 }
@@ -70,7 +70,20 @@ impl Writes {
         expires: Option<Timestamp>,
         record: impl Into<Record>,
     ) -> Self {
-        self.intents.insert(key, Intent::Put { owner, expires, record: record.into() });
+        self.intents.insert(key, Intent::Put { owner, expires, record: record.into(), raise: false });
+        self
+    }
+
+    /// Replace the row as it was read, and add one to its epoch: what was granted under it is over, in the same commit.
+    #[must_use]
+    pub fn put_raised(
+        mut self,
+        key: Key,
+        owner: Option<AccountId>,
+        expires: Option<Timestamp>,
+        record: impl Into<Record>,
+    ) -> Self {
+        self.intents.insert(key, Intent::Put { owner, expires, record: record.into(), raise: true });
         self
     }
 
@@ -121,9 +134,10 @@ impl Writes {
             .map(|(key, row)| Check { key: key.clone(), expect: expect(row) })
             .collect();
         let writes = self.intents.into_iter().map(|(key, intent)| match intent {
-            Intent::Put { owner, expires, record } => {
+            Intent::Put { owner, expires, record, raise } => {
                 let seen = facts.seen(&key);
-                let row = Row { stamp, epoch: seen.map_or(0, |row| row.epoch), owner, expires, record };
+                let epoch = seen.map_or(0, |row| row.epoch).saturating_add(u64::from(raise));
+                let row = Row { stamp, epoch, owner, expires, record };
                 Write::Put { key, row, expect: expect(seen) }
             }
             Intent::Delete => Write::Delete { key },

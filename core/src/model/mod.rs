@@ -10,3 +10,4 @@ pub mod session;
 pub mod signing;
 pub mod source;
 pub mod throttle;
+pub mod view;

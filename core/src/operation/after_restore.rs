@@ -6,11 +6,13 @@ use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision, Writes};
+use crate::operation::revoke_all_tokens::revoked;
 use crate::planted::Planted;
 use crate::record::{Key, RecordError};
 use crate::store::Ending;
 
-/// Raises the global epoch: every session of the store is over, of every account. A backup holds sessions that were
+/// Raises the global epoch and replaces the signing keys: every session of the store is over, of every account, and every
+/// token. A backup holds sessions that were
 /// ended since it was made; run this once after restoring it, before the doors open.
 ///
 /// # Example: no session of the backup opens anything
@@ -50,13 +52,19 @@ impl Decide for AfterRestore {
         let Some([keyring]) = facts.rows([&Key::Keyring]) else {
             return Ok(Decision::Read(vec![Key::Keyring]));
         };
-        keyring.ok_or(RecordError::NoKeyring)?;
+        let keyring = keyring.ok_or(RecordError::NoKeyring)?;
         let until = cx.now.saturating_add(cx.policy.longest_session());
-        let mut writes = Writes::new().journal(Ending::Epoch { key: Key::Keyring, until });
-        if !cx.policy.has(Planted::RestoreSparesAll) {
-            writes = writes.raise(Key::Keyring);
-        }
-        Ok(Decision::Commit(writes, ()))
+        let writes = Writes::new().journal(Ending::Epoch { key: Key::Keyring, until });
+        Ok(Decision::Commit(
+            match () {
+                () if cx.policy.has(Planted::RestoreSparesAll) => writes,
+                // Whoever keeps the keyring busy keeps nobody from ending it all: without new keys, then.
+                () if cx.is_last_attempt => writes.raise(Key::Keyring),
+                // What was signed after the backup may carry an epoch that comes again now, so its keys must not.
+                () => revoked(keyring, true, cx)?,
+            },
+            (),
+        ))
     }
 
     fn audit(&self, (): &()) -> (EventResult, Subject) {

@@ -16,7 +16,7 @@ use crate::id::{AccountId, GrantId, SessionId};
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::grant::{Family, GrantsRecord};
 use crate::model::keyring::Epochs;
-use crate::model::session::{Gone, SessionRecord};
+use crate::model::session::Gone;
 use crate::operation::authenticate::AuthenticateError;
 use crate::operation::minting::{MOST_AUDIENCES, MOST_CLAIM_BYTES, Minted, Minting, may_add};
 use crate::operation::standing::{Entrance, Live};
@@ -327,10 +327,17 @@ fn opened(live: &Live<'_>, grants: GrantsRecord, family: Family, cx: &Context<'_
 impl Live<'_> {
     /// What the session has granted by now; and it was active.
     pub(super) fn used(&self, grants: GrantsRecord, cx: &Context<'_>) -> Writes {
-        let record = self.record.touched(cx.policy.touch_every(), cx.now);
-        let writes = record.map_or_else(Writes::new, |record| self.put(record, Writes::new()));
-        let SessionRecord { absolute_end, .. } = *self.record;
-        writes.put(Key::Grants(self.id), Some(self.account), Some(absolute_end), grants)
+        let writes = self.granted(grants);
+        match self.record.touched(cx.policy.touch_every(), cx.now) {
+            Some(record) => self.put(record, writes),
+            None => writes,
+        }
+    }
+
+    /// What the session has granted by now.
+    pub(super) fn granted(&self, grants: GrantsRecord) -> Writes {
+        let absolute_end = Some(self.record.absolute_end);
+        Writes::new().put(Key::Grants(self.id), Some(self.account), absolute_end, grants)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Logging out: the session's row is deleted, and nothing in flight can write it back.
 
 use alloc::string::String;
+use core::time::Duration;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -13,6 +14,7 @@ use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::session::Gone;
 use crate::operation::standing::{Standing, end};
 use crate::planted::Planted;
+use crate::policy::RevocationMode;
 use crate::time::Timestamp;
 use crate::token::opaque::{Claim, Purpose, TokenError};
 
@@ -69,8 +71,29 @@ pub struct Receipt {
     pub ended: Ended,
     /// Which session the token names.
     pub session: SessionId,
-    /// When the last access token of the session that could still be accepted dies; `None`: there is none.
+    /// When the last access token of the session that could still be accepted anywhere dies, at the latest; `None`: there is
+    /// none, for every verification asks the store ([`RevocationMode::Bound`]).
     pub access_dies_at: Option<Timestamp>,
+    /// How long other instances under the same policy may go on accepting them; this one refuses at once, except under
+    /// [`RevocationMode::UntilExpiry`].
+    pub others_lag: Duration,
+}
+
+impl Receipt {
+    /// Of a session that ends by `end`, where that is known.
+    pub(super) fn new(ended: Ended, session: SessionId, end: Option<Timestamp>, cx: &Context<'_>) -> Self {
+        let latest = cx.policy.access_dies_at(cx.now);
+        let after_end = |end: Timestamp| latest.min(end.saturating_add(cx.policy.access_outlives_end()));
+        let latest = end.map_or(latest, after_end);
+        let (access_dies_at, others_lag) = match cx.policy.tokens().revocation {
+            RevocationMode::Bound => (None, Duration::ZERO),
+            RevocationMode::Watched { max_staleness, .. } => {
+                (Some(latest.min(cx.now.saturating_add(max_staleness))), max_staleness)
+            }
+            RevocationMode::UntilExpiry { .. } => (Some(latest), latest.since(cx.now)),
+        };
+        Self { ended, session, access_dies_at, others_lag }
+    }
 }
 
 /// What a logout found.
@@ -149,10 +172,10 @@ impl Decide for Logout {
             Ok(claim) => claim,
             Err(error) => return Ok(Decision::Done(Err(error.into()))),
         };
-        let receipt = |ended| Ok(Receipt { ended, session: claim.session(), access_dies_at: None });
+        let receipt = |ended, end| Ok(Receipt::new(ended, claim.session(), end, cx));
         let (row, record, ended) = match Standing::of(&claim, facts, cx.now)? {
             Standing::Unread(keys) => return Ok(Decision::Read(keys)),
-            Standing::Absent => return Ok(Decision::Done(receipt(Ended::AlreadyGone))),
+            Standing::Absent => return Ok(Decision::Done(receipt(Ended::AlreadyGone, None))),
             Standing::Forged => return Ok(Decision::Done(Err(TokenError::Forged.into()))),
             Standing::Proven { row, record, life: Ok(()) | Err(Gone::Replaced) } => {
                 (row, record, Ended::Ended)
@@ -163,7 +186,7 @@ impl Decide for Logout {
         if cx.policy.has(Planted::LogoutKeepsRow) {
             writes = Writes::new();
         }
-        Ok(Decision::Commit(writes, receipt(ended)))
+        Ok(Decision::Commit(writes, receipt(ended, Some(record.latest_end(cx.now)))))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {

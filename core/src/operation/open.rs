@@ -10,6 +10,7 @@ use crate::model::clock::ClockRecord;
 use crate::model::keyring::KeyringRecord;
 use crate::planted::Planted;
 use crate::record::{Key, Row};
+use crate::token::ring::{Rotated, Rotation};
 use crate::time::Timestamp;
 
 /// Makes sure that the store has a keyring, that the given master keys and peppers fit it, and that the clock is not
@@ -106,15 +107,24 @@ impl Decide for Open {
     }
 
     fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Opening>, Fault> {
-        let Some([keyring, clock]) = facts.rows([&Key::Keyring, &Key::Clock]) else {
+        let Some([keyring_row, clock]) = facts.rows([&Key::Keyring, &Key::Clock]) else {
             return Ok(Decision::Read(vec![Key::Keyring, Key::Clock]));
         };
-        let (found, keyring) = match keyring {
+        let (found, keyring) = match keyring_row {
             None => (Opened::New, Some(KeyringRecord::new(cx.keys, cx.bytes("throttle key")))),
             Some(row) => match row.keyring()?.accepting(cx.keys)? {
                 None => (Opened::Known, None),
                 Some(grown) => (Opened::KeyAdded, Some(grown)),
             },
+        };
+        let known = match (&keyring, keyring_row) {
+            (Some(record), _) => Some(record),
+            (None, Some(row)) => Some(row.keyring()?),
+            (None, None) => None,
+        };
+        let keyring = match known.map(|record| record.rotated(Rotation::WhenDue, cx)).transpose()? {
+            Some(Rotated::To(next)) => Some(next),
+            Some(Rotated::AsItIs | Rotated::Full) | None => keyring,
         };
         let seen = clock.map(Row::clock).transpose()?;
         let clock = match seen {
@@ -128,11 +138,15 @@ impl Decide for Open {
         let opening = Opening { found, mark: seen.map_or(cx.now, |seen| seen.highest) };
         let put = |writes: Writes, clock| writes.put(Key::Clock, None, None, clock);
         Ok(match (keyring, clock) {
+            // A known store opens on a full disk, too: that it is time for another signing key can wait.
+            (Some(record), clock) if found == Opened::Known => {
+                let writes = Writes::new().put(Key::Keyring, None, None, record);
+                Decision::Offer(clock.into_iter().fold(writes, put), opening)
+            }
             (Some(record), clock) => {
                 let writes = Writes::new().put(Key::Keyring, None, None, record);
                 Decision::Commit(clock.into_iter().fold(writes, put), opening)
             }
-            // A known store opens on a full disk, too.
             (None, Some(clock)) => Decision::Offer(put(Writes::new(), clock), opening),
             (None, None) => Decision::Done(opening),
         })

@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
-use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::grant::{Family, GrantsRecord, Turn};
 use crate::model::keyring::Epochs;

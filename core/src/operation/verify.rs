@@ -344,6 +344,12 @@ impl Decide for Verify {
     }
 }
 
+impl fmt::Debug for Verify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verify").field("audience", &self.audience).finish_non_exhaustive()
+    }
+}
+
 impl Access {
     /// Who and what it is about.
     pub fn subject(&self) -> Subject {

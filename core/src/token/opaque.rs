@@ -63,27 +63,6 @@ const PROOF: usize = 16;
 const BYTES: usize = FIELDS + TAG + PROOF;
 const CHARACTERS: usize = BYTES / 3 * 4;
 
-macro_rules! token {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text to hand to the client, and to nobody else.
-            pub fn expose(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
-    };
-}
-
 token! {
     /// A session's token: the secret that a client keeps in its cookie. Redacted in `Debug`, wiped when dropped.
     ///

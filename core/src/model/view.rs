@@ -1,0 +1,139 @@
+//! What is known to be over: the revocation journal, held in memory, so that verifying a token needs no store.
+//!
+//! | what comes | what is kept | until |
+//! |---|---|---|
+//! | a session, a grant | its id | no token that was made before lives, or the entry's own `until` |
+//! | an account's floor | the highest | the same |
+//! | everybody's floor | the highest | for ever: it is one number |
+//! | the keyring row | the latest | for ever: it is one row |
+//!
+//! An entry is forgotten when every token that was granted before it was *seen* is dead, so that the view is as large as
+//! what is ended in one token's life, however long the journal. A follower that starts reads all of the journal: what it
+//! sees then again it forgets a token's life later.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::id::AccountId;
+use crate::model::keyring::Epochs;
+use crate::model::session::Gone;
+use crate::policy::Policy;
+use crate::record::{RecordError, Row};
+use crate::store::{Changes, Cursor, Revocation};
+use crate::time::Timestamp;
+use crate::token::access::Access;
+
+/// The view of one follower.
+///
+/// # Example: a follower of a journal, and what it refuses
+/// ```
+/// use doorward_core::model::view::RevocationView;
+/// use doorward_core::store::{Change, Changes, Cursor, Revocation};
+/// # use doorward_core::operation::{issue::Issue, login::Login, register::Register, verify::Verify};
+/// # use doorward_core::{record::Key, store::Store};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
+/// # let issued = engine.run(Issue::new(login.token.expose(), "web", "https://api.example"))??;
+/// # let access = engine.run(Verify::new(issued.access.expose(), "https://api.example"))??.access.clone();
+/// # let keyring = engine.store.read(&[Key::Keyring])?.remove(0).unwrap();
+/// # let (policy, now) = (&engine.environment.policy, engine.now);
+/// let mut view = RevocationView::default();
+/// view.learn_keyring(keyring);
+/// assert_eq!(view.present(&access)?, Ok(()));
+///
+/// let revocation = Revocation::Session(access.session);
+/// let entry = Change { cursor: Cursor::from_number(1), revocation, until: access.expires };
+/// let page = Changes { entries: vec![entry], end: Cursor::from_number(1) };
+/// let has_more = view.learn(&page, policy, now);
+/// assert!(!has_more && view.present(&access)?.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct RevocationView {
+    ids: BTreeMap<[u8; 16], Timestamp>,
+    floors: BTreeMap<AccountId, (u64, Timestamp)>,
+    everything: u64,
+    cursor: Cursor,
+    keyring: Option<Row>,
+}
+
+impl RevocationView {
+    /// After which entry the next page begins.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// Learns a page of the journal after [`RevocationView::cursor`]. Whether there is more to ask for.
+    pub fn learn(&mut self, page: &Changes, policy: &Policy, now: Timestamp) -> bool {
+        if self.cursor > page.end {
+            // Another journal: a backup was restored. Its entries are all to be seen.
+            self.cursor = Cursor::START;
+            return page.end > Cursor::START;
+        }
+        let forget = policy.access_dies_at(now);
+        for entry in &page.entries {
+            match &entry.revocation {
+                Revocation::Session(session) => self.end(*session.as_bytes(), forget),
+                Revocation::Grant(grant) => self.end(*grant.as_bytes(), forget),
+                Revocation::Account { account, floor } => {
+                    let known = self.floors.entry(*account).or_insert((0, forget));
+                    *known = (known.0.max(*floor), known.1.max(forget));
+                }
+                Revocation::Everything { floor } => self.everything = self.everything.max(*floor),
+            }
+            self.cursor = self.cursor.max(entry.cursor);
+        }
+        !page.entries.is_empty() && self.cursor < page.end
+    }
+
+    /// Learns the keyring row.
+    pub fn learn_keyring(&mut self, keyring: Row) {
+        self.keyring = Some(keyring);
+    }
+
+    /// The keyring row, as it was last seen.
+    pub fn keyring(&self) -> Option<&Row> {
+        self.keyring.as_ref()
+    }
+
+    /// Whether nothing that is known has ended this token.
+    ///
+    /// # Errors
+    /// [`RecordError`]: the keyring is none, or is not there.
+    pub fn present(&self, access: &Access) -> Result<Result<(), Gone>, crate::error::Fault> {
+        let keyring = self.keyring.as_ref().ok_or(RecordError::NoKeyring)?;
+        let Epochs { account, global, tokens } = access.epochs;
+        let is_ended = |id: &[u8; 16]| self.ids.contains_key(id);
+        if is_ended(access.session.as_bytes()) {
+            return Ok(Err(Gone::Ended));
+        }
+        let is_revoked = is_ended(access.token.as_bytes())
+            || access.family.is_some_and(|family| is_ended(family.as_bytes()))
+            || self.floors.get(&access.account).is_some_and(|(floor, _)| account < *floor)
+            || global < self.everything
+            || global != keyring.epoch
+            || tokens != keyring.keyring()?.token_epoch;
+        Ok(if is_revoked { Err(Gone::Revoked) } else { Ok(()) })
+    }
+
+    /// Forgets what no living token depends on, and says how much is left.
+    pub fn forget(&mut self, now: Timestamp) -> usize {
+        self.ids.retain(|_, until| now < *until);
+        self.floors.retain(|_, (_, until)| now < *until);
+        self.ids.len() + self.floors.len()
+    }
+
+    fn end(&mut self, id: [u8; 16], forget: Timestamp) {
+        let until = self.ids.entry(id).or_insert(forget);
+        *until = (*until).max(forget);
+    }
+
+    /// The ids that are remembered: for tests.
+    #[cfg(test)]
+    fn remembered(&self) -> Vec<[u8; 16]> {
+        self.ids.keys().copied().collect()
+    }
+}

@@ -1,0 +1,196 @@
+//! Revoking one token (RFC 7009): an access token, or a refresh token with all that came of it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::error::Fault;
+use crate::event::{EventResult, Subject};
+use crate::facts::Facts;
+use crate::machine::{Context, Decide, Decision};
+use crate::model::grant::{GrantsRecord, RevokedToken};
+use crate::operation::logout::Ended;
+use crate::operation::refresh::{Absence, Presented, RefreshError};
+use crate::operation::standing::Live;
+use crate::operation::verify::{Seen, VerifyError};
+use crate::record::{Key, Row};
+use crate::store::Ending;
+use crate::token::opaque::{REFRESH_PREFIX, TokenError};
+use crate::token::terms::{ClientId, TermError};
+
+/// Revokes a token that was issued to this client: one read, one durable commit. A refresh token ends its family, and all
+/// access tokens that came of it (RFC 7009, section 2.1); an access token ends alone. The session lives on.
+///
+/// A token that is none, or opens nothing any more, is no error: what the client wants is true.
+///
+/// # Example: a client is done with its tokens
+/// ```
+/// use doorward_core::operation::revoke_token::RevokeToken;
+/// use doorward_core::operation::verify::Verify;
+/// # use doorward_core::operation::{authenticate::Authenticate, issue::Issue, login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let session = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
+/// let issue = Issue::new(session.expose(), "web", "https://api.example").with_refresh();
+/// let issued = engine.run(issue)??;
+/// let refresh = issued.refresh.ok_or("none was asked for")?;
+///
+/// engine.run(RevokeToken::new(refresh.expose(), "web"))??;
+/// assert!(engine.run(Verify::new(issued.access.expose(), "https://api.example"))?.is_err());
+/// assert!(engine.run(Authenticate::new(session.expose()))?.is_ok());
+/// assert!(engine.run(RevokeToken::new("no token", "web"))?.is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct RevokeToken {
+    token: Zeroizing<String>,
+    client: Result<ClientId, TermError>,
+}
+
+impl RevokeToken {
+    /// This token, in the hands of this client.
+    pub fn new(token: &str, client: &str) -> Self {
+        Self { token: Zeroizing::new(token.into()), client: ClientId::parse(client) }
+    }
+}
+
+/// Why a token is not revoked. Nothing was changed.
+///
+/// # Example: somebody else's token
+/// ```
+/// use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
+/// # use doorward_core::operation::{issue::Issue, login::Login, register::Register};
+/// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
+/// # use hidden::Engine;
+/// # let mut engine = Engine::opened();
+/// # engine.run(Register::new("ada", "plum kettle orbit"))??;
+/// # let session = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
+/// # let issued = engine.run(Issue::new(session.expose(), "web", "https://api.example"))??;
+/// let refused = engine.run(RevokeToken::new(issued.access.expose(), "another"))?;
+/// assert!(matches!(refused, Err(RevokeTokenError::Client)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum RevokeTokenError {
+    /// It was issued to another client.
+    #[error("the token was issued to another client")]
+    Client,
+    /// The client is none.
+    #[error(transparent)]
+    Term(#[from] TermError),
+    /// It was made under a master key that this engine does not have. Another instance may have it, and accept it.
+    #[error("the token is not revoked: it was made under a master key that this engine does not have")]
+    UnknownKey,
+    /// More access tokens of one session are revoked than are remembered.
+    #[error("the token is not revoked: too many of its session are; log it out instead")]
+    TooMany,
+    /// It is not done.
+    #[error("the token is not revoked: {0}")]
+    Fault(#[from] Fault),
+}
+
+/// What is known of the token.
+enum Found<'a> {
+    Unread(Vec<Key>),
+    /// It opens nothing.
+    Nothing,
+    UnknownKey,
+    Of(&'a ClientId, Live<'a>, Revocation),
+}
+
+/// What its revocation makes of the session's grants, and what the journal is told.
+struct Revocation {
+    grants: Option<GrantsRecord>,
+    ending: Ending,
+}
+
+impl Decide for RevokeToken {
+    type Outcome = Result<Ended, RevokeTokenError>;
+
+    fn name(&self) -> &'static str {
+        "revoke_token"
+    }
+
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+        let refused = |error: RevokeTokenError| Ok(Decision::Done(Err(error)));
+        let client = match &self.client {
+            Ok(client) => client,
+            Err(error) => return refused((*error).into()),
+        };
+        let seen;
+        let found = if self.token.starts_with(REFRESH_PREFIX) {
+            refresh_token(&self.token, facts, cx)?
+        } else {
+            seen = Seen::of(&self.token, None, facts, cx)?;
+            access_token(&seen, facts, cx)?
+        };
+        Ok(match found {
+            Found::Unread(keys) => Decision::Read(keys),
+            Found::Nothing => Decision::Done(Ok(Ended::AlreadyGone)),
+            Found::UnknownKey => Decision::Done(Err(RevokeTokenError::UnknownKey)),
+            Found::Of(owner, ..) if owner != client => Decision::Done(Err(RevokeTokenError::Client)),
+            Found::Of(_, _, Revocation { grants: None, .. }) => Decision::Done(Err(RevokeTokenError::TooMany)),
+            Found::Of(_, live, Revocation { grants: Some(grants), ending }) => {
+                Decision::Commit(live.granted(grants).journal(ending), Ok(Ended::Ended))
+            }
+        })
+    }
+
+    fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
+        let result = match outcome {
+            Ok(_) => EventResult::Success,
+            Err(RevokeTokenError::Client) => EventResult::Refused("client"),
+            Err(RevokeTokenError::Term(_)) => EventResult::Refused("term"),
+            Err(RevokeTokenError::UnknownKey) => EventResult::Refused("unknown key"),
+            Err(RevokeTokenError::TooMany) => EventResult::Refused("too many"),
+            Err(RevokeTokenError::Fault(fault)) => EventResult::Failed(fault.word()),
+        };
+        (result, Subject::default())
+    }
+}
+
+/// Any token of the family will do, an old one too: taking away is always safe.
+fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<Found<'a>, Fault> {
+    let Presented { live, grants, family, .. } = match Presented::of(token, facts, cx)? {
+        Ok(presented) => presented,
+        Err(Absence::Unread(keys)) => return Ok(Found::Unread(keys)),
+        Err(Absence::Refused(RefreshError::Token(TokenError::Key))) => return Ok(Found::UnknownKey),
+        Err(Absence::Refused(_) | Absence::Over(..)) => return Ok(Found::Nothing),
+    };
+    let ending = Ending::Grant { grant: family.id, until: cx.policy.access_dies_at(cx.now) };
+    let grants = Some(grants.clone().without(family.number));
+    Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
+}
+
+fn access_token<'a>(seen: &'a Seen, facts: &'a Facts, cx: &Context<'_>) -> Result<Found<'a>, Fault> {
+    let access = match seen {
+        Seen::Unread(keys) => return Ok(Found::Unread(keys.clone())),
+        Seen::Refused(VerifyError::Fault(fault)) => return Err(fault.clone()),
+        Seen::Refused(_) => return Ok(Found::Nothing),
+        Seen::Proven(proven) => &proven.access,
+    };
+    let session = Key::Session(access.session);
+    let Some([Some(row), grants]) = facts.rows([&session, &Key::Grants(access.session)]) else {
+        return Ok(Found::Nothing);
+    };
+    if access.present(facts, cx)?.is_err() {
+        return Ok(Found::Nothing);
+    }
+    let until = cx.policy.access_dies_at(cx.now);
+    let token = RevokedToken { id: access.token, until };
+    let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
+    let live = Live { id: access.session, account: access.account, record: row.session()? };
+    let ending = Ending::Grant { grant: access.token, until };
+    Ok(Found::Of(&access.client, live, Revocation { grants: grants.revoking(token, cx.now), ending }))
+}
+
+impl fmt::Debug for RevokeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevokeToken").field("client", &self.client).finish_non_exhaustive()
+    }
+}

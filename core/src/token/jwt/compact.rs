@@ -1,0 +1,177 @@
+//! A JWT in its compact form (RFC 7515, section 7.1), read once and strictly.
+//!
+//! What is parsed is not proven: only [`Compact::verify`] says that a key made it.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+use super::algorithm::Algorithm;
+use super::claims::Claims;
+use super::error::JwtError;
+use super::json::{self, JsonError};
+use super::verifying_key::VerifyingKey;
+
+/// The longest text that is read as an access token. What is longer is refused before it is looked at.
+///
+/// # Example: the limit of a header
+/// ```
+/// use doorward_core::token::jwt::MAX_BYTES;
+///
+/// assert_eq!(MAX_BYTES, 8192); // what common servers take in one header
+/// ```
+pub const MAX_BYTES: usize = 8192;
+
+pub(super) const MAX_KEY_ID: usize = 128;
+
+/// A text that has the form of an access token. Nothing of what it says is proven.
+///
+/// # Example: looking is not believing
+/// ```
+/// use doorward_core::token::jwt::{Compact, JwtError};
+///
+/// let id_token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjEifQ.e30.AAAA";
+/// assert_eq!(Compact::parse(id_token).unwrap_err(), JwtError::Type);
+/// ```
+pub struct Compact<'a> {
+    signing_input: &'a str,
+    signature: Vec<u8>,
+    algorithm: Algorithm,
+    key_id: String,
+    claims: Claims,
+}
+
+impl<'a> Compact<'a> {
+    /// Reads a token. Refuses every text but the canonical form of an access token.
+    pub fn parse(text: &'a str) -> Result<Self, JwtError> {
+        if text.len() > MAX_BYTES {
+            return Err(JwtError::TooLong);
+        }
+        let (signing_input, signature) = text.rsplit_once('.').ok_or(JwtError::Form)?;
+        let (header, claims) = signing_input.split_once('.').ok_or(JwtError::Form)?;
+        if claims.contains('.') {
+            return Err(JwtError::Form);
+        }
+        let Header { algorithm, key_id } = Header::parse(&object_text(header)?)?;
+        let claims = Claims::parse(&object_text(claims)?)?;
+        Ok(Self { signing_input, signature: decoded(signature)?, algorithm, key_id, claims })
+    }
+
+    /// The header's `kid`: for a look-up and nothing else.
+    pub fn kid(&self) -> &str {
+        &self.key_id
+    }
+
+    /// The header's `alg`.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What it says, unproven.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// What it says, if this key made it: the key's own `kid` and algorithm must be the header's.
+    pub(crate) fn verify(self, key: &VerifyingKey) -> Result<Claims, JwtError> {
+        if self.key_id != key.kid() {
+            return Err(JwtError::UnknownKey);
+        }
+        if self.algorithm != key.algorithm() {
+            return Err(JwtError::Algorithm);
+        }
+        if !key.verify(self.signing_input.as_bytes(), &self.signature) {
+            return Err(JwtError::Signature);
+        }
+        Ok(self.claims)
+    }
+}
+
+impl fmt::Debug for Compact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compact")
+            .field("kid", &self.key_id)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Header {
+    algorithm: Algorithm,
+    key_id: String,
+}
+
+impl Header {
+    /// RFC 7515, section 4: what is not understood is ignored, so `jku`, `jwk`, `x5u` and `x5c` lead nowhere.
+    fn parse(text: &str) -> Result<Self, JwtError> {
+        let (mut algorithm, mut kind, mut key_id) = (None, false, None);
+        let mut others = BTreeSet::new();
+        json::object(text, |name, reader| {
+            let again = match &*name {
+                "alg" => {
+                    let found = reader.string().map_err(|error| typed(error, JwtError::Algorithm))?;
+                    let found = Algorithm::from_name(&found).ok_or(JwtError::Algorithm)?;
+                    algorithm.replace(found).is_some()
+                }
+                "typ" => {
+                    let found = reader.string().map_err(|error| typed(error, JwtError::Type))?;
+                    if !is_access_token(&found) {
+                        return Err(JwtError::Type);
+                    }
+                    core::mem::replace(&mut kind, true)
+                }
+                "kid" => {
+                    let found = reader.string().map_err(|error| typed(error, JwtError::KeyId))?;
+                    if found.is_empty() || found.len() > MAX_KEY_ID {
+                        return Err(JwtError::KeyId);
+                    }
+                    key_id.replace(found.into_owned()).is_some()
+                }
+                "crit" | "b64" => return Err(JwtError::Critical),
+                _ => {
+                    reader.value()?;
+                    !others.insert(name)
+                }
+            };
+            if again { Err(JwtError::Duplicate) } else { Ok(()) }
+        })?;
+        if !kind {
+            return Err(JwtError::Type);
+        }
+        Ok(Self { algorithm: algorithm.ok_or(JwtError::Algorithm)?, key_id: key_id.ok_or(JwtError::KeyId)? })
+    }
+}
+
+/// RFC 9068, section 4: `at+jwt` or `application/at+jwt` and nothing else. Media types are compared without regard to
+/// case (RFC 7515, section 4.1.9).
+fn is_access_token(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("at+jwt") || kind.eq_ignore_ascii_case("application/at+jwt")
+}
+
+fn typed(error: JsonError, other_type: JwtError) -> JwtError {
+    match error {
+        JsonError::Type => other_type,
+        JsonError::Syntax | JsonError::Duplicate => error.into(),
+    }
+}
+
+fn object_text(part: &str) -> Result<String, JwtError> {
+    String::from_utf8(decoded(part)?).map_err(|_| JwtError::Json)
+}
+
+/// Strict: no padding, no other alphabet, no stray bits.
+fn decoded(part: &str) -> Result<Vec<u8>, JwtError> {
+    Base64UrlUnpadded::decode_vec(part).map_err(|_| JwtError::Encoding)
+}
+
+impl From<JsonError> for JwtError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::Syntax | JsonError::Type => Self::Json,
+            JsonError::Duplicate => Self::Duplicate,
+        }
+    }
+}

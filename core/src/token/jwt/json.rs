@@ -1,0 +1,346 @@
+//! A strict reader of JSON (RFC 8259) that borrows where it can. Everything it refuses, it refuses for what it is.
+//!
+//! | | |
+//! |---|---|
+//! | names | unique in every object, compared after their escapes are read |
+//! | strings | no lone surrogate, no control character |
+//! | numbers | the standard's grammar; what no finite `f64` can hold is refused |
+//! | nesting | 16 levels at most |
+//! | around it | white space only: no byte order mark, nothing after the value |
+//!
+//! Not `serde_json`'s: what that makes of numbers depends on features that a host may turn on for all crates, and it
+//! takes the last of two members of one name.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde_json::map::Entry;
+use serde_json::{Map, Number, Value};
+
+const MAX_DEPTH: u32 = 16;
+
+/// The greatest number of seconds that every reader of JSON holds exactly (RFC 8259, section 6).
+pub(super) const MAX_SECONDS: i64 = 1 << 53;
+
+/// Why a text was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum JsonError {
+    /// It is no JSON, or more than is read.
+    Syntax,
+    /// Two members of one object have one name.
+    Duplicate,
+    /// It is JSON so far, but of another type than what is asked for.
+    Type,
+}
+
+/// Where the reading stands.
+pub(super) struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: u32,
+}
+
+/// Reads a text that is one object: `each` is handed the name of each member, and must read its value.
+pub(super) fn object<'a, E: From<JsonError>>(
+    text: &'a str,
+    each: impl FnMut(Cow<'a, str>, &mut Reader<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut reader = Reader { text, at: 0, depth: 0 };
+    reader.white();
+    reader.members(each)?;
+    reader.white();
+    if reader.at == text.len() { Ok(()) } else { Err(JsonError::Syntax.into()) }
+}
+
+/// Reads a text that is one object, whole.
+pub(super) fn map(text: &str) -> Result<Map<String, Value>, JsonError> {
+    let mut map = Map::new();
+    object(text, |name, reader| reader.member_of(&mut map, name))?;
+    Ok(map)
+}
+
+impl<'a> Reader<'a> {
+    /// A string.
+    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
+        self.expect_kind(b'"')?;
+        self.quoted()
+    }
+
+    /// A string, or an array of strings.
+    pub(super) fn string_or_strings(&mut self) -> Result<Vec<String>, JsonError> {
+        if self.peek() == Some(b'"') {
+            return Ok(Vec::from([self.quoted()?.into_owned()]));
+        }
+        self.strings()
+    }
+
+    /// An array of strings.
+    pub(super) fn strings(&mut self) -> Result<Vec<String>, JsonError> {
+        self.expect_kind(b'[')?;
+        let mut strings = Vec::new();
+        self.elements(|reader| {
+            strings.push(reader.string()?.into_owned());
+            Ok(())
+        })?;
+        Ok(strings)
+    }
+
+    /// A moment in whole seconds since 1970, not before it and 2^53 at most.
+    pub(super) fn seconds(&mut self) -> Result<i64, JsonError> {
+        if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
+            return Err(self.other_kind());
+        }
+        let number = self.number()?;
+        let seconds = number.as_i64().ok_or(JsonError::Type)?;
+        if (0..=MAX_SECONDS).contains(&seconds) { Ok(seconds) } else { Err(JsonError::Type) }
+    }
+
+    /// Any value.
+    pub(super) fn value(&mut self) -> Result<Value, JsonError> {
+        match self.peek() {
+            Some(b'"') => Ok(Value::String(self.quoted()?.into_owned())),
+            Some(b'{') => {
+                let mut map = Map::new();
+                self.members(|name, reader| reader.member_of(&mut map, name))?;
+                Ok(Value::Object(map))
+            }
+            Some(b'[') => {
+                let mut values = Vec::new();
+                self.elements(|reader| {
+                    values.push(reader.value()?);
+                    Ok(())
+                })?;
+                Ok(Value::Array(values))
+            }
+            Some(b't') => self.word("true").map(|()| Value::Bool(true)),
+            Some(b'f') => self.word("false").map(|()| Value::Bool(false)),
+            Some(b'n') => self.word("null").map(|()| Value::Null),
+            Some(_) => self.number().map(Value::Number),
+            None => Err(JsonError::Syntax),
+        }
+    }
+
+    /// Reads a member's value into a map that has none of this name yet.
+    pub(super) fn member_of(
+        &mut self,
+        map: &mut Map<String, Value>,
+        name: Cow<'a, str>,
+    ) -> Result<(), JsonError> {
+        match map.entry(name.into_owned()) {
+            Entry::Occupied(_) => Err(JsonError::Duplicate),
+            Entry::Vacant(free) => {
+                free.insert(self.value()?);
+                Ok(())
+            }
+        }
+    }
+
+    fn members<E: From<JsonError>>(
+        &mut self,
+        mut each: impl FnMut(Cow<'a, str>, &mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.open(b'{')?;
+        if !self.take(b'}') {
+            loop {
+                let name = if self.peek() == Some(b'"') {
+                    self.quoted()?
+                } else {
+                    return Err(JsonError::Syntax.into());
+                };
+                self.white();
+                self.need(b':')?;
+                self.white();
+                each(name, self)?;
+                self.white();
+                if self.take(b'}') {
+                    break;
+                }
+                self.need(b',')?;
+                self.white();
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn elements(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.open(b'[')?;
+        if !self.take(b']') {
+            loop {
+                each(self)?;
+                self.white();
+                if self.take(b']') {
+                    break;
+                }
+                self.need(b',')?;
+                self.white();
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn open(&mut self, bracket: u8) -> Result<(), JsonError> {
+        self.need(bracket)?;
+        self.depth += 1;
+        self.white();
+        if self.depth <= MAX_DEPTH { Ok(()) } else { Err(JsonError::Syntax) }
+    }
+
+    /// The string that begins here.
+    fn quoted(&mut self) -> Result<Cow<'a, str>, JsonError> {
+        self.need(b'"')?;
+        let plain = self.plain()?;
+        if self.take(b'"') {
+            return Ok(Cow::Borrowed(plain));
+        }
+        // Room for all of it at once: a text that grew would leave copies of a secret behind. An escape is longer
+        // than what it stands for.
+        let mut escaped = false;
+        let ends = |byte: u8| {
+            let quote = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            quote
+        };
+        let length = self.rest().bytes().position(ends).ok_or(JsonError::Syntax)?;
+        let mut text = String::with_capacity(plain.len() + length);
+        text.push_str(plain);
+        while !self.take(b'"') {
+            self.need(b'\\')?;
+            text.push(self.escape()?);
+            text.push_str(self.plain()?);
+        }
+        Ok(Cow::Owned(text))
+    }
+
+    /// The characters up to the next quote or backslash.
+    fn plain(&mut self) -> Result<&'a str, JsonError> {
+        let rest = self.rest();
+        let end = rest
+            .bytes()
+            .position(|byte| byte == b'"' || byte == b'\\' || byte < 0x20)
+            .ok_or(JsonError::Syntax)?;
+        self.at += end;
+        rest.get(..end).ok_or(JsonError::Syntax)
+    }
+
+    fn escape(&mut self) -> Result<char, JsonError> {
+        Ok(match self.next()? {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => match self.unit()? {
+                high @ 0xD800..=0xDBFF => {
+                    self.need(b'\\')?;
+                    self.need(b'u')?;
+                    char::decode_utf16([high, self.unit()?])
+                        .next()
+                        .and_then(Result::ok)
+                        .ok_or(JsonError::Syntax)?
+                }
+                unit => char::from_u32(unit.into()).ok_or(JsonError::Syntax)?,
+            },
+            _ => return Err(JsonError::Syntax),
+        })
+    }
+
+    /// Four hexadecimal digits.
+    fn unit(&mut self) -> Result<u16, JsonError> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = char::from(self.next()?).to_digit(16).ok_or(JsonError::Syntax)?;
+            unit = unit << 4 | digit;
+        }
+        u16::try_from(unit).map_err(|_| JsonError::Syntax)
+    }
+
+    fn number(&mut self) -> Result<Number, JsonError> {
+        let begin = self.at;
+        let negative = self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        let mut whole = true;
+        if self.take(b'.') {
+            whole = false;
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            whole = false;
+            let _ = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        let text = self.text.get(begin..self.at).ok_or(JsonError::Syntax)?;
+        if whole && text != "-0" {
+            if negative {
+                if let Ok(number) = text.parse::<i64>() {
+                    return Ok(number.into());
+                }
+            } else if let Ok(number) = text.parse::<u64>() {
+                return Ok(number.into());
+            }
+        }
+        text.parse().ok().and_then(Number::from_f64).ok_or(JsonError::Syntax)
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let count = self.rest().bytes().take_while(u8::is_ascii_digit).count();
+        self.at += count;
+        if count > 0 { Ok(()) } else { Err(JsonError::Syntax) }
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), JsonError> {
+        if !self.rest().starts_with(word) {
+            return Err(JsonError::Syntax);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// That a value of this kind begins here; told apart from what begins no value at all.
+    fn expect_kind(&mut self, first: u8) -> Result<(), JsonError> {
+        if self.peek() == Some(first) { Ok(()) } else { Err(self.other_kind()) }
+    }
+
+    fn other_kind(&mut self) -> JsonError {
+        self.value().err().unwrap_or(JsonError::Type)
+    }
+
+    fn white(&mut self) {
+        let white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        self.at += self.rest().bytes().take_while(white).count();
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Result<u8, JsonError> {
+        let byte = self.peek().ok_or(JsonError::Syntax)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let there = self.peek() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    fn need(&mut self, byte: u8) -> Result<(), JsonError> {
+        if self.take(byte) { Ok(()) } else { Err(JsonError::Syntax) }
+    }
+}
