@@ -257,7 +257,10 @@ fn se_7_inv_11_inv_16_logout_ends_it_with_its_data_and_may_be_repeated() {
     let (outcome, steps) = world.trace(Logout::new(opened.token.expose()));
     assert_eq!(outcome.unwrap().ended, Ended::Ended);
     let Some(Step::Commit { checks, takes, .. }) = steps.last() else { panic!("{steps:?}") };
-    assert_eq!((checks.as_slice(), takes.as_slice()), ([].as_slice(), &[Kind::Session, Kind::Data][..]));
+    assert_eq!(
+        (checks.as_slice(), takes.as_slice()),
+        ([].as_slice(), &[Kind::Session, Kind::Data, Kind::Grants][..])
+    );
     assert_eq!(recognised(&mut world, opened.token.expose()), Err(Gone::Ended));
     let again = world.run(Logout::new(opened.token.expose())).unwrap().unwrap();
     assert_eq!(again.ended, Ended::AlreadyGone);

@@ -8,12 +8,13 @@
 
 mod support;
 
-use doorward_core::id::{AccountId, DeviceId, NameHash, SessionId};
+use doorward_core::id::{AccountId, DeviceId, GrantId, NameHash, SessionId};
 use doorward_core::model::clock::ClockRecord;
 use doorward_core::model::data::DataRecord;
 use doorward_core::model::deletion::DeletionRecord;
 use doorward_core::model::device::{DevicesRecord, KnownDevice};
-use doorward_core::model::keyring::{KeyCheck, KeyringRecord};
+use doorward_core::model::grant::{Family, GrantsRecord, RevokedToken};
+use doorward_core::model::keyring::{Epochs, KeyCheck, KeyringRecord};
 use doorward_core::model::session::{Amr, SessionRecord};
 use doorward_core::model::throttle::{AttemptsRecord, DeviceFailures, ThrottleRecord};
 use doorward_core::name::LoginName;
@@ -23,6 +24,7 @@ use doorward_core::record::{
     Row,
 };
 use doorward_core::time::Timestamp;
+use doorward_core::token::terms::{Audience, ClientId, Scope};
 use proptest::prelude::*;
 use support::{START, hash, stamp};
 
@@ -41,7 +43,24 @@ fn session() -> SessionRecord {
         auth_time: START,
         amr: Amr::PASSWORD,
         label: Some(ClientLabel::new("Firefox on Linux")),
+        scope: Scope::NONE,
     }
+}
+
+fn grants() -> GrantsRecord {
+    let family = Family {
+        number: 1,
+        id: GrantId::from_bytes([0xf; 16]),
+        salt: [0xe; 16],
+        generation: 3,
+        rotated: START,
+        epochs: Epochs { account: 4, global: 5, tokens: 6 },
+        client: ClientId::parse("web").unwrap(),
+        audience: vec![Audience::parse("urn:a").unwrap()],
+        scope: Scope::parse("read write").unwrap(),
+    };
+    let revoked = RevokedToken { id: GrantId::from_bytes([0x1c; 16]), until: START };
+    GrantsRecord { opened: 2, families: vec![family], revoked: vec![revoked] }
 }
 
 fn credential(pepper: Option<u32>) -> CredentialRecord {
@@ -50,7 +69,7 @@ fn credential(pepper: Option<u32>) -> CredentialRecord {
 
 fn keyring(peppers: Vec<KeyCheck>) -> KeyringRecord {
     let check = KeyCheck { number: 1, value: [9; 16] };
-    KeyringRecord { checks: vec![check], throttle_key: [0x77; 32], peppers }
+    KeyringRecord { checks: vec![check], throttle_key: [0x77; 32], peppers, token_epoch: 0 }
 }
 
 /// One row of each kind.
@@ -66,7 +85,7 @@ fn samples() -> Vec<(Key, Row)> {
         expires: START,
     };
     let throttle = ThrottleRecord { failures: 4, until: START };
-    let rows: [(Key, Option<AccountId>, Option<Timestamp>, Record); 12] = [
+    let rows: [(Key, Option<AccountId>, Option<Timestamp>, Record); 13] = [
         (login, Some(ID), None, LoginRecord { account: ID }.into()),
         (Key::Account(ID), Some(ID), None, AccountRecord { created: START }.into()),
         (Key::Active(ID), Some(ID), None, ActiveRecord { since: START }.into()),
@@ -84,6 +103,7 @@ fn samples() -> Vec<(Key, Row)> {
         (Key::Devices(ID), Some(ID), Some(START), DevicesRecord { devices: vec![device] }.into()),
         (Key::Deletion(ID), Some(ID), None, DeletionRecord { started: START }.into()),
         (Key::Clock, None, None, ClockRecord::at(START).into()),
+        (Key::Grants(SessionId::from_bytes([4; 16])), Some(ID), Some(START), grants().into()),
     ];
     let row =
         |(key, owner, expires, record)| (key, Row { stamp: stamp(1), epoch: 5, owner, expires, record });
@@ -127,6 +147,8 @@ fn the_written_form_is_stable() {
     let label = "7046697265666f78206f6e204c696e7578";
     let phc = format!("7861{}", hex(credential(None).hash.as_str().as_bytes()));
     let (checks, throttle_key) = (format!("81820150{}", "09".repeat(16)), format!("5820{}", "77".repeat(32)));
+    let terms = format!("63{}8165{}6a{}", hex(b"web"), hex(b"urn:a"), hex(b"read write"));
+    let family = format!("81890150{}50{}03{time}83040506{terms}", "0f".repeat(16), "0e".repeat(16));
     let written = [
         (Kind::Login, format!("0181{id}")),
         (Kind::Account, format!("0181{time}")),
@@ -142,7 +164,8 @@ fn the_written_form_is_stable() {
         (Kind::Deletion, format!("0181{time}")),
         (Kind::Clock, format!("0181{time}")),
         (Kind::Credential, format!("0185{phc}00{time}{time}02")),
-        (Kind::Keyring, format!("0183{checks}{throttle_key}81820250{}", "08".repeat(16))),
+        (Kind::Keyring, format!("0184{checks}{throttle_key}81820250{}00", "08".repeat(16))),
+        (Kind::Grants, format!("018302{family}818250{}{time}", "1c".repeat(16))),
     ];
     for (key, row) in samples() {
         let bytes = row.encode(&key);
@@ -150,10 +173,10 @@ fn the_written_form_is_stable() {
         let (_, expected) = written.iter().find(|(kind, _)| *kind == key.kind()).unwrap();
         assert_eq!(form, *expected, "{key:?}");
     }
-    // Without a pepper both are written as they were before there were any.
+    // Without a pepper a credential is written as it was before there were any; a keyring has room for them.
     for (sample, record, expected) in [
         (3, Record::from(credential(None)), format!("0183{phc}00{time}")),
-        (7, keyring(vec![]).into(), format!("0182{checks}{throttle_key}")),
+        (7, keyring(vec![]).into(), format!("0184{checks}{throttle_key}8000")),
     ] {
         let (key, row) = samples().swap_remove(sample);
         let bytes = Row { record, ..row }.encode(&key);
@@ -161,12 +184,13 @@ fn the_written_form_is_stable() {
     }
 }
 
+fn unhex(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
 /// PW-13: rows of a store that never met a pepper, as they were written before there were any.
 #[test]
 fn pw_13_rows_without_the_fields_decode_as_no_pepper() {
-    let unhex = |hex: &str| -> Vec<u8> {
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
-    };
     for (sample, record, written) in [
         (3, Record::from(credential(None)), CREDENTIAL_BEFORE_PEPPERS),
         (7, keyring(vec![]).into(), KEYRING_BEFORE_PEPPERS),
@@ -183,6 +207,32 @@ const CREDENTIAL_BEFORE_PEPPERS: &str = "\
 const KEYRING_BEFORE_PEPPERS: &str = "\
     018281820150090909090909090909090909090909095820777777777777777777777777777777777777777777777777\
     77777777777777779cd6992a";
+
+/// Rows of a store that never granted a token, as they were written before there were any: nothing was ever granted, and
+/// nothing revoked. A session that grants nothing is still written so, byte by byte: no touch makes it longer.
+#[test]
+fn inv_8_rows_written_before_tokens_grant_none() {
+    let (key, row) = samples().swap_remove(6);
+    let before = unhex(SESSION_BEFORE_TOKENS);
+    let read = decode(&key, &row, &before).unwrap();
+    assert!(read.session().unwrap().scope.is_none());
+    assert_eq!((read.record, row.encode(&key)), (session().into(), before.clone()));
+    let scoped = SessionRecord { scope: Scope::parse("read").unwrap(), ..session() };
+    let scoped = Row { record: scoped.into(), ..row };
+    assert_ne!(scoped.encode(&key), before);
+    assert_eq!(decode(&key, &scoped, &scoped.encode(&key)), Ok(scoped));
+
+    let (key, row) = samples().swap_remove(7);
+    let read = decode(&key, &row, &unhex(KEYRING_BEFORE_TOKENS)).unwrap();
+    assert_eq!((read.keyring().unwrap().token_epoch, &read.record), (0, &row.record));
+}
+
+const SESSION_BEFORE_TOKENS: &str = "\
+    018b50070707070707070707070707070707070301021b000001a3185c50001b000001a3185c50001a0036ee801b7fff\
+    ffffffffffff1b000001a3185c5000017046697265666f78206f6e204c696e7578ac03884c";
+const KEYRING_BEFORE_TOKENS: &str = "\
+    018381820150090909090909090909090909090909095820777777777777777777777777777777777777777777777777\
+    77777777777777778182025008080808080808080808080808080808baf2a00c";
 
 /// A field that came later: written where it says something, so that all other rows are as they were.
 #[test]
@@ -317,6 +367,7 @@ fn a_record_of_another_kind_has_no_typed_way_in() {
             row.devices().is_ok(),
             row.deletion().is_ok(),
             row.clock().is_ok(),
+            row.grants().is_ok(),
         ];
         let open: Vec<Kind> = Kind::ALL.into_iter().zip(ways).filter(|(_, ok)| *ok).map(|(k, _)| k).collect();
         assert_eq!(open, [key.kind()]);
@@ -328,6 +379,43 @@ fn moment() -> impl Strategy<Value = Timestamp> {
         .prop_map(Timestamp::from_millis)
 }
 
+fn scope() -> impl Strategy<Value = Scope> {
+    "([a-z:.]{1,9} ){0,4}".prop_map(|words| Scope::parse(words.trim_end()).unwrap())
+}
+
+prop_compose! {
+    fn any_family()(
+        ids: [[u8; 16]; 2],
+        numbers: [u32; 2],
+        rotated in moment(),
+        epochs: [u64; 3],
+        client in "[ -~]{1,40}",
+        audience in proptest::collection::vec("[!-~]{1,40}", 0..4),
+        scope in scope(),
+    ) -> Family {
+        let ([id, salt], [number, generation], [account, global, tokens]) = (ids, numbers, epochs);
+        Family {
+            id: GrantId::from_bytes(id), salt, number, generation, rotated,
+            epochs: Epochs { account, global, tokens },
+            client: ClientId::parse(&client).unwrap(),
+            audience: audience.iter().map(|text| Audience::parse(text).unwrap()).collect(),
+            scope,
+        }
+    }
+}
+
+fn any_grants() -> impl Strategy<Value = GrantsRecord> {
+    let token = (any::<[u8; 16]>(), moment())
+        .prop_map(|(id, until)| RevokedToken { id: GrantId::from_bytes(id), until });
+    let (families, tokens) =
+        (proptest::collection::vec(any_family(), 0..6), proptest::collection::vec(token, 0..6));
+    (any::<u32>(), families, tokens).prop_map(|(opened, families, revoked)| GrantsRecord {
+        opened,
+        families,
+        revoked,
+    })
+}
+
 prop_compose! {
     fn any_session()(
         salt: [u8; 16],
@@ -337,12 +425,13 @@ prop_compose! {
         absolute_end in moment(),
         auth_time in moment(),
         label in proptest::option::of(".{0,200}"),
+        scope in scope(),
     ) -> SessionRecord {
         let [generation, account_epoch, global_epoch, idle_millis] = numbers;
         let label = label.as_deref().map(ClientLabel::new);
         SessionRecord {
             salt, generation, account_epoch, global_epoch, created, last_seen, idle_millis, absolute_end, auth_time,
-            amr: Amr::PASSWORD, label,
+            amr: Amr::PASSWORD, label, scope,
         }
     }
 }
@@ -351,9 +440,11 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
     let id = || any::<[u8; 16]>().prop_map(AccountId::from_bytes);
     let check = (any::<u32>(), any::<[u8; 16]>()).prop_map(|(number, value)| KeyCheck { number, value });
     let checks = || proptest::collection::vec(check.clone(), 0..20);
-    let keyring = (checks(), any::<[u8; 32]>(), checks()).prop_map(|(checks, throttle_key, peppers)| {
-        (Key::Keyring, KeyringRecord { checks, throttle_key, peppers }.into())
-    });
+    let keyring = (checks(), any::<[u8; 32]>(), checks(), any::<u64>()).prop_map(
+        |(checks, throttle_key, peppers, token_epoch)| {
+            (Key::Keyring, KeyringRecord { checks, throttle_key, peppers, token_epoch }.into())
+        },
+    );
     let throttle = (any::<[u8; 16]>(), any::<u32>(), moment()).prop_map(|(name, failures, until)| {
         (Key::Throttle(NameHash::from_bytes(name)), ThrottleRecord { failures, until }.into())
     });
@@ -376,6 +467,8 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
             .prop_map(|(id, record)| (Key::Session(SessionId::from_bytes(id)), record.into())),
         keyring,
         throttle,
+        (any::<[u8; 16]>(), any_grants())
+            .prop_map(|(id, record)| (Key::Grants(SessionId::from_bytes(id)), record.into())),
         (any::<[u8; 16]>(), proptest::collection::vec(any::<u8>(), 0..3000))
             .prop_map(|(id, bytes)| (Key::Data(SessionId::from_bytes(id)), DataRecord { bytes }.into())),
         (id(), devices).prop_map(|(id, record)| (Key::Devices(id), record.into())),

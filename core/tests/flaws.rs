@@ -18,6 +18,7 @@ use doorward_core::operation::logout::Logout;
 use doorward_core::policy::Policy;
 use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind, LoginRecord, Row};
 use doorward_core::store::{Commit, Range};
+use doorward_core::token::terms::Scope;
 use support::*;
 
 /// A ticket was a plain counter: the verdict on the right password, handed to the machine of a wrong one by a
@@ -127,6 +128,7 @@ fn a_stored_label_is_safe_to_show() {
         auth_time: START,
         amr: Amr::PASSWORD,
         label: Some(ClientLabel::new("Firefox")),
+        scope: Scope::NONE,
     };
     let key = Key::Session(SessionId::from_bytes([4; 16]));
     let row = Row { stamp: stamp(1), epoch: 0, owner: None, expires: None, record: record.into() };
@@ -244,6 +246,7 @@ fn a_long_scan_is_not_endless() {
             auth_time: START,
             amr: Amr::PASSWORD,
             label: None,
+            scope: Scope::NONE,
         }
         .into(),
         ..account_row(1, 0)

@@ -1,7 +1,7 @@
 //! A commit as bytes: what was written comes back, and nothing else does.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
 
-use doorward_core::id::{AccountId, SessionId, Stamp};
+use doorward_core::id::{AccountId, GrantId, SessionId, Stamp};
 use doorward_core::name::LoginName;
 use doorward_core::record::{AccountRecord, ActiveRecord, Key, LoginRecord, Record, RecordError, Row};
 use doorward_core::store::{Change, Changes, Cursor, Effects, Revocation};
@@ -28,8 +28,9 @@ fn effects(number: u8) -> Effects {
         Revocation::Session(SessionId::from_bytes([0; 16])),
         Revocation::Account { account, floor: u64::MAX },
         Revocation::Everything { floor: u64::from(number) },
+        Revocation::Grant(GrantId::from_bytes([!number; 16])),
     ];
-    let first = u64::from(number) * 3;
+    let first = u64::from(number) * 4;
     let change = |(cursor, revocation)| Change { cursor: Cursor::from_number(cursor), revocation, until: at };
     let entries = (first + 1..).zip(revocations).map(change).collect();
     Effects { rows, journal: Changes { entries, end: Cursor::from_number(first + 9) } }
@@ -136,6 +137,36 @@ fn what_this_version_did_not_write_is_refused() {
     assert_eq!(replay(&reframe(&longer)).1, Err(RecordError::Content));
     let unknown_kind = [1, 0x83, 0x81, 0x83, 99, 0x40, 0xf6, 0x80, 0];
     assert_eq!(replay(&reframe(&unknown_kind)).1, Err(RecordError::Content));
+    let id = [&[0x50][..], &[7; 16]].concat();
+    let entry = |kind: u8, subject: &[u8]| {
+        let body = [&[1, 0x83, 0x80, 0x81, 0x85, 1][..], &[kind], subject, &[5, 9, 1]].concat();
+        replay(&reframe(&body))
+    };
+    let told =
+        |kind, subject| entry(kind, subject).0.pop().unwrap().journal.entries.pop().unwrap().revocation;
+    let (session, account) = (SessionId::from_bytes([7; 16]), AccountId::from_bytes([7; 16]));
+    assert_eq!(told(1, &id), Revocation::Session(session));
+    assert_eq!(told(2, &id), Revocation::Account { account, floor: 5 });
+    assert_eq!(told(3, &[0x40]), Revocation::Everything { floor: 5 });
+    assert_eq!(told(4, &id), Revocation::Grant(GrantId::from_bytes([7; 16])));
+    // An ending of everything that names somebody, and one of somebody that names nobody: neither is guessed at.
+    let (short, long) = (&id[..16], [&[0x51][..], &[7; 17]].concat());
+    let short = [&[0x4f], &short[1..]].concat();
+    for (kind, subject) in
+        [1, 2, 4].into_iter().flat_map(|kind| [&[0x40][..], &short, &long].map(|of| (kind, of)))
+    {
+        assert_eq!(entry(kind, subject), (vec![], Err(RecordError::Content)), "kind {kind} of {subject:x?}");
+    }
+    for kind in [0, 3, 5, 0x17] {
+        assert_eq!(entry(kind, &id), (vec![], Err(RecordError::Content)), "kind {kind}");
+        assert_eq!(entry(kind, &[0x40]).1.is_ok(), kind == 3, "kind {kind}");
+    }
+    // A text for a subject, a session's id as the form before this one had it, and a subject that never comes.
+    for subject in
+        [&[0x70, 7][..], &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], &[0x5b, 0xff, 0xff, 0xff]]
+    {
+        assert_eq!(entry(4, subject).1, Err(RecordError::Content));
+    }
     let endless_rows = [1, 0x83, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(replay(&reframe(&endless_rows)).1, Err(RecordError::Content));
     assert_eq!(replay(&reframe(&[])).1, Err(RecordError::Content));

@@ -58,7 +58,7 @@ fn se_7_inv_16_logout_is_final_and_may_be_repeated() {
     let other = login(&mut world, "ada");
     let (outcome, steps) = world.trace(Logout::new(ada.token.expose()));
     assert_eq!(outcome.unwrap().ended, Ended::Ended);
-    let takes = vec![Kind::Session, Kind::Data];
+    let takes = vec![Kind::Session, Kind::Data, Kind::Grants];
     let commit = Step::Commit { checks: vec![], puts: vec![], takes, durability: Durability::Durable };
     assert_eq!(steps, [Step::Read(vec![Kind::Session, Kind::Account, Kind::Keyring]), commit]);
     assert_eq!(world.map.journal, [ending(&ada)]);

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use doorward_core::error::StoreError;
 use doorward_core::record::{Key, Row};
 use doorward_core::store::{
-    Batch, Change, Changes, Commit, Cursor, Ending, Guarantees, Range, Revocation, Store, Write,
+    Batch, Change, Changes, Commit, Cursor, Guarantees, Range, Store, Write,
 };
 use doorward_core::time::Timestamp;
 
@@ -49,16 +50,11 @@ impl Store for Memory {
             }
         }
         for ending in &batch.journal {
-            let (revocation, until) = match ending {
-                Ending::Session { session, until } => (Some(Revocation::Session(*session)), *until),
-                Ending::Epoch { key, until } => {
-                    let epoch = tables.rows.get(key).map(|row| row.epoch);
-                    (Revocation::of_epoch(key, epoch), *until)
-                }
-            };
+            let Ok(entry) =
+                ending.entry(|key| Ok::<_, Infallible>(tables.rows.get(key).map(|row| row.epoch)));
             tables.last += 1;
             let cursor = Cursor::from_number(tables.last);
-            tables.journal.extend(revocation.map(|revocation| Change { cursor, revocation, until }));
+            tables.journal.extend(entry.map(|(revocation, until)| Change { cursor, revocation, until }));
         }
         Ok(Commit::Applied)
     }

@@ -3,12 +3,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use doorward_core::id::{AccountId, DeviceId, NameHash, SessionId, Stamp};
+use doorward_core::id::{AccountId, DeviceId, GrantId, NameHash, SessionId, Stamp};
 use doorward_core::model::clock::ClockRecord;
 use doorward_core::model::data::DataRecord;
 use doorward_core::model::deletion::DeletionRecord;
 use doorward_core::model::device::{DevicesRecord, KnownDevice};
-use doorward_core::model::keyring::KeyringRecord;
+use doorward_core::model::grant::{Family, GrantsRecord, RevokedToken};
+use doorward_core::model::keyring::{Epochs, KeyringRecord};
 use doorward_core::model::session::{Amr, SessionRecord};
 use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
 use doorward_core::name::LoginName;
@@ -16,8 +17,9 @@ use doorward_core::password::{Normalization, PasswordHash};
 use doorward_core::record::{
     AccountRecord, ActiveRecord, CredentialRecord, Key, Kind, LoginRecord, Record, Row,
 };
-use doorward_core::store::{Batch, Check, Durability, Ending, Expect, Write};
+use doorward_core::store::{Batch, Check, Durability, Ending, Expect, Revocation, Write};
 use doorward_core::time::Timestamp;
+use doorward_core::token::terms::{Audience, ClientId, Scope, TermError};
 
 static COUNTER: AtomicU64 = AtomicU64::new(1);
 
@@ -38,6 +40,10 @@ pub(crate) fn account_id(number: u64) -> AccountId {
 
 pub(crate) fn session_id(number: u64) -> SessionId {
     SessionId::from_bytes(bytes(number))
+}
+
+pub(crate) fn grant_id(number: u64) -> GrantId {
+    GrantId::from_bytes(bytes(number))
 }
 
 pub(crate) fn account(number: u64) -> Key {
@@ -67,6 +73,7 @@ pub(crate) fn key(kind: Kind, number: u64) -> Key {
         Kind::Devices => Key::Devices(account_id(number)),
         Kind::Deletion => Key::Deletion(account_id(number)),
         Kind::Clock => Key::Clock,
+        Kind::Grants => Key::Grants(session_id(number)),
     }
 }
 
@@ -100,12 +107,18 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
             let [half, other] = [bytes(number), bytes(!number)];
             let mut throttle_key = [0; 32];
             throttle_key.iter_mut().zip(half.iter().chain(&other)).for_each(|(to, from)| *to = *from);
-            KeyringRecord { checks: Vec::new(), throttle_key, peppers: Vec::new() }.into()
+            KeyringRecord { checks: Vec::new(), throttle_key, peppers: Vec::new(), token_epoch: number }
+                .into()
         }
         Kind::Data => DataRecord { bytes: number.to_be_bytes().to_vec() }.into(),
         Kind::Devices => DevicesRecord { devices: vec![known_device(number, millis)] }.into(),
         Kind::Deletion => DeletionRecord { started: millis }.into(),
         Kind::Clock => ClockRecord::at(millis).into(),
+        Kind::Grants => {
+            let revoked = RevokedToken { id: grant_id(number), until: millis };
+            GrantsRecord { opened: small, families: vec![family(number, millis)], revoked: vec![revoked] }
+                .into()
+        }
     }
 }
 
@@ -116,6 +129,31 @@ pub(crate) fn known_device(number: u64, expires: Timestamp) -> KnownDevice {
         account_epoch: number,
         global_epoch: 0,
         expires,
+    }
+}
+
+/// A family of refresh tokens; where the number is odd, one whose terms are as long as they come.
+pub(crate) fn family(number: u64, rotated: Timestamp) -> Family {
+    let is_long = !number.is_multiple_of(2);
+    let text = |most: usize| if is_long { "x".repeat(most) } else { "web".to_owned() };
+    let words = if is_long { "\u{21}ab ".repeat(Scope::MAX_BYTES / 4) } else { String::new() };
+    Family {
+        number: u32::try_from(number % u64::from(u32::MAX)).unwrap_or(0),
+        id: grant_id(number),
+        salt: bytes(!number),
+        generation: if is_long { u32::MAX } else { 1 },
+        rotated,
+        epochs: Epochs { account: number, global: !number, tokens: 0 },
+        client: term(ClientId::parse(&text(ClientId::MAX_BYTES))),
+        audience: vec![term(Audience::parse(&text(Audience::MAX_BYTES)))],
+        scope: term(Scope::parse(words.trim_end())),
+    }
+}
+
+fn term<T>(parsed: Result<T, TermError>) -> T {
+    match parsed {
+        Ok(term) => term,
+        Err(error) => panic!("the kit uses a term that is none: {error}"),
     }
 }
 
@@ -132,6 +170,7 @@ fn session_record(number: u64) -> SessionRecord {
         auth_time: at(0),
         amr: Amr::PASSWORD,
         label: None,
+        scope: Scope::NONE,
     }
 }
 
@@ -162,6 +201,19 @@ pub(crate) fn row_saying(kind: Kind, number: u64) -> Row {
 /// A row that a purge may take from this moment on.
 pub(crate) fn row_until(kind: Kind, millis: i64) -> Row {
     Row { expires: Some(at(millis)), ..row(kind) }
+}
+
+/// What the journal says of that which has this number: sessions and grants take turns.
+pub(crate) fn ended(number: u64) -> Revocation {
+    if is_grant(number) {
+        Revocation::Grant(grant_id(number))
+    } else {
+        Revocation::Session(session_id(number))
+    }
+}
+
+fn is_grant(number: u64) -> bool {
+    !number.is_multiple_of(2)
 }
 
 /// A batch in the making, with a stamp of its own.
@@ -213,14 +265,18 @@ impl Draft {
         self
     }
 
-    /// Tells the journal of a session with this number, until long after any check.
+    /// Tells the journal of what has this number (see [`ended`]), until long after any check.
     pub(crate) fn ends(self, number: u64) -> Self {
         self.ends_until(number, 1_000_000)
     }
 
     pub(crate) fn ends_until(mut self, number: u64, until: i64) -> Self {
-        let (session, until) = (session_id(number), at(until));
-        self.0.journal.push(Ending::Session { session, until });
+        let until = at(until);
+        self.0.journal.push(if is_grant(number) {
+            Ending::Grant { grant: grant_id(number), until }
+        } else {
+            Ending::Session { session: session_id(number), until }
+        });
         self
     }
 

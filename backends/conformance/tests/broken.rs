@@ -60,6 +60,9 @@ fails! {
     raise_keeps_stamp: RaiseKeepsStamp => ["a_raise_restamps"];
     loses_raises: LosesRaises => ["no_raise_is_lost"];
     epochs_are_floats: EpochsAreFloats => ["every_record_comes_back_bit_for_bit"];
+    grants_are_sessions: GrantsAreSessions => [
+        "the_journal_keeps_commit_order", "a_purge_leaves_the_journal_until_its_time", "a_cursor_is_never_given_twice",
+    ];
     journal_by_until: JournalByUntil => ["the_journal_keeps_commit_order"];
     ends_with_the_page: EndsWithThePage => ["the_journal_is_read_in_pages"];
     numbers_early: NumbersEarly => ["a_follower_misses_nothing"];

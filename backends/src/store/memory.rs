@@ -6,6 +6,7 @@
 //! The journal's lock comes last, while the shards are held: its order is the commit order.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::convert::Infallible;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -79,7 +80,8 @@ impl MemoryStore {
             | Key::Session(_)
             | Key::Data(_)
             | Key::Devices(_)
-            | Key::Deletion(_) => key.id_bytes().first().copied().map_or(0, u64::from),
+            | Key::Deletion(_)
+            | Key::Grants(_) => key.id_bytes().first().copied().map_or(0, u64::from),
         };
         usize::try_from(number % SHARDS as u64).unwrap_or(0)
     }
@@ -117,7 +119,7 @@ impl Store for MemoryStore {
         let keys = batch.expectations().map(|(key, _)| key).chain(batch.writes.iter().map(Write::key));
         let ended = batch.journal.iter().filter_map(|ending| match ending {
             Ending::Epoch { key, .. } => Some(key),
-            Ending::Session { .. } => None,
+            Ending::Session { .. } | Ending::Grant { .. } => None,
         });
         let shards = self.shards_of(keys.chain(ended));
         let mut held = Held::new(shards, |shard| self.shards.get(shard).map(write));
@@ -149,14 +151,11 @@ impl Store for MemoryStore {
         if !batch.journal.is_empty() {
             let mut journal = self.journal();
             for ending in &batch.journal {
-                let (revocation, until) = match ending {
-                    Ending::Session { session, until } => (Some(Revocation::Session(*session)), *until),
-                    Ending::Epoch { key, until } => {
-                        let row = held.shard(self.shard_of(key)).and_then(|shard| shard.rows.get(key));
-                        (Revocation::of_epoch(key, row.map(|row| row.epoch)), *until)
-                    }
-                };
-                if let Some(revocation) = revocation {
+                let Ok(entry) = ending.entry(|key| {
+                    let row = held.shard(self.shard_of(key)).and_then(|shard| shard.rows.get(key));
+                    Ok::<_, Infallible>(row.map(|row| row.epoch))
+                });
+                if let Some((revocation, until)) = entry {
                     journal.append(revocation, until);
                 }
             }

@@ -1,13 +1,15 @@
 //! Rows and batches to try on any store.
 #![allow(dead_code, reason = "each test program uses some of these")]
 
-use doorward_core::id::{AccountId, NameHash, SessionId, Stamp};
+use doorward_core::id::{AccountId, GrantId, NameHash, SessionId, Stamp};
+use doorward_core::model::grant::{GrantsRecord, RevokedToken};
 use doorward_core::model::session::{Amr, SessionRecord};
 use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
 use doorward_core::name::LoginName;
 use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, LoginRecord, Record, Row};
 use doorward_core::store::{Batch, Commit, Durability, Expect, Store, Write};
 use doorward_core::time::Timestamp;
+use doorward_core::token::terms::Scope;
 
 pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -28,6 +30,10 @@ pub(crate) fn account(number: u32) -> AccountId {
 
 pub(crate) fn session(number: u32) -> Key {
     Key::Session(SessionId::from_bytes(id(number)))
+}
+
+pub(crate) fn grants(number: u32) -> Key {
+    Key::Grants(SessionId::from_bytes(id(number)))
 }
 
 pub(crate) fn name(text: &str) -> Key {
@@ -58,7 +64,12 @@ pub(crate) fn row(key: &Key, stamp: Stamp) -> Row {
             auth_time: at(1_700_000_000_000),
             amr: Amr::PASSWORD,
             label: Some(ClientLabel::new("Firefox on Linux")),
+            scope: Scope::NONE,
         }),
+        Key::Grants(_) => {
+            let revoked = RevokedToken { id: GrantId::from_bytes(id(3)), until: at(1000) };
+            Record::Grants(GrantsRecord { revoked: vec![revoked], ..GrantsRecord::default() })
+        }
         Key::Credential(_)
         | Key::Keyring
         | Key::Data(_)

@@ -98,6 +98,6 @@ fn ending(change: &Change) -> Option<Ending> {
     match &change.revocation {
         Revocation::Session(id) => Some(Ending::Session(*id)),
         Revocation::Account { account, floor } => Some(Ending::Account(*account, *floor)),
-        Revocation::Everything { .. } => None,
+        Revocation::Grant(_) | Revocation::Everything { .. } => None,
     }
 }

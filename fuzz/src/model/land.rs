@@ -325,7 +325,7 @@ impl Model {
             was_purged: false,
         };
         let life = session.life();
-        touched.extend([Key::Session(id), Key::Data(id)]);
+        touched.extend([Key::Session(id), Key::Data(id), Key::Grants(id)]);
         self.by_id.insert(id, self.sessions.len());
         self.sessions.push(session);
         Ok(life)
@@ -357,7 +357,7 @@ impl Model {
 
     fn see(&self, session: usize, touched: &mut Vec<Key>) -> Scope {
         let Session { id, account, .. } = self.sessions[session];
-        touched.extend([Key::Session(id), Key::Data(id)]);
+        touched.extend([Key::Session(id), Key::Data(id), Key::Grants(id)]);
         Scope { account, session: Some(id), ..Scope::default() }
     }
 
@@ -382,7 +382,7 @@ impl Model {
             Key::Account(of) | Key::Active(of) | Key::Credential(of) | Key::Attempts(of) => {
                 Some(*of) == id && (owner == id || owner.is_none())
             }
-            Key::Session(session) | Key::Data(session) => {
+            Key::Session(session) | Key::Data(session) | Key::Grants(session) => {
                 let is_meant = scope.session == Some(*session) && (owner == id || owner.is_none());
                 is_meant || (owner == id && id.is_some())
             }

@@ -130,6 +130,9 @@ impl Model {
                 let remains = account(id).is_some_and(|account| account.stage == Stage::Remains);
                 is(record.is_some() == remains, 27, "a deletion is forgotten, or made up")
             }
+            (Key::Grants(_), record) => {
+                is(record.is_none(), 8, "a token was granted, and nobody asked for one")
+            }
             (Key::Clock, record) => {
                 let is_it = matches!(record, Some(Record::Clock(record)) if record.highest == self.mark);
                 is(is_it, 20, "the clock mark is wrong")

@@ -11,6 +11,7 @@ use super::log::Subject;
 pub(super) fn words(change: &Change) -> String {
     let what = match &change.revocation {
         Revocation::Session(id) => format!("session {id} 0"),
+        Revocation::Grant(id) => format!("grant {id} 0"),
         Revocation::Account { account, floor } => format!("account {account} {floor}"),
         Revocation::Everything { floor } => format!("everything - {floor}"),
     };

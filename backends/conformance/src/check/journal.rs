@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use doorward_core::id::SessionId;
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{Change, Changes, Cursor, Revocation};
 
 use crate::crowd::crowd;
-use crate::draft::{Draft, account, account_id, at, row, session, session_id};
+use crate::draft::{Draft, account, account_id, at, bytes, ended, row, session};
 use crate::fixture::Fixture;
 use crate::promise::{Checked, Finding, ensure};
 use crate::subject::{ALL, Subject};
 
-/// Neither `until` nor the session's bytes go with the order.
+/// Neither `until` nor the bytes of what ended go with the order, nor whether it was a session or a grant.
 pub(crate) fn commit_order(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
     let mut expected = Vec::new();
@@ -24,7 +23,7 @@ pub(crate) fn commit_order(fixture: &dyn Fixture) -> Checked {
             let number = batch * 3 + entry;
             let until = i64::try_from((batch * 7 + entry * 5) % 23).unwrap_or(0) + 1_000_000;
             draft = draft.ends_until(number, until);
-            expected.push((Revocation::Session(session_id(number)), at(until)));
+            expected.push((ended(number), at(until)));
         }
         store.apply(&draft.put_absent(&session(batch), row(Kind::Session)).batch())?;
     }
@@ -82,8 +81,8 @@ pub(crate) fn follower(fixture: &dyn Fixture) -> Checked {
             store.apply(&Draft::new().ends(first).ends(first + 1).batch())?;
             let answered = clock.fetch_add(1, Ordering::SeqCst);
             let mut spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
-            spans.insert(session_id(first), (begun, answered));
-            spans.insert(session_id(first + 1), (begun, answered));
+            spans.insert(bytes(first), (begun, answered));
+            spans.insert(bytes(first + 1), (begun, answered));
         }
         Ok(Vec::new())
     };
@@ -113,22 +112,23 @@ pub(crate) fn follower(fixture: &dyn Fixture) -> Checked {
     let told: Vec<_> = followed
         .iter()
         .filter_map(|change| match &change.revocation {
-            Revocation::Session(session) => Some(*session),
+            Revocation::Session(session) => Some(*session.as_bytes()),
+            Revocation::Grant(grant) => Some(*grant.as_bytes()),
             Revocation::Account { .. } | Revocation::Everything { .. } => None,
         })
         .collect();
     let spans = spans.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut times: BTreeMap<SessionId, u32> = spans.keys().map(|session| (*session, 0)).collect();
-    for session in &told {
-        *times.entry(*session).or_default() += 1;
+    let mut times: BTreeMap<[u8; 16], u32> = spans.keys().map(|id| (*id, 0)).collect();
+    for id in &told {
+        *times.entry(*id).or_default() += 1;
     }
-    for (session, times) in times {
-        ensure!(times == 1, "the follower saw the ending of {session:?} {times} times");
+    for (id, times) in times {
+        ensure!(times == 1, "the follower saw the ending of {id:x?} {times} times");
     }
     ensure!(told.len() == spans.len(), "{} entries were told, {} committed", told.len(), spans.len());
     // Going through the journal, no commit may have answered before an entry ahead of it was begun.
     let mut latest_begun = 0;
-    for (begun, answered) in told.iter().filter_map(|session| spans.get(session)) {
+    for (begun, answered) in told.iter().filter_map(|id| spans.get(id)) {
         ensure!(
             *answered >= latest_begun,
             "an entry stands behind another that was begun after it was answered"

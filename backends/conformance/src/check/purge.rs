@@ -1,9 +1,9 @@
 //! What is over is taken away, in bounded bites.
 
 use doorward_core::record::{Key, Kind, Row};
-use doorward_core::store::{Cursor, Revocation};
+use doorward_core::store::Cursor;
 
-use crate::draft::{Draft, account_id, at, key, row, row_until, session, session_id};
+use crate::draft::{Draft, account_id, at, ended, key, row, row_until, session};
 use crate::fixture::Fixture;
 use crate::promise::{Checked, ensure};
 use crate::subject::{ALL, Subject};
@@ -62,7 +62,7 @@ pub(crate) fn takes_the_expired(fixture: &dyn Fixture) -> Checked {
 pub(crate) fn limit(fixture: &dyn Fixture) -> Checked {
     const ROWS: u64 = 10;
     let store = Subject::of(fixture);
-    let kinds = [Kind::Session, Kind::Throttle];
+    let kinds = [Kind::Session, Kind::Throttle, Kind::Grants];
     let keys: Vec<Key> = (0..ROWS).flat_map(|number| kinds.map(|kind| key(kind, number))).collect();
     for key in &keys {
         store.create_as(key, row_until(key.kind(), 1))?;
@@ -84,7 +84,9 @@ pub(crate) fn limit(fixture: &dyn Fixture) -> Checked {
 
 pub(crate) fn journal_until(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
-    for (number, until) in [(1, NOW + 1), (2, NOW), (3, i64::MAX), (4, NOW - 1), (5, NOW + 1)] {
+    for (number, until) in
+        [(1, NOW + 1), (2, NOW), (3, i64::MAX), (4, NOW - 1), (5, NOW + 1), (6, NOW + 1), (7, NOW)]
+    {
         store.apply(&Draft::new().ends_until(number, until).batch())?;
     }
     let before = store.journal()?;
@@ -93,7 +95,7 @@ pub(crate) fn journal_until(fixture: &dyn Fixture) -> Checked {
     ensure!(found == before, "a purge before its time left {found:?} of the journal");
     store.purge_all(at(NOW))?;
     let told: Vec<_> = store.journal()?.into_iter().map(|change| change.revocation).collect();
-    let expected = [1, 3, 5].map(|number| Revocation::Session(session_id(number)));
+    let expected = [1, 3, 5, 6].map(ended);
     let left = told.len() == expected.len() && expected.iter().all(|entry| told.contains(entry));
     ensure!(left, "a purge at {NOW} left {told:?}, not {expected:?}");
     Ok(())
@@ -125,7 +127,7 @@ pub(crate) fn cursor_never_twice(fixture: &dyn Fixture) -> Checked {
         }
         let page = store.changes(cursor, ALL)?;
         let told: Vec<_> = page.entries.iter().map(|change| change.revocation.clone()).collect();
-        let expected = [0, 1, 2].map(|number| Revocation::Session(session_id(round * 3 + number)));
+        let expected = [0, 1, 2].map(|number| ended(round * 3 + number));
         ensure!(told == expected, "after a purge a follower at {cursor:?} sees {told:?}");
         cursor = page.entries.last().map_or(cursor, |change| change.cursor);
         store.purge_all(at(NOW))?;
@@ -143,7 +145,7 @@ pub(crate) fn cursor_never_twice(fixture: &dyn Fixture) -> Checked {
     store.apply(&Draft::new().ends_until(99, 1).batch())?;
     let told: Vec<_> =
         store.changes(cursor, ALL)?.entries.into_iter().map(|change| change.revocation).collect();
-    let expected = [Revocation::Session(session_id(99))];
+    let expected = [ended(99)];
     ensure!(told == expected, "reopened after a purge, a follower at {cursor:?} sees {told:?}");
     Ok(())
 }

@@ -5,6 +5,7 @@ use doorward_core::model::clock::ClockRecord;
 use doorward_core::model::data::DataRecord;
 use doorward_core::model::deletion::DeletionRecord;
 use doorward_core::model::device::DevicesRecord;
+use doorward_core::model::grant::{GrantsRecord, RevokedToken};
 use doorward_core::model::keyring::{KeyCheck, KeyringRecord};
 use doorward_core::model::session::{Amr, SessionRecord};
 use doorward_core::model::throttle::{AttemptsRecord, DeviceFailures, ThrottleRecord};
@@ -12,8 +13,11 @@ use doorward_core::name::LoginName;
 use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind, LoginRecord, Record, Row};
 use doorward_core::store::{Expect, Range};
 use doorward_core::time::Timestamp;
+use doorward_core::token::terms::Scope;
 
-use crate::draft::{Draft, account_id, at, key, known_device, login_name, record, session_id};
+use crate::draft::{
+    Draft, account_id, at, family, grant_id, key, known_device, login_name, record, session_id,
+};
 use crate::fixture::Fixture;
 use crate::promise::{Checked, ensure};
 use crate::subject::{ALL, Subject};
@@ -109,6 +113,7 @@ fn records_of(kind: Kind) -> Vec<Record> {
             .flat_map(|highest| [None, Some(highest)].map(|jumped_from| ClockRecord { highest, jumped_from }))
             .map(Record::from)
             .collect(),
+        Kind::Grants => [0, 1, 12].map(grants).into(),
     }
 }
 
@@ -142,6 +147,7 @@ fn session(number: usize, moment: Timestamp) -> Record {
         auth_time: moment_at(3),
         amr: if number.is_multiple_of(3) { Amr::default() } else { Amr::PASSWORD },
         label: labels.get(number % labels.len()).cloned().flatten(),
+        scope: if number.is_multiple_of(2) { Scope::NONE } else { family(1, at(0)).scope },
     }
     .into()
 }
@@ -152,7 +158,23 @@ fn keyring(keys: u32) -> Record {
         value: *session_id(u64::from(number)).as_bytes(),
     };
     let (checks, peppers) = ((0..keys).map(check).collect(), (0..keys / 2).map(check).collect());
-    KeyringRecord { checks, throttle_key: [if keys == 0 { 0 } else { 0xa5 }; 32], peppers }.into()
+    KeyringRecord {
+        checks,
+        throttle_key: [if keys == 0 { 0 } else { 0xa5 }; 32],
+        peppers,
+        token_epoch: if keys == 1 { u64::MAX } else { u64::from(keys) },
+    }
+    .into()
+}
+
+/// Up to more families and revoked tokens than the engine keeps of one session.
+fn grants(count: u64) -> Record {
+    let moments = || MOMENTS.into_iter().cycle().map(at);
+    let families = (0..count).zip(moments()).map(|(number, moment)| family(number, moment));
+    let token = |(number, until)| RevokedToken { id: grant_id(number), until };
+    let revoked = (0..count * 30).zip(moments()).map(token);
+    let opened = if count == 1 { u32::MAX } else { 0 };
+    GrantsRecord { opened, families: families.collect(), revoked: revoked.collect() }.into()
 }
 
 fn devices(count: u64) -> Record {

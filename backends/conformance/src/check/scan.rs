@@ -57,7 +57,7 @@ pub(crate) fn key_order(fixture: &dyn Fixture) -> Checked {
 pub(crate) fn by_owner(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
     let owners = [Some(account_id(1)), Some(account_id(2)), None];
-    let kinds = [Kind::Session, Kind::Throttle];
+    let kinds = [Kind::Session, Kind::Throttle, Kind::Grants];
     for number in 0..30 {
         let owner = owners.iter().copied().cycle().nth(number).flatten();
         for kind in kinds {

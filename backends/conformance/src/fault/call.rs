@@ -175,6 +175,7 @@ impl fmt::Display for Call {
                 }
                 journal.iter().try_for_each(|ending| match ending {
                     Ending::Session { .. } => f.write_str(" end:session"),
+                    Ending::Grant { .. } => f.write_str(" end:grant"),
                     Ending::Epoch { key, .. } => write!(f, " end:{}", kind(key)),
                 })
             }

@@ -1,13 +1,14 @@
 //! Rows and journal as one value: what a batch does to them, and what they answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::thread;
 use std::time::Duration;
 
-use doorward_core::id::Stamp;
+use doorward_core::id::{SessionId, Stamp};
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{
-    Batch, Change, Changes, Commit, Cursor, Durability, Ending, Expect, Range, Revocation, Write,
+    Batch, Change, Changes, Commit, Cursor, Durability, Expect, Range, Revocation, Write,
 };
 use doorward_core::time::Timestamp;
 
@@ -165,16 +166,16 @@ impl Data {
 
     fn append(&mut self, before: &Self, batch: &Batch, glimpse: &Glimpse) {
         for (place, ending) in batch.journal.iter().enumerate() {
-            let (revocation, until) = match ending {
-                Ending::Session { session, until } => (Revocation::Session(*session), *until),
-                Ending::Epoch { key, until } => {
-                    let early = self.has(Flaw::FloorBeforeRaise) && self.rows.contains_key(key);
-                    let rows = if early { &before.rows } else { &self.rows };
-                    let nothing = self.has(Flaw::FloorOfNothingIsZero).then_some(0);
-                    let epoch = rows.get(key).map(|row| row.epoch).or(nothing);
-                    (Revocation::of_epoch(key, epoch).expect("an account or the keyring"), *until)
-                }
-            };
+            let Ok(entry) = ending.entry(|key| {
+                let early = self.has(Flaw::FloorBeforeRaise) && self.rows.contains_key(key);
+                let rows = if early { &before.rows } else { &self.rows };
+                let nothing = self.has(Flaw::FloorOfNothingIsZero).then_some(0);
+                Ok::<_, Infallible>(rows.get(key).map(|row| row.epoch).or(nothing))
+            });
+            let (mut revocation, until) = entry.expect("an account or the keyring");
+            if let (Revocation::Grant(grant), true) = (&revocation, self.has(Flaw::GrantsAreSessions)) {
+                revocation = Revocation::Session(SessionId::from_bytes(*grant.as_bytes()));
+            }
             self.last = match glimpse.number {
                 Some(number) => number + place as u64,
                 None if self.has(Flaw::ReusesCursors) => self.journal.len() as u64 + 1,

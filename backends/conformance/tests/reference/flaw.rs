@@ -59,6 +59,8 @@ pub enum Flaw {
     LosesRaises,
     /// Epochs are kept as floating-point numbers.
     EpochsAreFloats,
+    /// The ending of a grant is told as that of a session.
+    GrantsAreSessions,
     /// The journal is told in the order of its entries' `until`.
     JournalByUntil,
     /// The end of the journal is said to be the end of the page.

@@ -75,13 +75,8 @@ impl Plan {
             }
         }
         for ending in &self.journal {
-            let (revocation, until) = match ending {
-                Ending::Session { session, until } => (Some(Revocation::Session(*session)), *until),
-                Ending::Epoch { key, until } => {
-                    (Revocation::of_epoch(key, draft.row(key)?.map(|row| row.epoch)), *until)
-                }
-            };
-            if let Some(revocation) = revocation {
+            let epoch_of = |key: &Key| draft.row(key).map(|row| row.map(|row| row.epoch));
+            if let Some((revocation, until)) = ending.entry(epoch_of)? {
                 draft.append(&revocation, until)?;
             }
         }

@@ -1,7 +1,7 @@
 //! What stands under the raw keys: a row's columns before its record, an ending, and what is known of the whole.
 
 use doorward_core::error::StoreError;
-use doorward_core::id::{AccountId, SessionId, Stamp};
+use doorward_core::id::{AccountId, GrantId, SessionId, Stamp};
 use doorward_core::record::{Key, Row};
 use doorward_core::store::{Change, Cursor, Revocation};
 use doorward_core::time::Timestamp;
@@ -39,6 +39,7 @@ pub(super) fn of_ending(revocation: &Revocation, until: Timestamp) -> Vec<u8> {
         Revocation::Session(session) => (SESSION, 0, Some(session.as_bytes())),
         Revocation::Account { account, floor } => (ACCOUNT, *floor, Some(account.as_bytes())),
         Revocation::Everything { floor } => (EVERYTHING, *floor, None),
+        Revocation::Grant(grant) => (GRANT, 0, Some(grant.as_bytes())),
     };
     let mut bytes = vec![kind];
     bytes.extend(until.as_millis().to_be_bytes());
@@ -56,6 +57,7 @@ pub(super) fn change(cursor: Cursor, bytes: &[u8]) -> Result<Change, StoreError>
         SESSION => Revocation::Session(SessionId::from_bytes(rest.take()?)),
         ACCOUNT => Revocation::Account { account: AccountId::from_bytes(rest.take()?), floor },
         EVERYTHING => Revocation::Everything { floor },
+        GRANT => Revocation::Grant(GrantId::from_bytes(rest.take()?)),
         _ => return Err(damaged()),
     };
     rest.end()?;
@@ -140,6 +142,7 @@ const EXPIRES: u8 = 2;
 const SESSION: u8 = 1;
 const ACCOUNT: u8 = 2;
 const EVERYTHING: u8 = 3;
+const GRANT: u8 = 4;
 const FNV: u64 = 0x0000_0100_0000_01b3;
 
 #[cfg(test)]
@@ -154,6 +157,7 @@ mod tests {
             Revocation::Session(SessionId::from_bytes([1; 16])),
             Revocation::Account { account: AccountId::from_bytes([2; 16]), floor: u64::MAX },
             Revocation::Everything { floor: 5 },
+            Revocation::Grant(GrantId::from_bytes([4; 16])),
         ] {
             let bytes = of_ending(&revocation, until);
             assert_eq!(change(cursor, &bytes).unwrap(), Change { cursor, revocation, until });

@@ -3,7 +3,7 @@
 use doorward_core::error::StoreError;
 use doorward_core::id::{AccountId, Stamp};
 use doorward_core::record::{Key, Kind, Row};
-use doorward_core::store::{Batch, Ending, Expect, Revocation, Write};
+use doorward_core::store::{Batch, Ending, Expect, Write};
 use doorward_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -120,11 +120,7 @@ impl Columns {
 
 /// Appends to the journal; an ended epoch is the row's as the batch leaves it.
 fn append(connection: &Connection, ending: &Ending) -> Result<(), StoreError> {
-    let (revocation, until) = match ending {
-        Ending::Session { session, until } => (Some(Revocation::Session(*session)), until),
-        Ending::Epoch { key, until } => (Revocation::of_epoch(key, rows::epoch(connection, key)?), until),
-    };
-    let Some(revocation) = revocation else {
+    let Some((revocation, until)) = ending.entry(|key| rows::epoch(connection, key))? else {
         return Ok(());
     };
     let entry = Entry::of(&revocation);

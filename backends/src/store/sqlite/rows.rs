@@ -1,7 +1,7 @@
 //! Rows as columns: the statements of each kind's table, and the way back from a column to a value.
 
 use doorward_core::error::StoreError;
-use doorward_core::id::{AccountId, SessionId, Stamp};
+use doorward_core::id::{AccountId, GrantId, SessionId, Stamp};
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{Change, Cursor, Revocation};
 use doorward_core::time::Timestamp;
@@ -93,6 +93,7 @@ impl Statements {
             Kind::Devices => statements!("devices"),
             Kind::Deletion => statements!("deletion"),
             Kind::Clock => statements!("clock"),
+            Kind::Grants => statements!("grants"),
         }
     }
 
@@ -138,7 +139,8 @@ impl ToSql for KeyColumn<'_> {
             | Kind::Data
             | Kind::Devices
             | Kind::Deletion
-            | Kind::Clock => ValueRef::Blob(self.id),
+            | Kind::Clock
+            | Kind::Grants => ValueRef::Blob(self.id),
         }))
     }
 }
@@ -228,6 +230,7 @@ impl Entry {
             Revocation::Everything { floor: least } => {
                 Self { kind: EVERYTHING, subject: None, floor: floor(*least) }
             }
+            Revocation::Grant(grant) => Self { kind: GRANT, subject: Some(*grant.as_bytes()), floor: None },
         }
     }
 }
@@ -242,6 +245,7 @@ pub(super) fn change(columns: &rusqlite::Row<'_>) -> Result<Change, StoreError> 
         SESSION => Revocation::Session(SessionId::from_bytes(sixteen(columns, 2)?)),
         ACCOUNT => Revocation::Account { account: AccountId::from_bytes(sixteen(columns, 2)?), floor },
         EVERYTHING => Revocation::Everything { floor },
+        GRANT => Revocation::Grant(GrantId::from_bytes(sixteen(columns, 2)?)),
         _ => {
             return Err(corrupt("the journal holds an unknown kind of entry: use a newer Doorward"));
         }
@@ -256,6 +260,7 @@ pub(super) fn change(columns: &rusqlite::Row<'_>) -> Result<Change, StoreError> 
 const SESSION: i64 = 1;
 const ACCOUNT: i64 = 2;
 const EVERYTHING: i64 = 3;
+const GRANT: i64 = 4;
 
 /// A column that counts. SQLite's integers are signed; one below zero was never written here.
 pub(super) fn count(integer: i64) -> Result<u64, StoreError> {

@@ -70,4 +70,4 @@ fn newest() -> i64 {
 const APPLICATION: i64 = 0x444f_4f52;
 
 /// What leads from each version to the next. Only appended to: databases are out there.
-const MIGRATIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
