@@ -350,7 +350,9 @@ pub enum KeyError {
     #[error("HS256 keys and public ones do not stand side by side: choose one family")]
     MixedSigning,
     /// A stored signing key cannot be derived.
-    #[error("a signing key of the store cannot be derived from its master key: revoke all tokens, or restore a backup")]
+    #[error(
+        "a signing key of the store cannot be derived from its master key: revoke all tokens, or restore a backup"
+    )]
     Signing,
 }
 

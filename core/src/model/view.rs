@@ -4,16 +4,15 @@
 //! |---|---|---|
 //! | a session, a grant | its id | no token that was made before lives, or the entry's own `until` |
 //! | an account's floor | the highest | the same |
-//! | everybody's floor | the highest | for ever: it is one number |
-//! | the keyring row | the latest | for ever: it is one row |
+//! | the keyring row, and with it everybody's epochs | the latest | for ever: it is one row |
 //!
 //! An entry is forgotten when every token that was granted before it was *seen* is dead, so that the view is as large as
 //! what is ended in one token's life, however long the journal. A follower that starts reads all of the journal: what it
 //! sees then again it forgets a token's life later.
 
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 
+use crate::error::Fault;
 use crate::id::AccountId;
 use crate::model::keyring::Epochs;
 use crate::model::session::Gone;
@@ -37,25 +36,25 @@ use crate::token::access::Access;
 /// # engine.run(Register::new("ada", "plum kettle orbit"))??;
 /// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
 /// # let issued = engine.run(Issue::new(login.token.expose(), "web", "https://api.example"))??;
-/// # let access = engine.run(Verify::new(issued.access.expose(), "https://api.example"))??.access.clone();
+/// # let proven = engine.run(Verify::new(issued.access.expose(), "https://api.example"))??;
+/// # let access = &proven.access;
 /// # let keyring = engine.store.read(&[Key::Keyring])?.remove(0).unwrap();
 /// # let (policy, now) = (&engine.environment.policy, engine.now);
 /// let mut view = RevocationView::default();
 /// view.learn_keyring(keyring);
-/// assert_eq!(view.present(&access)?, Ok(()));
+/// assert_eq!(view.present(access)?, Ok(()));
 ///
 /// let revocation = Revocation::Session(access.session);
 /// let entry = Change { cursor: Cursor::from_number(1), revocation, until: access.expires };
 /// let page = Changes { entries: vec![entry], end: Cursor::from_number(1) };
 /// let has_more = view.learn(&page, policy, now);
-/// assert!(!has_more && view.present(&access)?.is_err());
+/// assert!(!has_more && view.present(access)?.is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct RevocationView {
     ids: BTreeMap<[u8; 16], Timestamp>,
     floors: BTreeMap<AccountId, (u64, Timestamp)>,
-    everything: u64,
     cursor: Cursor,
     keyring: Option<Row>,
 }
@@ -69,7 +68,8 @@ impl RevocationView {
     /// Learns a page of the journal after [`RevocationView::cursor`]. Whether there is more to ask for.
     pub fn learn(&mut self, page: &Changes, policy: &Policy, now: Timestamp) -> bool {
         if self.cursor > page.end {
-            // Another journal: a backup was restored. Its entries are all to be seen.
+            // Another journal: a backup was restored. What was known proves nothing here; its entries are all to be seen.
+            (self.ids, self.floors) = (BTreeMap::new(), BTreeMap::new());
             self.cursor = Cursor::START;
             return page.end > Cursor::START;
         }
@@ -82,7 +82,8 @@ impl RevocationView {
                     let known = self.floors.entry(*account).or_insert((0, forget));
                     *known = (known.0.max(*floor), known.1.max(forget));
                 }
-                Revocation::Everything { floor } => self.everything = self.everything.max(*floor),
+                // The keyring row says so itself, and is learned with every page.
+                Revocation::Everything { .. } => {}
             }
             self.cursor = self.cursor.max(entry.cursor);
         }
@@ -103,7 +104,7 @@ impl RevocationView {
     ///
     /// # Errors
     /// [`RecordError`]: the keyring is none, or is not there.
-    pub fn present(&self, access: &Access) -> Result<Result<(), Gone>, crate::error::Fault> {
+    pub fn present(&self, access: &Access) -> Result<Result<(), Gone>, Fault> {
         let keyring = self.keyring.as_ref().ok_or(RecordError::NoKeyring)?;
         let Epochs { account, global, tokens } = access.epochs;
         let is_ended = |id: &[u8; 16]| self.ids.contains_key(id);
@@ -113,7 +114,6 @@ impl RevocationView {
         let is_revoked = is_ended(access.token.as_bytes())
             || access.family.is_some_and(|family| is_ended(family.as_bytes()))
             || self.floors.get(&access.account).is_some_and(|(floor, _)| account < *floor)
-            || global < self.everything
             || global != keyring.epoch
             || tokens != keyring.keyring()?.token_epoch;
         Ok(if is_revoked { Err(Gone::Revoked) } else { Ok(()) })
@@ -129,11 +129,5 @@ impl RevocationView {
     fn end(&mut self, id: [u8; 16], forget: Timestamp) {
         let until = self.ids.entry(id).or_insert(forget);
         *until = (*until).max(forget);
-    }
-
-    /// The ids that are remembered: for tests.
-    #[cfg(test)]
-    fn remembered(&self) -> Vec<[u8; 16]> {
-        self.ids.keys().copied().collect()
     }
 }

@@ -96,7 +96,10 @@ impl Decide for EndSession {
         let is_live = record.present(Holder::Account(account), keyring, cx.now).is_ok();
         let ended = if is_live { Ended::Ended } else { Ended::AlreadyGone };
         let writes = end(self.session, row.owner, record, Writes::new(), cx);
-        Ok(Decision::Commit(writes, Ok(Receipt::new(ended, self.session, Some(record.latest_end(cx.now)), cx))))
+        Ok(Decision::Commit(
+            writes,
+            Ok(Receipt::new(ended, self.session, Some(record.latest_end(cx.now)), cx)),
+        ))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {

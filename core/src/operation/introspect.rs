@@ -134,7 +134,11 @@ impl Decide for Introspect {
                     ("aud", Some(audience(family.audience.iter().map(|one| one.as_str().into()).collect()))),
                     ("iss", Some(tokens.issuer.as_str().into())),
                 ]),
-                subject: Subject { account: Some(live.account), session: Some(live.id), ..Subject::default() },
+                subject: Subject {
+                    account: Some(live.account),
+                    session: Some(live.id),
+                    ..Subject::default()
+                },
             }));
         }
         let proven = match Seen::of(&self.token, None, facts, cx)? {

@@ -175,7 +175,9 @@ pub enum IssueError {
     #[error("the scope is wider than what the session was granted: ask for less, or log in with more")]
     Scope,
     /// The host's claims have registered names, or are too many; or there are more than 8 audiences.
-    #[error("claims must not have registered names, nor be more than {MOST_CLAIM_BYTES} bytes; {MOST_AUDIENCES} audiences at most")]
+    #[error(
+        "claims must not have registered names, nor be more than {MOST_CLAIM_BYTES} bytes; {MOST_AUDIENCES} audiences at most"
+    )]
     Claims,
     /// The store has no key to sign with that this engine may use.
     #[error("there is no key to sign with: rotate the keys")]
@@ -288,9 +290,7 @@ impl Decide for Issue {
         };
         Ok(match family {
             None => live.for_anybody().touched(Ok(issued), cx),
-            Some(family) => {
-                Decision::Commit(opened(&live, grants, family, cx), Ok(issued))
-            }
+            Some(family) => Decision::Commit(opened(&live, grants, family, cx), Ok(issued)),
         })
     }
 

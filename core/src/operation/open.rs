@@ -10,8 +10,8 @@ use crate::model::clock::ClockRecord;
 use crate::model::keyring::KeyringRecord;
 use crate::planted::Planted;
 use crate::record::{Key, Row};
-use crate::token::ring::{Rotated, Rotation};
 use crate::time::Timestamp;
+use crate::token::ring::{Rotated, Rotation};
 
 /// Makes sure that the store has a keyring, that the given master keys and peppers fit it, and that the clock is not
 /// behind what the store has seen ([`ClockError::Behind`](crate::model::clock::ClockError), as a [`Fault`]). Idempotent;

@@ -281,7 +281,11 @@ pub(super) enum Absence {
 }
 
 impl<'a> Presented<'a> {
-    pub(super) fn of(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<Result<Self, Absence>, Fault> {
+    pub(super) fn of(
+        token: &str,
+        facts: &'a Facts,
+        cx: &Context<'_>,
+    ) -> Result<Result<Self, Absence>, Fault> {
         let refused = |error: RefreshError| Ok(Err(Absence::Refused(error)));
         let claim = match Claim::parse(Purpose::Refresh, token, cx.keys) {
             Ok(claim) => claim,

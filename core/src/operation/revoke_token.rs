@@ -134,7 +134,9 @@ impl Decide for RevokeToken {
             Found::Nothing => Decision::Done(Ok(Ended::AlreadyGone)),
             Found::UnknownKey => Decision::Done(Err(RevokeTokenError::UnknownKey)),
             Found::Of(owner, ..) if owner != client => Decision::Done(Err(RevokeTokenError::Client)),
-            Found::Of(_, _, Revocation { grants: None, .. }) => Decision::Done(Err(RevokeTokenError::TooMany)),
+            Found::Of(_, _, Revocation { grants: None, .. }) => {
+                Decision::Done(Err(RevokeTokenError::TooMany))
+            }
             Found::Of(_, live, Revocation { grants: Some(grants), ending }) => {
                 Decision::Commit(live.granted(grants).journal(ending), Ok(Ended::Ended))
             }

@@ -300,7 +300,9 @@ impl Seen {
             // What it says of itself is believed as far as to read these rows.
             let named = match remembered {
                 Some(proven) => Ok(proven.access.keys()),
-                None => Compact::parse(token).and_then(|said| Access::of(said.claims().clone())).map(|said| said.keys()),
+                None => Compact::parse(token)
+                    .and_then(|said| Access::of(said.claims().clone()))
+                    .map(|said| said.keys()),
             };
             return Ok(match named {
                 Ok(keys) => Self::Unread(keys.into()),

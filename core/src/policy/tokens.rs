@@ -114,9 +114,11 @@ pub enum WhenStale {
 impl TokenPolicy {
     /// Whether each number makes sense, and all of them together.
     pub(super) fn is_sensible(&self) -> bool {
-        let (second, minute, hour) = (Duration::from_secs(1), Duration::from_mins(1), Duration::from_hours(1));
+        let (second, minute, hour) =
+            (Duration::from_secs(1), Duration::from_mins(1), Duration::from_hours(1));
         let is_heard_of = match self.revocation {
-            RevocationMode::UntilExpiry { max_key_age: age } | RevocationMode::Watched { max_staleness: age, .. } => {
+            RevocationMode::UntilExpiry { max_key_age: age }
+            | RevocationMode::Watched { max_staleness: age, .. } => {
                 (Duration::from_millis(1)..=hour).contains(&age)
             }
             RevocationMode::Bound => true,

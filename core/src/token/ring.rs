@@ -81,8 +81,15 @@ impl RingKey {
     }
 }
 
-fn derive(algorithm: Algorithm, kid: &str, salt: &[u8; 16], master: &DerivedKeys) -> Result<SigningKey, KeyError> {
-    let bytes = |candidate: u32| Zeroizing::new(master.signing(&[algorithm.name().as_bytes(), salt, &candidate.to_be_bytes()]));
+fn derive(
+    algorithm: Algorithm,
+    kid: &str,
+    salt: &[u8; 16],
+    master: &DerivedKeys,
+) -> Result<SigningKey, KeyError> {
+    let bytes = |candidate: u32| {
+        Zeroizing::new(master.signing(&[algorithm.name().as_bytes(), salt, &candidate.to_be_bytes()]))
+    };
     let kid = (algorithm == Algorithm::Hs256).then_some(kid);
     SigningKey::derived(algorithm, kid, bytes).map_err(|_| KeyError::Signing)
 }
@@ -153,7 +160,8 @@ impl KeyringRecord {
     /// The keyring with another key.
     pub(crate) fn rotated(&self, how: Rotation, cx: &Context<'_>) -> Result<Rotated, KeyError> {
         let tokens = cx.policy.tokens();
-        let present = self.active_and_newest(cx.now).filter(|(active, _)| cx.keys.numbered(active.master).is_some());
+        let present =
+            self.active_and_newest(cx.now).filter(|(active, _)| cx.keys.numbered(active.master).is_some());
         let mut next = self.clone();
         let active_from = match (how, present) {
             (Rotation::WhenDue, _) if !cx.keys.own_signing_keys().is_empty() => return Ok(Rotated::AsItIs),
@@ -175,7 +183,10 @@ impl KeyringRecord {
             Rotation::WhenDue | Rotation::Orderly | Rotation::AtOnce => {
                 // A key that is to come and never signed makes room for one that signs now.
                 let present = self.present_keys(cx.policy, cx.now);
-                present.filter(|(_, state)| *state != KeyState::Next).map(|(entry, _)| entry.clone()).collect()
+                present
+                    .filter(|(_, state)| *state != KeyState::Next)
+                    .map(|(entry, _)| entry.clone())
+                    .collect()
             }
         };
         if next.signing.len() >= MOST_KEYS {
