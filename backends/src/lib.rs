@@ -32,6 +32,9 @@ pub use doorward_core::operation::access::AccountError;
 pub use doorward_core::operation::authenticate::{AnonymousSession, AuthenticateError, Session, Visitor};
 pub use doorward_core::operation::change_password::ChangePasswordError;
 pub use doorward_core::operation::end_session::EndSessionError;
+pub use doorward_core::operation::introspect::{Introspect, Introspection};
+pub use doorward_core::operation::issue::{Issue, IssueError, Issued};
+pub use doorward_core::operation::jwks::PublishedKeys;
 pub use doorward_core::operation::login::{LoggedIn, Login, LoginError};
 pub use doorward_core::operation::logout::{Ended, LogoutError, Receipt};
 pub use doorward_core::operation::logout_everywhere::{
@@ -39,21 +42,29 @@ pub use doorward_core::operation::logout_everywhere::{
 };
 pub use doorward_core::operation::open_session::{OpenSession, OpenSessionError, OpenedSession};
 pub use doorward_core::operation::reauthenticate::ReauthenticateError;
+pub use doorward_core::operation::refresh::{Refresh, RefreshError};
 pub use doorward_core::operation::register::{Register, RegisterError};
 pub use doorward_core::operation::rename::RenameError;
+pub use doorward_core::operation::revoke_all_tokens::RevokeAllTokens;
+pub use doorward_core::operation::revoke_token::RevokeTokenError;
+pub use doorward_core::operation::rotate_keys::{RotateKeys, RotateKeysError, RotatedKeys};
 pub use doorward_core::operation::rotate_session::Renewed;
 pub use doorward_core::operation::session_data::{
     KeptData, SessionData, UpdateSessionData, UpdateSessionDataError,
 };
 pub use doorward_core::operation::set_password::SetPasswordError;
-pub use doorward_core::policy::Policy;
+pub use doorward_core::operation::verify::VerifyError;
+pub use doorward_core::policy::{Policy, RevocationMode, TokenPolicy, WhenStale};
 pub use doorward_core::secret::{MasterKey, Pepper};
 pub use doorward_core::time::Timestamp;
-pub use doorward_core::token::opaque::{DeviceToken, SessionToken};
+pub use doorward_core::token::access::Access;
+pub use doorward_core::token::jwt::{AccessToken, Algorithm, Claims, SigningKey, Verifier};
+pub use doorward_core::token::opaque::{DeviceToken, RefreshToken, SessionToken};
+pub use doorward_core::token::terms::{Audience, ClientId, Scope};
 
 pub use engine::{
     AsyncEngine, Builder, Clock, Engine, Entropy, EntropyError, Hashing, Maintained, ManualClock, OpenError,
-    SystemClock, SystemEntropy, events,
+    Remembered, SystemClock, SystemEntropy, events,
 };
 
 pub use key_file::{KeyFile, KeyFileError};

@@ -21,14 +21,21 @@ use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session, Visitor};
 use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
+use doorward_core::operation::introspect::{Introspect, Introspection};
+use doorward_core::operation::issue::{Issue, IssueError, Issued};
+use doorward_core::operation::jwks::{Jwks, PublishedKeys};
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
-use doorward_core::operation::logout::{Logout, LogoutError, Receipt};
+use doorward_core::operation::logout::{Ended, Logout, LogoutError, Receipt};
 use doorward_core::operation::logout_everywhere::{EndedEverywhere, LogoutEverywhere, LogoutEverywhereError};
 use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open_session::{OpenSession, OpenSessionError, OpenedSession};
 use doorward_core::operation::reauthenticate::{Reauthenticate, ReauthenticateError};
+use doorward_core::operation::refresh::{Refresh, RefreshError};
 use doorward_core::operation::register::{Register, RegisterError};
 use doorward_core::operation::rename::{Rename, RenameError};
+use doorward_core::operation::revoke_all_tokens::RevokeAllTokens;
+use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
+use doorward_core::operation::rotate_keys::{RotateKeys, RotateKeysError, RotatedKeys};
 use doorward_core::operation::rotate_session::{Renewed, RotateSession};
 use doorward_core::operation::session_data::{
     KeptData, SessionData, UpdateSessionData, UpdateSessionDataError,
@@ -36,9 +43,11 @@ use doorward_core::operation::session_data::{
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
 use doorward_core::operation::unlock::Unlock;
+use doorward_core::operation::verify::VerifyError;
 use doorward_core::policy::Policy;
 use doorward_core::store::AsyncStore;
 use doorward_core::time::Timestamp;
+use doorward_core::token::access::Access;
 
 use crate::crew::Crew;
 
@@ -46,7 +55,9 @@ use crate::crew::Crew;
 use super::blocking::Engine;
 use super::builder::Builder;
 use super::maintenance::{self, Maintained};
+use super::proven::Remembered;
 use super::run::{self, Parts};
+use super::verify;
 
 /// [`Engine`] for hosts that do not block: the same machine, the same stores, the same outcomes. Cheap to clone; its
 /// futures are `Send`, need no particular runtime, and may be dropped at any time.
@@ -246,6 +257,51 @@ impl AsyncEngine {
     /// As [`Engine::mark_compromised`].
     pub async fn mark_compromised(&self, account: AccountId) -> Result<(), AccountError> {
         self.run(MarkCompromised::new(account)).await?
+    }
+
+    /// As [`Engine::issue`].
+    pub async fn issue(&self, operation: Issue) -> Result<Issued, IssueError> {
+        self.run(operation).await?
+    }
+
+    /// As [`Engine::refresh`]. A client whose request was dropped tries again with the same token.
+    pub async fn refresh(&self, operation: Refresh) -> Result<Issued, RefreshError> {
+        self.run(operation).await?
+    }
+
+    /// As [`Engine::verify`].
+    pub async fn verify(&self, token: &str, audience: &str) -> Result<Arc<Access>, VerifyError> {
+        verify::verify(self, token, audience).await
+    }
+
+    /// As [`Engine::remembered_tokens`].
+    pub fn remembered_tokens(&self) -> Remembered {
+        self.parts.proven.count()
+    }
+
+    /// As [`Engine::introspect`].
+    pub async fn introspect(&self, operation: Introspect) -> Result<Introspection, Fault> {
+        self.run(operation).await
+    }
+
+    /// As [`Engine::revoke_token`].
+    pub async fn revoke_token(&self, token: &str, client: &str) -> Result<Ended, RevokeTokenError> {
+        self.run(RevokeToken::new(token, client)).await?
+    }
+
+    /// As [`Engine::jwks`].
+    pub async fn jwks(&self) -> Result<PublishedKeys, Fault> {
+        self.run(Jwks::new()).await
+    }
+
+    /// As [`Engine::rotate_keys`].
+    pub async fn rotate_keys(&self, operation: RotateKeys) -> Result<RotatedKeys, RotateKeysError> {
+        self.run(operation).await?
+    }
+
+    /// As [`Engine::revoke_all_tokens`].
+    pub async fn revoke_all_tokens(&self, operation: RevokeAllTokens) -> Result<(), Fault> {
+        self.run(operation).await
     }
 
     /// As [`Engine::after_restore`].

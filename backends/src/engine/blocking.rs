@@ -11,14 +11,21 @@ use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session, Visitor};
 use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
+use doorward_core::operation::introspect::{Introspect, Introspection};
+use doorward_core::operation::issue::{Issue, IssueError, Issued};
+use doorward_core::operation::jwks::{Jwks, PublishedKeys};
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
-use doorward_core::operation::logout::{Logout, LogoutError, Receipt};
+use doorward_core::operation::logout::{Ended, Logout, LogoutError, Receipt};
 use doorward_core::operation::logout_everywhere::{EndedEverywhere, LogoutEverywhere, LogoutEverywhereError};
 use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open_session::{OpenSession, OpenSessionError, OpenedSession};
 use doorward_core::operation::reauthenticate::{Reauthenticate, ReauthenticateError};
+use doorward_core::operation::refresh::{Refresh, RefreshError};
 use doorward_core::operation::register::{Register, RegisterError};
 use doorward_core::operation::rename::{Rename, RenameError};
+use doorward_core::operation::revoke_all_tokens::RevokeAllTokens;
+use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
+use doorward_core::operation::rotate_keys::{RotateKeys, RotateKeysError, RotatedKeys};
 use doorward_core::operation::rotate_session::{Renewed, RotateSession};
 use doorward_core::operation::session_data::{
     KeptData, SessionData, UpdateSessionData, UpdateSessionDataError,
@@ -26,13 +33,17 @@ use doorward_core::operation::session_data::{
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
 use doorward_core::operation::unlock::Unlock;
+use doorward_core::operation::verify::VerifyError;
 use doorward_core::policy::Policy;
 use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
+use doorward_core::token::access::Access;
 
 use super::builder::Builder;
 use super::maintenance;
+use super::proven::Remembered;
 use super::run::{self, Parts, at_once};
+use super::verify;
 
 /// An authentication engine on a store. Cheap to clone; every method may be called from any thread, and
 /// blocks until its outcome is durable. [`AsyncEngine`](crate::AsyncEngine) is the same for hosts that do not block.
@@ -295,6 +306,81 @@ impl Engine {
     /// not known to be done.
     pub fn mark_compromised(&self, account: AccountId) -> Result<(), AccountError> {
         self.run(MarkCompromised::new(account))?
+    }
+
+    /// Issues an access token for a live session, and a refresh token if it is asked for: durable then when it returns.
+    ///
+    /// # Errors
+    /// [`IssueError`]. No token was given out, whatever it is.
+    ///
+    /// # Example: a token for an API
+    /// ```
+    /// use doorward::{Engine, Issue, Login, MasterKey, Register, Scope};
+    /// # use doorward::store::MemoryStore;
+    /// # let engine = Engine::builder(MemoryStore::new()).ephemeral().master_key(MasterKey::new(1, [1; 32])).open()?;
+    /// # engine.register(Register::new("ada", "plum kettle orbit"))?;
+    /// let login = engine.login(Login::new("ada", "plum kettle orbit").scope(Scope::parse("read write")?))?;
+    /// let issue = Issue::new(login.token.expose(), "web", "https://api.example").scope(Scope::parse("read")?);
+    /// let token = engine.issue(issue)?.access;
+    /// assert_eq!(engine.verify(token.expose(), "https://api.example")?.scope.as_str(), "read");
+    ///
+    /// engine.logout(login.token.expose())?;
+    /// assert!(engine.verify(token.expose(), "https://api.example").is_err()); // at once: `RevocationMode::Bound`
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn issue(&self, operation: Issue) -> Result<Issued, IssueError> {
+        self.run(operation)?
+    }
+
+    /// Uses a refresh token: the next one and an access token, durable when it returns. A token that comes back ends its
+    /// session ([`RefreshError::Reused`]), except within the policy's grace, when it gives the same again. After
+    /// [`Fault::Unresolved`] the client tries again with the same token.
+    pub fn refresh(&self, operation: Refresh) -> Result<Issued, RefreshError> {
+        self.run(operation)?
+    }
+
+    /// Verifies an access token for this audience, in the policy's [`RevocationMode`](crate::RevocationMode): by one read
+    /// of four rows, or by what is known in memory. What was verified before is not verified again, but for its times, its
+    /// audience and its revocation. It is no activity of the session.
+    ///
+    /// # Errors
+    /// [`VerifyError`]. Every one means no; only a [`Fault`] and [`VerifyError::Stale`] may be another answer a moment later.
+    pub fn verify(&self, token: &str, audience: &str) -> Result<Arc<Access>, VerifyError> {
+        at_once(verify::verify(self, token, audience))
+    }
+
+    /// How many verified access tokens are remembered, and how often that was of use.
+    pub fn remembered_tokens(&self) -> Remembered {
+        self.parts.proven.count()
+    }
+
+    /// Says what an access or refresh token is, for a resource server that asks (RFC 7662). Who may ask is the host's affair.
+    pub fn introspect(&self, operation: Introspect) -> Result<Introspection, Fault> {
+        self.run(operation)
+    }
+
+    /// Revokes a token of this client (RFC 7009): a refresh token with all that came of it, or one access token. No error
+    /// for a token that is none; [`RevokeTokenError::Fault`] means that it is not known to be done.
+    pub fn revoke_token(&self, token: &str, client: &str) -> Result<Ended, RevokeTokenError> {
+        self.run(RevokeToken::new(token, client))?
+    }
+
+    /// The public keys that access tokens are verified with, and how long they may be kept: for a
+    /// [`Verifier`](crate::Verifier) elsewhere.
+    pub fn jwks(&self) -> Result<PublishedKeys, Fault> {
+        self.run(Jwks::new())
+    }
+
+    /// Makes the next signing key before it is time for it. What was signed before lives to its end. After an error the
+    /// keys are as they were, except after [`Fault::Unresolved`]: call again.
+    pub fn rotate_keys(&self, operation: RotateKeys) -> Result<RotatedKeys, RotateKeysError> {
+        self.run(operation)?
+    }
+
+    /// Ends every access and refresh token of everybody, by new keys; and every session, if it is asked for. After an
+    /// error, run it again.
+    pub fn revoke_all_tokens(&self, operation: RevokeAllTokens) -> Result<(), Fault> {
+        self.run(operation)
     }
 
     /// Ends every session of every account: run it once after restoring a backup, before the doors open. After an

@@ -14,6 +14,7 @@ use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::policy::Policy;
 use doorward_core::secret::{KeyError, MasterKey, MasterKeys, Pepper};
 use doorward_core::store::{AsyncStore, Guarantees, Store};
+use doorward_core::token::jwt::SigningKey;
 use thiserror::Error;
 
 use crate::crew::Crew;
@@ -25,9 +26,11 @@ use super::entropy::{Entropy, SystemEntropy};
 use super::events::Sinks;
 use super::hashing::{Hashing, Pool};
 use super::maintenance::Thread;
+use super::proven::{DEFAULT_PROVEN, ProvenTokens};
 use super::reach::Reach;
 use super::run::{Parts, at_once, run};
 use super::sources::Sources;
+use super::watch::Watch;
 
 /// Builds an [`Engine`], or over an [`AsyncStore`] an [`AsyncEngine`]. Only the store and a master key have no default.
 ///
@@ -35,6 +38,8 @@ use super::sources::Sources;
 /// |---|---|
 /// | policy | [`Policy::default`] |
 /// | pepper | none |
+/// | signing keys | derived from the master key, rotated as the policy says |
+/// | verified tokens remembered | 4096 |
 /// | clock | [`SystemClock`] |
 /// | entropy | [`SystemEntropy`] |
 /// | hashing | as many runs at once as cores, 128 may wait, a quarter of them from one source |
@@ -93,6 +98,8 @@ pub struct Builder<S: ?Sized = dyn Store> {
     hashing: Hashing,
     asked: Guarantees,
     events: Sinks,
+    signing_keys: Vec<SigningKey>,
+    proven_tokens: usize,
     trusts_clock: bool,
     maintain_every: Option<Duration>,
 }
@@ -110,6 +117,8 @@ impl<S: ?Sized> Builder<S> {
             hashing: Hashing::default(),
             asked: Guarantees::ALL,
             events: Sinks::default(),
+            signing_keys: Vec::new(),
+            proven_tokens: DEFAULT_PROVEN,
             trusts_clock: false,
             maintain_every: None,
         }
@@ -139,6 +148,22 @@ impl<S: ?Sized> Builder<S> {
     #[must_use]
     pub fn accept_pepper(mut self, pepper: Pepper) -> Self {
         self.accepted_peppers.push(pepper);
+        self
+    }
+
+    /// A key of the host's own that signs access tokens, in the place of those that the engine derives, and that the host
+    /// rotates. The first one given signs; tokens of all of them are accepted.
+    #[must_use]
+    pub fn signing_key(mut self, key: SigningKey) -> Self {
+        self.signing_keys.push(key);
+        self
+    }
+
+    /// How many verified access tokens are remembered, so that their signature is not looked at again; their times, their
+    /// audience and their revocation always are. Default 4096; 0: none. What is kept is what the tokens say, not the tokens.
+    #[must_use]
+    pub fn remember_tokens(mut self, most: usize) -> Self {
+        self.proven_tokens = most;
         self
     }
 
@@ -208,6 +233,7 @@ impl<S: ?Sized> Builder<S> {
         let keys = given.try_fold(MasterKeys::new(first), MasterKeys::accept)?;
         let keys = self.peppers.into_iter().try_fold(keys, MasterKeys::pepper)?;
         let keys = self.accepted_peppers.into_iter().try_fold(keys, MasterKeys::accept_pepper)?;
+        let keys = self.signing_keys.into_iter().try_fold(keys, MasterKeys::signing_key)?;
         let parts = Parts {
             hashing: Pool::new(self.hashing, *self.policy.argon2()),
             sources: Sources::new(self.policy.sources()),
@@ -215,6 +241,8 @@ impl<S: ?Sized> Builder<S> {
             clock: Monotonic::new(self.clock),
             entropy: self.entropy,
             events: self.events,
+            watch: Watch::default(),
+            proven: ProvenTokens::new(self.proven_tokens),
         };
         Ok((parts, self.store))
     }

@@ -1,8 +1,8 @@
 //! What time it is.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use doorward_core::time::Timestamp;
 
@@ -27,6 +27,14 @@ use doorward_core::time::Timestamp;
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// How much time has passed since some moment in the past, whatever anybody does to the clock: by it, an engine that
+    /// watches revocations knows how old its view is. Without it: the system's monotonic clock, since this process asked
+    /// first.
+    fn elapsed(&self) -> Duration {
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        FIRST.get_or_init(Instant::now).elapsed()
+    }
 }
 
 /// The system's clock.
@@ -63,28 +71,39 @@ impl Clock for SystemClock {
 /// assert_eq!(clock.now(), Timestamp::from_millis(3_601_000));
 /// ```
 #[derive(Debug, Clone)]
-pub struct ManualClock(Arc<AtomicI64>);
+pub struct ManualClock(Arc<Manual>);
+
+#[derive(Debug)]
+struct Manual {
+    now: AtomicI64,
+    passed: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that stands at this time.
     pub fn at(now: Timestamp) -> Self {
-        Self(Arc::new(AtomicI64::new(now.as_millis())))
+        Self(Arc::new(Manual { now: AtomicI64::new(now.as_millis()), passed: AtomicU64::new(0) }))
     }
 
-    /// Sets it, forwards or back.
+    /// Sets it, forwards or back, as somebody sets a clock: no time passes by it.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.as_millis(), Ordering::SeqCst);
+        self.0.now.store(now.as_millis(), Ordering::SeqCst);
     }
 
-    /// Moves it forwards.
-    pub fn advance(&self, by: std::time::Duration) {
+    /// Lets so much time pass.
+    pub fn advance(&self, by: Duration) {
         self.set(self.now().saturating_add(by));
+        self.0.passed.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.0.now.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.0.passed.load(Ordering::SeqCst))
     }
 }
 
@@ -102,6 +121,11 @@ impl Monotonic {
     /// Never shows less than this from here on.
     pub(super) fn start_at(&self, mark: Timestamp) {
         self.latest.fetch_max(mark.as_millis(), Ordering::SeqCst);
+    }
+
+    /// How much time has passed, by no clock that anybody sets.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -1,4 +1,4 @@
-//! What a store needs now and then: its clock mark raised, what has expired purged, deletions finished.
+//! What a store needs now and then: its clock mark raised, what has expired purged, deletions finished, signing keys rotated.
 //!
 //! The host calls [`Engine::maintain`], or asks for a thread that does
 //! ([`Builder::maintain_every`](super::Builder::maintain_every)). The thread has an engine of its own, without the
@@ -16,6 +16,7 @@ use doorward_core::event::{Event, EventResult, Subject};
 use doorward_core::id::AccountId;
 use doorward_core::operation::deletions::Deletions;
 use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
+use doorward_core::operation::rotate_keys::{RotateKeys, RotateKeysError};
 use doorward_core::operation::tick::Tick;
 use doorward_core::time::Timestamp;
 
@@ -55,12 +56,15 @@ pub struct Maintained {
     pub purged: usize,
     /// Deletions of accounts that are finished now.
     pub deletions: usize,
+    /// Whether the next signing key was made.
+    pub rotated: bool,
     /// Whether there is more to do than one call does.
     pub more: bool,
 }
 
 impl Engine {
-    /// Raises the store's clock mark, purges what has expired, and finishes deletions that were interrupted: all in
+    /// Raises the store's clock mark, purges what has expired, makes the next signing key when it is time for it, and
+    /// finishes deletions that were interrupted: all in
     /// bites, and no more than 100 bites of each in a call. Call it every few minutes, and at least once in the policy's
     /// `max_clock_jump`; or let [`Builder::maintain_every`](super::Builder::maintain_every) do it. Several instances may
     /// run it at once.
@@ -84,7 +88,8 @@ pub(super) async fn maintain<E: Reach>(
             let purged = purge_in_bites(engine, now, &mut done, is_stopped).await;
             // What fails here keeps the other from nothing.
             let deleted = finish_deletions(engine, &mut done, is_stopped).await;
-            purged.and(deleted)
+            let rotated = rotate_keys(engine, &mut done).await;
+            purged.and(deleted).and(rotated)
         }
         Err(fault) => Err(fault),
     };
@@ -137,7 +142,7 @@ async fn vouched<E: Reach>(engine: &E) -> Result<Timestamp, Fault> {
 
 async fn bite<E: Reach>(engine: &E, now: Timestamp, limit: usize) -> Result<usize, Fault> {
     // An instance whose clock is behind may still count these rows as live.
-    let now = now.saturating_sub(engine.parts().environment.policy.max_skew());
+    let now = now.saturating_sub(engine.parts().environment.policy.purge_after());
     Ok(engine.purge(now, limit).await?)
 }
 
@@ -177,6 +182,18 @@ async fn finish_deletions<E: Reach>(
         }
     }
     outcome
+}
+
+/// The next signing key, when it is time for it.
+async fn rotate_keys<E: Reach>(engine: &E, done: &mut Maintained) -> Result<(), Fault> {
+    match run::run(engine, RotateKeys::when_due()).await? {
+        Ok(rotated) => done.rotated = rotated.is_new,
+        // It is time again when some of them are gone.
+        Err(RotateKeysError::Full) => {}
+        Err(RotateKeysError::Fault(fault)) => return Err(fault),
+        Err(_) => {}
+    }
+    Ok(())
 }
 
 const BITE: usize = 1_000;

@@ -6,6 +6,7 @@
 //! | `builder` | how one is put together |
 //! | `run`, `reach` | the loop that both run, and how their calls reach the store |
 //! | `clock`, `entropy`, `hashing`, `sources`, `events` | what they are made of |
+//! | `verify`, `watch`, `proven` | access tokens: the three modes, the view of the journal, what was proven before |
 //! | `maintenance` | what a store needs now and then |
 
 pub use asynchronous::AsyncEngine;
@@ -15,6 +16,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use hashing::Hashing;
 pub use maintenance::Maintained;
+pub use proven::Remembered;
 pub(crate) use reach::contain;
 
 mod asynchronous;
@@ -25,6 +27,9 @@ mod entropy;
 pub mod events;
 mod hashing;
 mod maintenance;
+mod proven;
 mod reach;
 mod run;
 mod sources;
+mod verify;
+mod watch;

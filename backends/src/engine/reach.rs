@@ -7,8 +7,9 @@ use std::task::Poll;
 
 use doorward_core::error::{Fault, StoreError, StoreErrorKind};
 use doorward_core::model::source::SourcePrefix;
+use doorward_core::password::HashMemory;
 use doorward_core::record::{Key, Row};
-use doorward_core::store::{Batch, Commit, Range, StoreFuture};
+use doorward_core::store::{Batch, Changes, Commit, Cursor, Range, StoreFuture};
 use doorward_core::time::Timestamp;
 use doorward_core::work::{Work, Worked};
 
@@ -29,6 +30,12 @@ pub(super) trait Reach {
     ) -> impl Future<Output = Result<Vec<(Key, Row)>, StoreError>> + Send;
 
     fn commit(&self, batch: &Batch) -> impl Future<Output = Result<Commit, StoreError>> + Send;
+
+    fn changes(
+        &self,
+        after: Cursor,
+        limit: usize,
+    ) -> impl Future<Output = Result<Changes, StoreError>> + Send;
 
     fn purge(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
@@ -60,12 +67,16 @@ impl Reach for Engine {
         contain(|| self.store.commit(batch), StoreErrorKind::Unknown)
     }
 
+    async fn changes(&self, after: Cursor, limit: usize) -> Result<Changes, StoreError> {
+        contain(|| self.store.changes(after, limit), StoreErrorKind::Retryable)
+    }
+
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         contain(|| self.store.purge(now, limit), StoreErrorKind::Unknown)
     }
 
     async fn work(&self, work: &Work, source: Option<SourcePrefix>) -> Result<Worked, Fault> {
-        self.parts.hashing.run(work, source)
+        if work.is_hashing() { self.parts.hashing.run(work, source) } else { signed(work) }
     }
 
     async fn pause(&self) {}
@@ -88,12 +99,20 @@ impl Reach for AsyncEngine {
         contained(|| self.store.commit(batch), StoreErrorKind::Unknown).await
     }
 
+    async fn changes(&self, after: Cursor, limit: usize) -> Result<Changes, StoreError> {
+        contained(|| self.store.changes(after, limit), StoreErrorKind::Retryable).await
+    }
+
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         contained(|| self.store.purge(now, limit), StoreErrorKind::Unknown).await
     }
 
     async fn work(&self, work: &Work, source: Option<SourcePrefix>) -> Result<Worked, Fault> {
-        self.parts.hashing.run_on(&self.hashers, work, source).await
+        if work.is_hashing() {
+            self.parts.hashing.run_on(&self.hashers, work, source).await
+        } else {
+            signed(work)
+        }
     }
 
     /// A store may answer each call at once; then nothing else ends the poll.
@@ -108,6 +127,11 @@ impl Reach for AsyncEngine {
         });
         polled.await;
     }
+}
+
+/// Signing takes microseconds and no memory: there is nothing to wait for.
+fn signed(work: &Work) -> Result<Worked, Fault> {
+    work.run(&mut HashMemory::default()).map_err(|_| Fault::Busy)
 }
 
 /// A panic of the store is its failure of this kind, and nobody else's.

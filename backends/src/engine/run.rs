@@ -18,6 +18,7 @@ use doorward_core::model::source::{SourcePrefix, Throttled};
 use doorward_core::operation::access::AccountError;
 use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
+use doorward_core::store::Commit;
 use doorward_core::time::Timestamp;
 
 use super::clock::Monotonic;
@@ -25,8 +26,10 @@ use super::entropy::{self, Entropy};
 use super::events::Sinks;
 use super::hashing::Pool;
 use super::maintenance::finish_deletion;
+use super::proven::ProvenTokens;
 use super::reach::Reach;
 use super::sources::{Charge, Sources};
+use super::watch::Watch;
 
 /// What an engine is made of, but for its store.
 pub(super) struct Parts {
@@ -36,6 +39,8 @@ pub(super) struct Parts {
     pub(super) hashing: Pool,
     pub(super) sources: Sources,
     pub(super) events: Sinks,
+    pub(super) watch: Watch,
+    pub(super) proven: ProvenTokens,
 }
 
 /// Runs an operation to its end.
@@ -53,7 +58,13 @@ pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result
                 (ticket, engine.scan(range, limit).await.map_or_else(Reply::Failed, Reply::Page))
             }
             Need::Commit(ticket, batch) => {
-                (ticket, engine.commit(batch).await.map_or_else(Reply::Failed, Reply::Commit))
+                let ends = Watch::is_touched_by(batch);
+                let answer = engine.commit(batch).await;
+                // Before anybody hears that it is done.
+                if ends && !matches!(answer, Ok(Commit::Conflict)) {
+                    parts.watch.distrust();
+                }
+                (ticket, answer.map_or_else(Reply::Failed, Reply::Commit))
             }
             Need::Work(ticket, work) => {
                 (ticket, engine.work(work, source).await.map_or(Reply::Busy, Reply::Worked))

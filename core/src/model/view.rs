@@ -47,7 +47,7 @@ use crate::token::access::Access;
 /// let revocation = Revocation::Session(access.session);
 /// let entry = Change { cursor: Cursor::from_number(1), revocation, until: access.expires };
 /// let page = Changes { entries: vec![entry], end: Cursor::from_number(1) };
-/// let has_more = view.learn(&page, policy, now);
+/// let has_more = view.learn(view.cursor(), &page, policy, now);
 /// assert!(!has_more && view.present(access)?.is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -65,8 +65,12 @@ impl RevocationView {
         self.cursor
     }
 
-    /// Learns a page of the journal after [`RevocationView::cursor`]. Whether there is more to ask for.
-    pub fn learn(&mut self, page: &Changes, policy: &Policy, now: Timestamp) -> bool {
+    /// Learns the page of the journal that was asked for after this entry. Whether there is more to ask for, after
+    /// [`RevocationView::cursor`]; and of two that ask at once, the later has to ask again.
+    pub fn learn(&mut self, after: Cursor, page: &Changes, policy: &Policy, now: Timestamp) -> bool {
+        if after != self.cursor {
+            return true;
+        }
         if self.cursor > page.end {
             // Another journal: a backup was restored. What was known proves nothing here; its entries are all to be seen.
             (self.ids, self.floors) = (BTreeMap::new(), BTreeMap::new());

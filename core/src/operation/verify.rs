@@ -85,6 +85,12 @@ impl TokenDigest {
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token).into())
     }
+
+    /// Which of so many shards it belongs to; 0 where there are none.
+    pub fn spread(self, shards: usize) -> usize {
+        let [first, second, ..] = self.0;
+        usize::from(u16::from_be_bytes([first, second])).checked_rem(shards).unwrap_or(0)
+    }
 }
 
 impl fmt::Debug for TokenDigest {
@@ -119,7 +125,7 @@ impl fmt::Debug for TokenDigest {
 #[non_exhaustive]
 pub struct Proven {
     /// What the token says.
-    pub access: Access,
+    pub access: Arc<Access>,
     /// Which token it was.
     pub digest: TokenDigest,
     kid: String,
@@ -176,7 +182,7 @@ impl Proof<'_> {
         let tokens = self.policy.tokens();
         let issuer = tokens.issuer.as_str();
         claims.check(&Expected { issuer, audience: None, now: self.now, leeway: tokens.leeway })?;
-        let access = Access::of(claims)?;
+        let access = Arc::new(Access::of(claims)?);
         let (digest, keyring) = (TokenDigest::of(token), self.keyring.stamp);
         Ok(Arc::new(Proven { access, digest, kid, keyring }))
     }

@@ -165,7 +165,7 @@ impl KeyringRecord {
         let mut next = self.clone();
         let active_from = match (how, present) {
             (Rotation::WhenDue, _) if !cx.keys.own_signing_keys().is_empty() => return Ok(Rotated::AsItIs),
-            (Rotation::WhenDue | Rotation::Orderly, Some((_, newest))) if newest.active_from > cx.now => {
+            (Rotation::WhenDue | Rotation::Orderly, Some((_, newest))) if is_to_come(newest, cx) => {
                 return Ok(Rotated::AsItIs);
             }
             (Rotation::WhenDue, Some((active, _))) if !self.is_due(active, cx) => return Ok(Rotated::AsItIs),
@@ -205,6 +205,13 @@ impl KeyringRecord {
             || met(newest.master) < met(cx.keys.active().number)
             || cx.now.since(newest.active_from) >= tokens.rotate_every.saturating_sub(tokens.overlap)
     }
+}
+
+/// Whether a key that is published will sign soon. One of a time that was never to come, by a clock that was wrong, makes
+/// room.
+fn is_to_come(newest: &SigningEntry, cx: &Context<'_>) -> bool {
+    let soon = cx.now.saturating_add(cx.policy.tokens().overlap).saturating_add(cx.policy.max_skew());
+    cx.now < newest.active_from && newest.active_from <= soon
 }
 
 /// A new key, under the active master key.

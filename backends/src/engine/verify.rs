@@ -1,0 +1,103 @@
+//! Verifying an access token, in the mode that the policy says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward_core::error::Fault;
+use doorward_core::event::{Event, EventResult, Subject};
+use doorward_core::model::view::RevocationView;
+use doorward_core::operation::verify::{Proof, Proven, TokenDigest, Verify, VerifyError};
+use doorward_core::policy::{RevocationMode, WhenStale};
+use doorward_core::record::RecordError;
+use doorward_core::token::access::Access;
+
+use super::reach::Reach;
+use super::run;
+
+/// As [`Engine::verify`](super::Engine::verify).
+pub(super) async fn verify<E: Reach>(
+    engine: &E,
+    token: &str,
+    audience: &str,
+) -> Result<Arc<Access>, VerifyError> {
+    let proven = engine.parts().proven.find(TokenDigest::of(token));
+    let verified = match engine.parts().environment.policy.tokens().revocation {
+        RevocationMode::Bound => return asked(engine, token, audience, proven).await,
+        RevocationMode::UntilExpiry { max_key_age } => {
+            let lives = |_: &RevocationView, _: &Access| Ok(());
+            viewed(engine, token, audience, proven.as_ref(), max_key_age, lives).await
+        }
+        RevocationMode::Watched { max_staleness, when_stale } => {
+            let lives = |view: &RevocationView, access: &Access| Ok(view.present(access)??);
+            match viewed(engine, token, audience, proven.as_ref(), max_staleness, lives).await {
+                Err(VerifyError::Stale) if when_stale == WhenStale::AskStore => {
+                    return asked(engine, token, audience, proven).await;
+                }
+                verified => verified,
+            }
+        }
+    };
+    tell(engine, &verified);
+    verified
+}
+
+/// By the rows, all in one read.
+async fn asked<E: Reach>(
+    engine: &E,
+    token: &str,
+    audience: &str,
+    remembered: Option<Arc<Proven>>,
+) -> Result<Arc<Access>, VerifyError> {
+    let verify = Verify::new(token, audience);
+    let verify = match &remembered {
+        Some(proven) => verify.remembering(Arc::clone(proven)),
+        None => verify,
+    };
+    let proven = run::run(engine, verify).await??;
+    remember(engine, &proven, remembered.as_ref());
+    Ok(Arc::clone(&proven.access))
+}
+
+/// By a view that is at most so old. [`VerifyError::Stale`] when there is none.
+async fn viewed<E: Reach>(
+    engine: &E,
+    token: &str,
+    audience: &str,
+    remembered: Option<&Arc<Proven>>,
+    bound: Duration,
+    lives: impl FnOnce(&RevocationView, &Access) -> Result<(), VerifyError> + Send,
+) -> Result<Arc<Access>, VerifyError> {
+    let parts = engine.parts();
+    let environment = &parts.environment;
+    let look = |view: &RevocationView| -> Result<Arc<Proven>, VerifyError> {
+        let keyring = view.keyring().ok_or(Fault::from(RecordError::NoKeyring))?;
+        let now = parts.clock.now();
+        let proof = Proof { keyring, policy: &environment.policy, keys: &environment.keys, now };
+        let proven = proof.of(token, remembered)?;
+        proven.access.check_audience(audience)?;
+        lives(view, &proven.access)?;
+        Ok(proven)
+    };
+    let proven = match parts.watch.look(engine, bound, look).await {
+        Ok(looked) => looked?,
+        Err(_) => return Err(VerifyError::Stale),
+    };
+    remember(engine, &proven, remembered);
+    Ok(Arc::clone(&proven.access))
+}
+
+fn remember<E: Reach>(engine: &E, proven: &Arc<Proven>, remembered: Option<&Arc<Proven>>) {
+    if !remembered.is_some_and(|known| Arc::ptr_eq(known, proven)) {
+        engine.parts().proven.remember(proven);
+    }
+}
+
+/// What is no operation of the core is told here.
+fn tell<E: Reach>(engine: &E, verified: &Result<Arc<Access>, VerifyError>) {
+    let parts = engine.parts();
+    let (result, subject) = match verified {
+        Ok(access) => (EventResult::Success, access.subject()),
+        Err(error) => (error.result(), Subject::default()),
+    };
+    parts.events.tell(&Event { at: parts.clock.now(), operation: "verify", result, subject });
+}
