@@ -6,4 +6,4 @@ use doorward_core::error::StoreErrorKind;
 #[cfg(doc)]
 use doorward_core::record::Row;
 #[cfg(doc)]
-use doorward_core::store::{Batch, Durability, Effects, Guarantees, Store};
+use doorward_core::store::{Batch, Durability, Effects, Ending, Guarantees, Store};

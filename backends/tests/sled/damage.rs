@@ -10,7 +10,7 @@ use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{Change, Cursor, Ending, Expect, Range, Store, Write};
 
 use crate::fixture::{
-    Home, account, at, batch, bytes_of, copy_folder, create, id, name, put, session, throttle,
+    Home, account, at, batch, bytes_of, copy_folder, create, grants, id, name, put, session, throttle,
 };
 
 #[derive(Debug, PartialEq)]
@@ -48,6 +48,9 @@ fn lived_in() -> (Home, Content) {
                 let mut end = batch(number, vec![Write::Delete { key: throttle(number) }]);
                 let session = doorward_core::id::SessionId::from_bytes(id(number));
                 end.journal.push(Ending::Session { session, until: at(9_000) });
+                create(&store, &grants(number), number + 9000);
+                let grant = doorward_core::id::GrantId::from_bytes(id(number));
+                end.journal.push(Ending::Grant { grant, until: at(9_000) });
                 store.commit(&end).unwrap();
             }
             if number % 5 == 0 {

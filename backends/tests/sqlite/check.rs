@@ -113,6 +113,10 @@ fn each_damage_is_told_by_kind_and_key() {
     let found =
         problem(&home, &store, "DELETE FROM session WHERE key = x'0011'; UPDATE journal SET kind = 9");
     assert!(matches!(&found[..], [Problem::Entry { cursor: 1 }]), "{found:?}");
+    let found = problem(&home, &store, "UPDATE journal SET kind = 4, subject = x'07'");
+    assert!(matches!(&found[..], [Problem::Entry { cursor: 1 }]), "a grant has sixteen bytes: {found:?}");
+    let found = problem(&home, &store, "UPDATE journal SET subject = zeroblob(16)");
+    assert_eq!(found, [], "an ended grant");
     let found =
         problem(&home, &store, "UPDATE journal SET kind = 1, cursor = 7; UPDATE sqlite_sequence SET seq = 3");
     assert!(matches!(&found[..], [Problem::Beyond { cursor: 7, end: 3 }]), "{found:?}");
@@ -120,7 +124,7 @@ fn each_damage_is_told_by_kind_and_key() {
     assert_eq!(found, [Problem::Barrier]);
     let found = problem(&home, &store, "INSERT INTO meta VALUES ('barrier', 0); PRAGMA user_version = 77");
     assert_eq!(found, [Problem::Schema]);
-    assert_eq!(problem(&home, &store, "PRAGMA user_version = 2"), []);
+    assert_eq!(problem(&home, &store, "PRAGMA user_version = 3"), []);
 }
 
 /// An index without one of its table's rows: a logout everywhere by owner would miss a session.

@@ -32,6 +32,21 @@ impl Home {
     }
 }
 
+/// A database as a Doorward of that schema made it, in a shell's hands.
+pub(crate) fn of_version(path: &Path, version: usize) -> rusqlite::Connection {
+    let sql = rusqlite::Connection::open(path).unwrap();
+    for step in &OLDER[..version] {
+        sql.execute_batch(step).unwrap();
+    }
+    sql.pragma_update(None, "application_id", 0x444f_4f52).unwrap();
+    sql.pragma_update(None, "user_version", u32::try_from(version).unwrap()).unwrap();
+    sql
+}
+
+/// What leads to each version but the newest.
+pub(crate) const OLDER: [&str; 2] =
+    [include_str!("../../src/store/sqlite/v1.sql"), include_str!("../../src/store/sqlite/v2.sql")];
+
 pub(crate) fn hasty() -> SqliteOptions {
     SqliteOptions::new().busy_timeout(Duration::from_millis(100))
 }

@@ -17,6 +17,7 @@ mod fixture;
 mod full;
 #[cfg(unix)]
 mod moved;
+mod older;
 mod opening;
 #[cfg(target_os = "linux")]
 mod power;

@@ -70,7 +70,7 @@ fn a_newer_schema_is_refused() {
     drop(home.open());
     home.sql().pragma_update(None, "user_version", 99).unwrap();
     let error = refused_untouched(&home);
-    assert!(matches!(error, OpenError::Newer { found: 99, known: 2 }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 3 }), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use doorward::store::SqliteStore;
 
-use crate::fixture::{Home, copy_image, has_pair, pair};
+use crate::fixture::{Home, OLDER, copy_image, has_pair, of_version, pair};
 use crate::process::{child, path_of_child};
 
 const PROCESSES: u32 = 6;
@@ -64,12 +64,10 @@ fn processes_that_make_the_database_together_all_succeed() {
 #[test]
 fn processes_that_migrate_the_database_together_all_succeed() {
     for journal in ["DELETE", "WAL"] {
-        for _round in 0..2 {
+        for version in 1..=OLDER.len() {
             let home = Home::new();
-            let sql = home.sql();
+            let sql = of_version(&home.path, version);
             sql.execute_batch(&format!("PRAGMA journal_mode = {journal}")).unwrap();
-            sql.execute_batch(include_str!("../../src/store/sqlite/v1.sql")).unwrap();
-            sql.execute_batch("PRAGMA application_id = 0x444f4f52; PRAGMA user_version = 1").unwrap();
             drop(sql);
             all_of_them_open_and_commit(&home.path);
         }

@@ -10,7 +10,7 @@ use doorward::{AuthenticateError, Engine, Login, LoginError, MasterKey, Policy, 
 use doorward_core::store::Store;
 
 use crate::backup::on;
-use crate::fixture::{Home, copy_image, create, has_pair, names_in, pair, session};
+use crate::fixture::{Home, OLDER, copy_image, create, has_pair, names_in, of_version, pair, session};
 
 const PASSWORD: &str = "the right and proper password";
 
@@ -133,14 +133,13 @@ fn what_is_not_worth_having_is_not_restored() {
 /// A backup of an older version is taken, and migrated when it is opened.
 #[test]
 fn a_backup_of_an_older_schema_is_restored() {
-    let home = Home::new();
-    let backup = home.folder.path().join("old.db");
-    let sql = rusqlite::Connection::open(&backup).unwrap();
-    sql.execute_batch(include_str!("../../src/store/sqlite/v1.sql")).unwrap();
-    sql.execute_batch("PRAGMA application_id = 0x444f4f52; PRAGMA user_version = 1").unwrap();
-    drop(sql);
-    SqliteStore::restore(&backup, &home.path, on).unwrap();
-    create(&home.open(), &session(1), 1);
+    for version in 1..=OLDER.len() {
+        let home = Home::new();
+        let backup = home.folder.path().join("old.db");
+        drop(of_version(&backup, version));
+        SqliteStore::restore(&backup, &home.path, on).unwrap();
+        create(&home.open(), &session(1), 1);
+    }
 }
 
 /// A copy of a database that is open elsewhere, log and all, loses neither its rows nor its owner's locks.

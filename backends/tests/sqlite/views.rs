@@ -1,22 +1,22 @@
 //! What a person sees who opens the database with any SQLite shell.
 
-use doorward_core::id::SessionId;
+use doorward_core::id::{GrantId, SessionId};
 use doorward_core::record::Key;
 use doorward_core::store::{Ending, Store};
 
-use crate::fixture::{Home, account, at, batch, create, id, name, session, throttle};
+use crate::fixture::{Home, account, at, batch, create, grants, id, name, session, throttle};
 
 #[test]
 fn views_are_readable_beside_a_running_store_and_hold_no_record() {
     let home = Home::new();
     let store = home.open();
-    for (number, key) in
-        (1..).zip([name("anna"), Key::Account(account(1)), Key::Active(account(1)), session(5), throttle(6)])
-    {
+    let keys = [name("anna"), Key::Account(account(1)), Key::Active(account(1)), session(5), throttle(6)];
+    for (number, key) in (1..).zip(keys.into_iter().chain([grants(5)])) {
         create(&store, &key, number);
     }
     let mut ending = batch(9, vec![]);
     ending.journal.push(Ending::Session { session: SessionId::from_bytes(id(5)), until: at(1000) });
+    ending.journal.push(Ending::Grant { grant: GrantId::from_bytes(id(6)), until: at(1000) });
     store.commit(&ending).unwrap();
 
     let sql = home.sql();
@@ -30,7 +30,9 @@ fn views_are_readable_beside_a_running_store_and_hold_no_record() {
         ("accounts", vec![one, "0", "1", "1"]),
         ("sessions", vec![five, one, second]),
         ("throttles", vec![six, second]),
+        ("session_grants", vec![five, one, second]),
         ("journal_entries", vec!["1", "session", five, "-", second]),
+        ("journal_entries WHERE cursor = 2", vec!["2", "grant", six, "-", second]),
     ] {
         let mut statement = sql.prepare(&format!("SELECT * FROM {view}")).unwrap();
         let columns = statement.column_count();

@@ -1,6 +1,6 @@
 //! What is walked over: the journal, scans and purges.
 
-use doorward_core::id::SessionId;
+use doorward_core::id::{GrantId, SessionId};
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::{Commit, Cursor, Ending, Expect, Range, Revocation, Store, Write};
 
@@ -14,9 +14,13 @@ fn the_journal_tells_each_ending_once_in_commit_order() {
     create(&store, &key, 1);
     let until = at(50);
     let ended = SessionId::from_bytes(id(5));
+    let grant = GrantId::from_bytes(id(5));
     let mut first = batch(2, vec![Write::Raise { key: key.clone() }]);
-    first.journal =
-        vec![Ending::Session { session: ended, until }, Ending::Epoch { key: key.clone(), until }];
+    first.journal = vec![
+        Ending::Session { session: ended, until },
+        Ending::Epoch { key: key.clone(), until },
+        Ending::Grant { grant, until },
+    ];
     let mut second = batch(3, vec![Write::Delete { key: key.clone() }]);
     second.journal = vec![Ending::Epoch { key, until }, Ending::Epoch { key: Key::Keyring, until }];
     assert_eq!(store.commit(&first).unwrap(), Commit::Applied);
@@ -27,19 +31,20 @@ fn the_journal_tells_each_ending_once_in_commit_order() {
     let expected = [
         Revocation::Session(ended),
         Revocation::Account { account: account(1), floor: 1 },
+        Revocation::Grant(grant),
         Revocation::Account { account: account(1), floor: u64::MAX },
         Revocation::Everything { floor: u64::MAX },
     ];
     assert_eq!(revocations, expected);
     assert!(told.entries.iter().all(|change| change.until == until));
-    assert_eq!(told.end, told.entries[3].cursor);
+    assert_eq!(told.end, told.entries[4].cursor);
 
     let page = store.changes(told.entries[0].cursor, 2).unwrap();
     assert_eq!(page.entries, told.entries[1..3]);
     assert_eq!(page.end, told.end);
 
     assert_eq!(store.purge(at(49), 10).unwrap(), 0);
-    assert_eq!(store.purge(at(50), 10).unwrap(), 4);
+    assert_eq!(store.purge(at(50), 10).unwrap(), 5);
     let purged = store.changes(Cursor::START, 10).unwrap();
     assert_eq!((purged.entries.len(), purged.end), (0, told.end), "the end stands when its entries are gone");
     drop(store);

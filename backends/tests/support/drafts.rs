@@ -2,6 +2,10 @@
 #![allow(dead_code, reason = "each test program uses some of these")]
 
 use doorward_core::id::{AccountId, GrantId, NameHash, SessionId, Stamp};
+use doorward_core::model::clock::ClockRecord;
+use doorward_core::model::data::DataRecord;
+use doorward_core::model::deletion::DeletionRecord;
+use doorward_core::model::device::DevicesRecord;
 use doorward_core::model::grant::{GrantsRecord, RevokedToken};
 use doorward_core::model::session::{Amr, SessionRecord};
 use doorward_core::model::throttle::{AttemptsRecord, ThrottleRecord};
@@ -70,12 +74,11 @@ pub(crate) fn row(key: &Key, stamp: Stamp) -> Row {
             let revoked = RevokedToken { id: GrantId::from_bytes(id(3)), until: at(1000) };
             Record::Grants(GrantsRecord { revoked: vec![revoked], ..GrantsRecord::default() })
         }
-        Key::Credential(_)
-        | Key::Keyring
-        | Key::Data(_)
-        | Key::Devices(_)
-        | Key::Deletion(_)
-        | Key::Clock => unreachable!("no test puts such a row"),
+        Key::Data(_) => Record::Data(DataRecord { bytes: vec![7; 40] }),
+        Key::Devices(_) => Record::Devices(DevicesRecord::default()),
+        Key::Deletion(_) => Record::Deletion(DeletionRecord { started: at(1) }),
+        Key::Clock => Record::Clock(ClockRecord::at(at(1))),
+        Key::Credential(_) | Key::Keyring => unreachable!("no test puts such a row"),
     };
     Row { stamp, epoch: 0, owner: Some(account(1)), expires: Some(at(1000)), record }
 }

@@ -156,7 +156,7 @@ fn compare(
         match key {
             _ if its.contains(key) => {}
             Key::Session(id) | Key::Data(id) if town.revoked.contains(id) => _ = its.insert(key.clone()),
-            Key::Session(id) | Key::Data(id) if town.deleted.contains(id) => {
+            Key::Session(id) | Key::Data(id) | Key::Grants(id) if town.deleted.contains(id) => {
                 return Err(format!("session {id} was ended, and {key:?} is there"));
             }
             Key::Session(id) if is_of(town, thread, row, rows, id) => {

@@ -42,7 +42,8 @@ pub(crate) fn empty(fixture: &dyn Fixture) -> Checked {
 /// two versions, or both sessions, or none, has not seen one moment.
 pub(crate) fn one_snapshot(fixture: &dyn Fixture) -> Checked {
     let store = Subject::of(fixture);
-    let rewritten: Vec<Key> = (0..3).flat_map(|n| Kind::ALL.map(|kind| key(kind, n))).collect();
+    // Few enough to a batch that a store which cuts a long one breaks another promise.
+    let rewritten: Vec<Key> = (0..2).flat_map(|n| Kind::ALL.map(|kind| key(kind, n))).collect();
     let rewritten: Vec<Key> = rewritten.into_iter().filter(|key| !key.kind().is_single()).collect();
     let pair = [account(100), session(100), session(101)];
     let [_, one, other] = &pair;

@@ -145,6 +145,7 @@ const LAPSE: u8 = b'u';
 
 #[cfg(test)]
 mod tests {
+    use doorward_core::id::SessionId;
     use doorward_core::name::LoginName;
 
     use super::*;
@@ -183,9 +184,10 @@ mod tests {
     #[test]
     fn a_span_ends_where_its_prefix_does() {
         let owner = AccountId::from_bytes([255; 16]);
-        let Bound::Excluded(end) = owned_by(owner, Kind::Clock, None).1 else { unreachable!() };
-        assert!(owned(owner, &Key::Clock) < end && end < row(&Kind::Login.least_key()));
+        let last = Key::Grants(SessionId::from_bytes([255; 16]));
+        let Bound::Excluded(end) = owned_by(owner, Kind::Grants, None).1 else { unreachable!() };
+        assert!(owned(owner, &last) < end && end < row(&Kind::Login.least_key()));
         let Bound::Excluded(end) = expired(Timestamp::MAX).1 else { unreachable!() };
-        assert!(expiry(Timestamp::MAX, &Key::Clock) < end && end <= ending(Cursor::START));
+        assert!(expiry(Timestamp::MAX, &last) < end && end <= ending(Cursor::START));
     }
 }

@@ -38,7 +38,7 @@ use super::{JOURNAL_AFTER, JOURNAL_END, SqliteStore, connect, schema};
 ///     lines.push(format!("{} of {}, {} rows", progress.part, progress.parts, progress.rows));
 ///     ControlFlow::Continue(())
 /// })?;
-/// assert_eq!(lines.last().unwrap(), "15 of 15, 0 rows");
+/// assert_eq!(lines.last().unwrap(), "16 of 16, 0 rows");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
