@@ -6,10 +6,10 @@ use core::fmt;
 ///
 /// | | key | signature | for |
 /// |---|---|---|---|
-/// | EdDSA | Ed25519 | 64 bytes, deterministic | the default: fast, and no randomness to get wrong |
-/// | ES256 | P-256 | 64 bytes, randomised | clients that lack EdDSA |
-/// | HS256 | 32 bytes or more, shared | 32 bytes, deterministic | one party that issues and verifies |
-/// | RS256 | RSA, 2048 to 8192 bits | the modulus's length, deterministic | what is old |
+/// | `EdDSA` | Ed25519 | 64 bytes, deterministic | the default: fast, and no randomness to get wrong |
+/// | `ES256` | P-256 | 64 bytes, randomised | clients that lack `EdDSA` |
+/// | `HS256` | 32 bytes or more, shared | 32 bytes, deterministic | one party that issues and verifies |
+/// | `RS256` | RSA, 2048 to 8192 bits | the modulus's length, deterministic | what is old |
 ///
 /// # Example: as the header names it
 /// ```

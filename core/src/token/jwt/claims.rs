@@ -19,7 +19,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::error::{JwtError, SignError};
-use super::json::{self, JsonError, MAX_SECONDS};
+use super::json::{self, JsonError, MAX_DEPTH, MAX_SECONDS};
 use crate::time::Timestamp;
 
 /// What an access token says. Times are whole seconds since 1970.
@@ -185,9 +185,13 @@ impl Claims {
         if let Some((name, _)) = times.into_iter().find(|(_, time)| time.is_some_and(outside)) {
             return Err(SignError::Claim(name));
         }
-        match READ.into_iter().find(|name| self.extra.contains_key(*name)) {
-            Some(hidden) => Err(SignError::Claim(hidden)),
-            None => Ok(()),
+        if let Some(hidden) = READ.into_iter().find(|name| self.extra.contains_key(*name)) {
+            return Err(SignError::Claim(hidden));
+        }
+        if self.extra.values().all(|value| is_shallow(value, MAX_DEPTH - 1)) {
+            Ok(())
+        } else {
+            Err(SignError::Nested)
         }
     }
 }
@@ -263,6 +267,18 @@ fn optional<M: SerializeMap, T: Serialize>(
     value: Option<&T>,
 ) -> Result<(), M::Error> {
     value.map_or(Ok(()), |value| map.serialize_entry(name, value))
+}
+
+/// Whether at most so many objects and arrays stand in each other.
+fn is_shallow(value: &Value, levels: u32) -> bool {
+    let below = levels.checked_sub(1);
+    match value {
+        Value::Array(values) => {
+            below.is_some_and(|below| values.iter().all(|value| is_shallow(value, below)))
+        }
+        Value::Object(map) => below.is_some_and(|below| map.values().all(|value| is_shallow(value, below))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
 }
 
 fn moment(seconds: i64) -> Timestamp {

@@ -114,8 +114,8 @@ pub enum KeyLoadError {
     /// It is not one strict JSON object.
     #[error("not one JSON object in UTF-8 whose members have different names: give a JWK or a JWKS")]
     Json,
-    /// The set of keys is longer than is read.
-    #[error("longer than any set of keys that is read: give the keys of one issuer")]
+    /// The set of keys, or the RSA key, is longer than what is read.
+    #[error("longer than what is read: 256 KiB for the keys of one issuer, 8192 bits for an RSA key")]
     TooLong,
     /// A member is missing, of another type, or not in its one canonical form.
     #[error(
@@ -176,6 +176,9 @@ pub enum SignError {
     /// A claim is empty, out of range, or hides another.
     #[error("the claim `{0}` is one that no verifier would accept")]
     Claim(&'static str),
+    /// A host's claim has more levels of nesting than are read.
+    #[error("a claim is nested too deeply: use 15 levels at most")]
+    Nested,
     /// The token would be longer than what is read.
     #[error("the access token would be longer than any that is read: give it fewer claims")]
     TooLong,

@@ -18,7 +18,8 @@ use alloc::vec::Vec;
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
-const MAX_DEPTH: u32 = 16;
+/// How deep objects and arrays may stand in each other, the outermost counted.
+pub(super) const MAX_DEPTH: u32 = 16;
 
 /// The greatest number of seconds that every reader of JSON holds exactly (RFC 8259, section 6).
 pub(super) const MAX_SECONDS: i64 = 1 << 53;
@@ -316,8 +317,9 @@ impl<'a> Reader<'a> {
     }
 
     fn white(&mut self) {
-        let white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        self.at += self.rest().bytes().take_while(white).count();
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
     }
 
     fn rest(&self) -> &'a str {

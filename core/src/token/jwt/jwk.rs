@@ -52,11 +52,11 @@ pub(super) fn parse_set(text: &str) -> Result<Vec<Members>, KeyLoadError> {
 
 impl Members {
     pub(super) fn verifying_key(&self) -> Result<VerifyingKey, KeyLoadError> {
-        let algorithm = self.algorithm("verify")?;
-        let kid = self.text("kid")?;
         if self.has_private_member() {
             return Err(KeyLoadError::Private);
         }
+        let algorithm = self.algorithm("verify")?;
+        let kid = self.text("kid")?;
         match algorithm {
             Algorithm::Hs256 => {
                 let secret = self.bytes("k")?;
@@ -82,7 +82,7 @@ impl Members {
             Algorithm::EdDsa => {
                 let pair =
                     Ed25519KeyPair::from_seed_and_public_key(&self.fixed("d")?[..], &self.fixed("x")?[..]);
-                Private::EdDsa(pair.map_err(|_| invalid)?)
+                Private::EdDsa(pair?)
             }
             Algorithm::Es256 => {
                 let pair = p256_scalar(&*self.fixed("d")?).ok_or(invalid)?;
@@ -98,7 +98,7 @@ impl Members {
     }
 
     /// What the key is for, if it is for that operation and of a kind that is known.
-    pub(super) fn algorithm(&self, operation: &str) -> Result<Algorithm, KeyLoadError> {
+    fn algorithm(&self, operation: &str) -> Result<Algorithm, KeyLoadError> {
         let kty = self.text("kty")?.ok_or(KeyLoadError::Member("kty"))?;
         let crv = self.text("crv")?;
         let algorithm = match (kty, crv) {
@@ -106,6 +106,7 @@ impl Members {
             ("EC", Some("P-256")) => Algorithm::Es256,
             ("RSA", None) => Algorithm::Rs256,
             ("oct", None) => Algorithm::Hs256,
+            ("OKP" | "EC", None) | ("RSA" | "oct", Some(_)) => return Err(KeyLoadError::Member("crv")),
             _ => return Err(KeyLoadError::Kind),
         };
         if self.text("alg")?.is_some_and(|name| name != algorithm.name()) {
@@ -131,9 +132,14 @@ impl Members {
         }
     }
 
-    /// Whether a public key's kind shows what only its owner may know (RFC 7518, section 6).
+    /// Whether it is a shared secret.
+    pub(super) fn is_secret(&self) -> bool {
+        self.text("kty") == Ok(Some("oct"))
+    }
+
+    /// Whether a public key shows what only its owner may know (RFC 7518, section 6), whatever its kind and use.
     pub(super) fn has_private_member(&self) -> bool {
-        self.text("kty") != Ok(Some("oct")) && PRIVATE.into_iter().any(|name| self.0.contains_key(name))
+        !self.is_secret() && PRIVATE.into_iter().any(|name| self.0.contains_key(name))
     }
 
     /// What [`VerifyingKey::from_encoded`] takes.
@@ -168,7 +174,7 @@ impl Members {
             dQ: self.bytes("dq")?,
             qInv: self.bytes("qi")?,
         };
-        rsa::KeyPair::from_components(&components).map_err(|_| KeyLoadError::Invalid)
+        Ok(rsa::KeyPair::from_components(&components)?)
     }
 
     fn fixed(&self, name: &'static str) -> Result<Zeroizing<[u8; 32]>, KeyLoadError> {
@@ -196,7 +202,8 @@ impl Drop for Members {
     }
 }
 
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// The last is an AKP key's: a kind that is not read here, and must not leak either.
+const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// The public JWK of a key.
 pub(super) fn public(algorithm: Algorithm, kid: &str, bytes: &[u8]) -> Option<Jwk> {
@@ -249,12 +256,6 @@ pub(super) fn thumbprint(algorithm: Algorithm, bytes: &[u8]) -> Option<String> {
         _ => return None,
     };
     Some(Base64UrlUnpadded::encode_string(&Sha256::digest(text)))
-}
-
-/// How long an RSA key is.
-pub(super) fn modulus_bits(key: &rsa::PublicKey) -> usize {
-    let modulus = key.modulus().big_endian_without_leading_zero();
-    modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize)
 }
 
 fn wipe(value: &mut Value) {

@@ -17,6 +17,8 @@
 //!
 //! `jku`, `jwk`, `x5u` and `x5c` are ignored: keys come from configuration, never from a token (RFC 8725, section 3.10).
 
+#![allow(dead_code, unused_imports, reason = "the operations on top use them")]
+
 mod algorithm;
 mod claims;
 mod compact;
@@ -25,6 +27,8 @@ mod json;
 mod jwk;
 mod pem;
 mod signing_key;
+#[cfg(test)]
+mod tests;
 mod verifier;
 mod verifying_key;
 

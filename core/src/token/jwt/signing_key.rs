@@ -7,6 +7,7 @@ use alloc::{format, vec};
 use core::fmt;
 
 use aws_lc_rs::digest;
+use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
@@ -23,7 +24,7 @@ use super::compact::MAX_BYTES;
 use super::error::{KeyLoadError, SignError};
 use super::jwk;
 use super::pem;
-use super::verifying_key::{self, VerifyingKey};
+use super::verifying_key::{VerifyingKey, modulus_bits, prepared};
 
 /// A key that access tokens are signed with. It has one algorithm and one `kid`, and is cheap to clone.
 ///
@@ -74,7 +75,7 @@ impl SigningKey {
             ("PUBLIC KEY" | "RSA PUBLIC KEY", _) => return Err(KeyLoadError::Public),
             _ => return Err(KeyLoadError::Pem),
         };
-        Self::from_private(private.map_err(|_| KeyLoadError::Invalid)?, None)
+        Self::from_private(private?, None)
     }
 
     /// A private JWK (RFC 7517). Without a `kid` of its own, it is the public half's thumbprint; HS256 must have one.
@@ -84,7 +85,7 @@ impl SigningKey {
 
     /// A shared secret of 32 bytes or more, for HS256 (RFC 7518, section 3.2).
     pub fn from_secret(kid: &str, secret: &[u8]) -> Result<Self, KeyLoadError> {
-        let mac = verifying_key::prepared(secret)?;
+        let mac = prepared(secret)?;
         let public = VerifyingKey::from_mac(kid, mac.clone())?;
         Self::new(Private::Hs256(mac), public)
     }
@@ -97,8 +98,7 @@ impl SigningKey {
     ) -> Result<Self, KeyLoadError> {
         match algorithm {
             Algorithm::EdDsa => {
-                let pair =
-                    Ed25519KeyPair::from_seed_unchecked(&*bytes(0)).map_err(|_| KeyLoadError::Invalid)?;
+                let pair = Ed25519KeyPair::from_seed_unchecked(&*bytes(0))?;
                 Self::from_private(Private::EdDsa(pair), kid)
             }
             Algorithm::Es256 => {
@@ -128,7 +128,7 @@ impl SigningKey {
     /// Why the key should be replaced although it is accepted.
     pub fn warning(&self) -> Option<&'static str> {
         match &self.0.private {
-            Private::Rs256(pair) if pair.public_modulus_len() < 384 => {
+            Private::Rs256(pair) if modulus_bits(pair.public_key()) < 3072 => {
                 Some("the RSA key has fewer than 3072 bits: replace it (ASVS 5.0, 11.2.3)")
             }
             Private::EdDsa(_) | Private::Es256(_) | Private::Hs256(_) | Private::Rs256(_) => None,
@@ -140,16 +140,30 @@ impl SigningKey {
     pub(crate) fn sign(&self, claims: &Claims) -> Result<AccessToken, SignError> {
         claims.sound()?;
         let body = serde_json::to_vec(&Body(claims)).map_err(|_| SignError::Key)?;
-        let mut token = self.0.head.clone();
-        token.push_str(&Base64UrlUnpadded::encode_string(&body));
-        let signature = Base64UrlUnpadded::encode_string(&self.signature(token.as_bytes())?);
+        let bytes =
+            self.0.head.len() + encoded_length(body.len()) + 1 + encoded_length(self.signature_length());
+        if bytes > MAX_BYTES {
+            return Err(SignError::TooLong);
+        }
+        // Room for all of it at once: a text that grew would leave copies behind.
+        let mut token = Zeroizing::new(String::with_capacity(bytes));
+        token.push_str(&self.0.head);
+        push_encoded(&mut token, &body);
+        let signature = Zeroizing::new(self.signature(token.as_bytes())?);
         token.push('.');
-        token.push_str(&signature);
-        let token = AccessToken(token);
-        if token.expose().len() > MAX_BYTES { Err(SignError::TooLong) } else { Ok(token) }
+        push_encoded(&mut token, &signature);
+        Ok(AccessToken(core::mem::take(&mut *token)))
     }
 
-    fn signature(&self, signing_input: &[u8]) -> Result<Vec<u8>, SignError> {
+    fn signature_length(&self) -> usize {
+        match &self.0.private {
+            Private::EdDsa(_) | Private::Es256(_) => 64,
+            Private::Hs256(_) => 32,
+            Private::Rs256(pair) => pair.public_modulus_len(),
+        }
+    }
+
+    pub(super) fn signature(&self, signing_input: &[u8]) -> Result<Vec<u8>, SignError> {
         let digest = || digest::digest(&digest::SHA256, signing_input);
         match &self.0.private {
             Private::EdDsa(pair) => pair.try_sign(signing_input).map(|signature| signature.as_ref().to_vec()),
@@ -196,6 +210,25 @@ impl Eq for SigningKey {}
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({:?}, {})", self.kid(), self.algorithm())
+    }
+}
+
+fn push_encoded(text: &mut String, bytes: &[u8]) {
+    text.push_str(&Zeroizing::new(Base64UrlUnpadded::encode_string(bytes)));
+}
+
+/// How many characters of base64url so many bytes take.
+const fn encoded_length(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
+}
+
+impl From<KeyRejected> for KeyLoadError {
+    fn from(error: KeyRejected) -> Self {
+        match error.description_() {
+            "TooSmall" => Self::Weak,
+            "TooLarge" => Self::TooLong,
+            _ => Self::Invalid,
+        }
     }
 }
 

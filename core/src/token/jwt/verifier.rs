@@ -6,7 +6,6 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-use super::algorithm::Algorithm;
 use super::claims::{Claims, Expected};
 use super::compact::Compact;
 use super::error::{JwtError, KeyLoadError};
@@ -47,11 +46,13 @@ impl Verifier {
                 return Err(KeyLoadError::Setting(name));
             }
         }
+        let set = jwk::parse_set(jwks)?;
+        let secrets = set.iter().filter(|member| member.is_secret()).count();
+        if secrets > 0 && secrets < set.len() {
+            return Err(KeyLoadError::MixedFamilies);
+        }
         let (mut keys, mut skipped) = (BTreeMap::new(), 0);
-        for member in jwk::parse_set(jwks)? {
-            if member.has_private_member() {
-                return Err(KeyLoadError::Private);
-            }
+        for member in set {
             match member.verifying_key() {
                 Err(KeyLoadError::Kind | KeyLoadError::Use) => skipped += 1,
                 key => {
@@ -62,12 +63,8 @@ impl Verifier {
                 }
             }
         }
-        let secrets = keys.values().filter(|key| key.algorithm() == Algorithm::Hs256).count();
         if keys.is_empty() {
             return Err(KeyLoadError::NoKey);
-        }
-        if secrets > 0 && secrets < keys.len() {
-            return Err(KeyLoadError::MixedFamilies);
         }
         let leeway = DEFAULT_LEEWAY;
         Ok(Self { keys, skipped, issuer: issuer.to_owned(), audience: audience.to_owned(), leeway })
@@ -118,4 +115,4 @@ impl fmt::Debug for Verifier {
 
 const MAX_JWKS: usize = 256 * 1024;
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(5);
-const MAX_LEEWAY: Duration = Duration::from_secs(60);
+const MAX_LEEWAY: Duration = Duration::from_mins(1);
