@@ -69,7 +69,7 @@ fn credential(pepper: Option<u32>) -> CredentialRecord {
 
 fn keyring(peppers: Vec<KeyCheck>) -> KeyringRecord {
     let check = KeyCheck { number: 1, value: [9; 16] };
-    KeyringRecord { checks: vec![check], throttle_key: [0x77; 32], peppers, token_epoch: 0 }
+    KeyringRecord { checks: vec![check], throttle_key: [0x77; 32], peppers, token_epoch: 0, signing: vec![] }
 }
 
 /// One row of each kind.
