@@ -15,7 +15,6 @@ use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind,
 use doorward_core::store::{Expect, Range};
 use doorward_core::time::Timestamp;
 use doorward_core::token::jwt::Algorithm;
-use doorward_core::token::jwt::Algorithm;
 use doorward_core::token::terms::Scope;
 
 use crate::draft::{
