@@ -1,5 +1,6 @@
 //! Making an access token: shared by the operations that issue one.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -58,7 +59,7 @@ impl Minting<'_> {
         if claims.expires <= claims.issued_at {
             return Ok(Minted::Over);
         }
-        let work = Work::Sign { key, claims };
+        let work = Work::Sign { key, claims: Box::new(claims) };
         match facts.worked(&work) {
             None => Ok(Minted::Work(work)),
             Some(Worked::Signed(Ok(access))) => Ok(Minted::Token(access.clone(), token, expires)),

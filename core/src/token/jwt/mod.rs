@@ -17,8 +17,6 @@
 //!
 //! `jku`, `jwk`, `x5u` and `x5c` are ignored: keys come from configuration, never from a token (RFC 8725, section 3.10).
 
-#![allow(dead_code, unused_imports, reason = "the operations on top use them")]
-
 mod algorithm;
 mod claims;
 mod compact;
