@@ -77,6 +77,10 @@ impl Secrets {
                 Record::Credential(credential) => {
                     self.0.push(("password hash", credential.hash.as_str().into()));
                 }
+                Record::Grants(record) => {
+                    let salts = record.families.iter().map(|family| ("family's salt", family.salt.to_vec()));
+                    self.0.extend(salts);
+                }
                 Record::Keyring(keyring) => self.0.push(("throttle key", keyring.throttle_key.to_vec())),
                 _ => {}
             }

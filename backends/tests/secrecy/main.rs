@@ -14,12 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use doorward::core::id::{GrantId, Stamp};
+use doorward::core::model::grant::{Family, GrantsRecord, RevokedToken};
+use doorward::core::model::keyring::Epochs;
 use doorward::core::operation::deletions::Deletions;
 use doorward::core::operation::finish_deletion::FinishDeletion;
 use doorward::core::operation::trust_clock::TrustClock;
 use doorward::core::password::Argon2Params;
+use doorward::core::record::Row;
 use doorward::core::store::Store;
 use doorward::core::time::Timestamp;
+use doorward::core::token::terms::{Audience, ClientId, Scope};
 use doorward::events::EventQueue;
 use doorward::store::{MemoryStore, SqliteStore};
 use doorward::{
@@ -89,6 +94,7 @@ fn rv_9_inv_30_no_secret_in_anything_that_prints() {
             openings(&printed);
             key_files(&printed);
             rows.extend(needs::of_every_operation(&mut printed));
+            rows.push(granted(&printed));
         });
     }));
     drop(std::panic::take_hook());
@@ -263,6 +269,27 @@ fn openings(printed: &Printed) {
         printed.note(&builder);
         assert!(printed.note_error(builder.open()).is_none(), "each is refused");
     }
+}
+
+/// What a session granted, as a store would show it.
+fn granted(printed: &Printed) -> Row {
+    let (id, until) = (GrantId::from_bytes([0x6a; 16]), START);
+    let family = Family {
+        number: 0,
+        id,
+        salt: *b"\x91family's salt\xe3\x07",
+        generation: 1,
+        rotated: START,
+        epochs: Epochs::default(),
+        client: ClientId::parse("web").unwrap(),
+        audience: vec![Audience::parse("https://api.example").unwrap()],
+        scope: Scope::parse("read").unwrap(),
+    };
+    let revoked = vec![RevokedToken { id, until }];
+    let record = GrantsRecord { opened: 1, families: vec![family.clone()], revoked }.into();
+    let row = Row { stamp: Stamp::from_bytes([0x6b; 16]), epoch: 0, owner: None, expires: None, record };
+    printed.note((&row, family.epochs, family.scope));
+    row
 }
 
 /// A key file that is cut, doubled or misnumbered is refused without being repeated.
