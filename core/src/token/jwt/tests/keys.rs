@@ -143,6 +143,21 @@ fn jw_16_an_rsa_key_under_3072_bits_is_warned_of() {
     assert_eq!(SigningKey::from_pem(&pem, Algorithm::Rs256).unwrap().warning(), None);
 }
 
+/// CVE-2017-15361. A number that is a multiple of the primes, and 65537, is a power of 65537 modulo each.
+#[test]
+fn jw_16_a_modulus_with_rocas_fingerprint_is_refused() {
+    let primes = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
+    let product: u128 = primes.into_iter().product();
+    let load = |low: [u8; 3]| {
+        let mut n = [0; 257]; // 2052 bits: the product has 100
+        n[..13].copy_from_slice(&product.to_be_bytes()[3..]);
+        n[254..].copy_from_slice(&low);
+        VerifyingKey::from_jwk(&format!(r#"{{"kty":"RSA","n":"{}","e":"AQAB"}}"#, encode(&n)))
+    };
+    assert_eq!(load([1, 0, 1]), Err(KeyLoadError::Weak));
+    assert_eq!(load([1, 0, 3]).map(|key| key.algorithm()), Ok(Algorithm::Rs256));
+}
+
 /// Under such a key, one signature holds for every text, and anybody can make it.
 #[test]
 fn jw_16_points_of_small_order_are_no_keys() {
@@ -173,7 +188,7 @@ const SMALL: [&str; 7] = [
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ];
 
-fn hex(text: &str) -> Vec<u8> {
+pub(super) fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
