@@ -130,6 +130,7 @@ fn jw_16_weak_keys_are_refused() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "any key of that length will do")]
 fn jw_16_an_rsa_key_under_3072_bits_is_warned_of() {
     let short = SigningKey::from_pem(RSA, Algorithm::Rs256).unwrap();
     assert!(short.warning().is_some_and(|text| text.contains("3072")));

@@ -36,7 +36,7 @@ pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 /// Runs every vector of a file of signatures; tells how many were valid and how many were not.
-fn run(name: &str, load: impl Fn(&Value) -> Vec<VerifyingKey>) -> Option<(usize, usize)> {
+fn run(name: &str, load: impl Fn(&Value) -> Vec<VerifyingKey>) -> Option<(u64, u64)> {
     let (mut valid, mut invalid) = (0, 0);
     let file = file(name)?;
     for (group, tests) in groups(&file) {
@@ -57,7 +57,7 @@ fn run(name: &str, load: impl Fn(&Value) -> Vec<VerifyingKey>) -> Option<(usize,
             if expected { valid += 1 } else { invalid += 1 }
         }
     }
-    assert_eq!(valid + invalid, file["numberOfTests"].as_u64().unwrap() as usize, "every vector was run");
+    assert_eq!(valid + invalid, file["numberOfTests"].as_u64().unwrap(), "every vector was run");
     Some((valid, invalid))
 }
 
