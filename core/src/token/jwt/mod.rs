@@ -29,6 +29,7 @@ mod signing_key;
 mod tests;
 mod verifier;
 mod verifying_key;
+mod weak;
 
 use alloc::string::String;
 use core::fmt;

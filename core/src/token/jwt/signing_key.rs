@@ -24,7 +24,8 @@ use super::compact::MAX_BYTES;
 use super::error::{KeyLoadError, SignError};
 use super::jwk;
 use super::pem;
-use super::verifying_key::{VerifyingKey, modulus_bits, prepared};
+use super::verifying_key::{VerifyingKey, prepared};
+use super::weak;
 
 /// A key that access tokens are signed with. It has one algorithm and one `kid`, and is cheap to clone.
 ///
@@ -128,7 +129,9 @@ impl SigningKey {
     /// Why the key should be replaced although it is accepted.
     pub fn warning(&self) -> Option<&'static str> {
         match &self.0.private {
-            Private::Rs256(pair) if modulus_bits(pair.public_key()) < 3072 => {
+            Private::Rs256(pair)
+                if weak::bits(pair.public_key().modulus().big_endian_without_leading_zero()) < 3072 =>
+            {
                 Some("the RSA key has fewer than 3072 bits: replace it (ASVS 5.0, 11.2.3)")
             }
             Private::EdDsa(_) | Private::Es256(_) | Private::Hs256(_) | Private::Rs256(_) => None,
