@@ -241,11 +241,13 @@ const DRAWS: u32 = 16;
 /// FIPS 186-5, appendix A.2.2: the candidate and one, if that is below the curve's order; else another is to be drawn.
 fn p256(candidate: &[u8; 32]) -> Option<EcdsaKeyPair> {
     let mut scalar = Zeroizing::new(*candidate);
-    let carried = scalar.iter_mut().rev().all(|byte| {
+    for byte in scalar.iter_mut().rev() {
         *byte = byte.wrapping_add(1);
-        *byte == 0
-    });
-    if carried { None } else { p256_scalar(&scalar) }
+        if *byte != 0 {
+            break;
+        }
+    }
+    p256_scalar(&scalar) // the greatest candidate has become zero, which is no key either
 }
 
 /// RFC 5915: a private key without its public half, which is then computed; refused unless it is from 1 to the order less 1.
