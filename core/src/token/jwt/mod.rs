@@ -41,6 +41,7 @@ pub(crate) use claims::Expected;
 pub use claims::{Claims, is_registered};
 pub use compact::{Compact, MAX_BYTES};
 pub use error::{JwtError, KeyLoadError, SignError};
+pub(crate) use json::is_shallow;
 pub use signing_key::SigningKey;
 pub use verifier::Verifier;
 pub use verifying_key::VerifyingKey;
