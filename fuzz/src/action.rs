@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::rng::Rng;
 
+pub use token::{AccessPick, AnyPick, RefreshPick, Rotate, TokenAction, TokenForgery};
+
+mod token;
+
 /// How many bytes may be kept with an anonymous session.
 pub(crate) const DATA_OF_NOBODY: usize = 20;
 /// With a person's.
@@ -68,6 +72,8 @@ pub enum Action {
     AfterRestore,
     /// The store is opened once more.
     Open,
+    /// Something about tokens.
+    Token(TokenAction),
 }
 
 /// Which password is tried.
@@ -161,7 +167,7 @@ impl Action {
         if next < SETTLERS {
             return Self::Register { name: next.to_le_bytes()[0], password };
         }
-        match rng.below(1000) {
+        match rng.below(1500) {
             0..40 => Self::Register { name, password },
             40..260 => {
                 let previous = rng.in_thousand(250).then_some(token);
@@ -197,7 +203,8 @@ impl Action {
             967..995 => Self::Enable { name },
             995..997 => Self::AfterRestore,
             997 => Self::TrustClock,
-            _ => Self::Open,
+            998..1000 => Self::Open,
+            _ => Self::Token(TokenAction::draw(rng, next)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What an operation told its client, in the few words that the model compares: one place for each operation.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_core::error::{Fault, Misuse};
@@ -17,6 +18,7 @@ use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::deletions::Deletions;
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
+use doorward_core::operation::issue::Issued;
 use doorward_core::operation::login::{Login, LoginError};
 use doorward_core::operation::logout::{Ended, Logout, LogoutError, Receipt};
 use doorward_core::operation::logout_everywhere::{LogoutEverywhere, LogoutEverywhereError};
@@ -34,10 +36,15 @@ use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
 use doorward_core::operation::tick::Tick;
 use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::operation::unlock::Unlock;
+use doorward_core::operation::verify::Proven;
 use doorward_core::record::Key;
 use doorward_core::store::{Batch, Range};
 use doorward_core::time::Timestamp;
 use doorward_core::work::Work;
+
+pub(crate) use token::{Flaw, Grant, Members, Seen};
+
+mod token;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +87,24 @@ pub(crate) enum Answer {
     Opened(Timestamp),
     /// The clock is too far behind the mark.
     Behind,
+    /// Tokens were made.
+    Issued(Grant),
+    /// More is asked for than was granted.
+    TooWide,
+    /// It is another client's.
+    OtherClient,
+    /// A refresh token was used a moment ago.
+    Conflict,
+    /// A refresh token came back.
+    Reused,
+    Verified(Seen),
+    Unfit(Flaw),
+    Active(Members),
+    Inactive,
+    /// Whether a signing key is new, and from when on the newest signs.
+    Rotated(bool, Timestamp),
+    /// The names of the public keys.
+    Published(Vec<String>),
     /// One that the model has no word for: it is never the right one.
     Other(String),
 }
@@ -101,13 +126,33 @@ impl Answer {
     pub(crate) fn opens(&self) -> bool {
         matches!(
             self,
-            Self::Live(_) | Self::Renewed(_) | Self::Anonymous(_) | Self::Kept(..) | Self::Updated(_)
+            Self::Live(_)
+                | Self::Renewed(_)
+                | Self::Anonymous(_)
+                | Self::Kept(..)
+                | Self::Updated(_)
+                | Self::Issued(_)
+                | Self::Verified(_)
+                | Self::Active(_)
         )
     }
 
     /// Which invariant it breaks to be told, or to do, otherwise.
     pub(crate) fn blame(&self, told: &Self) -> u8 {
         match (self, told) {
+            // Of a refresh: another child where the same one is due.
+            (Self::Issued(_), Self::Done) => 1,
+            (Self::Issued(_), _) => 4,
+            (Self::Reused, _) => 3,
+            (Self::Conflict, Self::Issued(_)) => 4,
+            (Self::TooWide, Self::Issued(_)) => 8,
+            (Self::TooWide | Self::OtherClient | Self::Conflict, _) => 9,
+            (Self::Unfit(Flaw::Key), _) | (_, Self::Unfit(Flaw::Key)) => 36,
+            (Self::Rotated(..) | Self::Published(_), _) => 36,
+            (Self::Unfit(Flaw::Audience), _) => 8,
+            (Self::Unfit(Flaw::Forged), _) => 35,
+            (Self::Unfit(Flaw::Expired) | Self::Verified(_) | Self::Active(_), _) => 18,
+            (Self::Inactive, _) => 2,
             (Self::Gone(Gone::Expired), _) => 22,
             (Self::Gone(Gone::Idle), _) => 19,
             (Self::Gone(Gone::Revoked), _) => 12,
@@ -139,11 +184,14 @@ pub(crate) struct Told {
     /// A known device's token.
     pub(crate) device: Option<String>,
     pub(crate) rehash: Option<Rehash>,
+    /// What an access token was proven to be.
+    pub(crate) proven: Option<Arc<Proven>>,
+    pub(crate) issued: Option<Issued>,
 }
 
 impl From<Answer> for Told {
     fn from(answer: Answer) -> Self {
-        Self { answer, token: None, device: None, rehash: None }
+        Self { answer, token: None, device: None, rehash: None, proven: None, issued: None }
     }
 }
 
@@ -296,10 +344,10 @@ simulated! {
     };
     Login: outcome => match outcome {
         Ok(login) => Ok(Told {
-            answer: Answer::LoggedIn(Life::of(&login.session), None),
             device: login.device.map(|device| device.expose().to_owned()),
             token: Some(login.token.expose().to_owned()),
             rehash: login.rehash,
+            ..Answer::LoggedIn(Life::of(&login.session), None).into()
         }),
         Err(LoginError::Denied) => Ok(Answer::Denied.into()),
         Err(LoginError::Throttled { until }) => Ok(Answer::Throttled(until).into()),

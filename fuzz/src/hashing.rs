@@ -1,6 +1,7 @@
-//! Instead of Argon2id: a "hash" that is a function of the password and the pepper, without the work.
+//! Instead of Argon2id: a "hash" that is a function of the password and the pepper, without the work. Signatures are real:
+//! they take microseconds.
 
-use doorward_core::password::{Argon2Params, PasswordHash, Verdict};
+use doorward_core::password::{Argon2Params, HashMemory, PasswordHash, Verdict};
 use doorward_core::secret::Pepper;
 use doorward_core::work::{Work, Worked};
 
@@ -16,6 +17,7 @@ pub(crate) fn stand_in(work: &Work) -> Worked {
             let is_it = is_hash_of(hash, &password.prepare(*normalization), number);
             Worked::Verified(if is_it { Verdict::Match } else { Verdict::Mismatch })
         }
+        Work::Sign { .. } => work.run(&mut HashMemory::default()).expect("signing wants no memory"),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct House {
     pub cap: Option<SessionCap>,
     /// Whether passwords are peppered: each engine with a pepper of its own, and accepting the other's.
     pub peppers: bool,
+    /// Whether access tokens are signed with a shared secret (HS256), and not with `EdDSA`.
+    pub shared_secret: bool,
 }
 
 /// One thing that happens.
@@ -167,7 +169,7 @@ impl House {
         let most = NonZeroU32::MIN.saturating_add(rng.below(2));
         let when_full = rng.weighted(&choices).flatten();
         let cap = when_full.map(|when_full| SessionCap { most, when_full });
-        Self { cap, peppers: rng.in_thousand(500) }
+        Self { cap, peppers: rng.in_thousand(500), shared_secret: rng.in_thousand(500) }
     }
 }
 

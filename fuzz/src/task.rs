@@ -8,6 +8,7 @@ use doorward_core::machine::{Environment, Machine, Ticket};
 use doorward_core::secret::Seed;
 use doorward_core::store::{Batch, Write};
 use doorward_core::time::Timestamp;
+use doorward_core::token::opaque::RefreshToken;
 use doorward_core::work::Work;
 
 use crate::answer::{Asked, Machinery, Simulated};
@@ -25,6 +26,8 @@ pub(crate) struct Task {
     pub(crate) started: usize,
     /// What it should be told, as of its last read or of its own landing.
     pub(crate) judged: Judgement,
+    /// When its access token says that it begins, in seconds.
+    pub(crate) signed: Option<i64>,
     /// The session of its token, as its last read found it.
     pub(crate) session: Option<(usize, Session)>,
     /// Whether what it was judged to change has landed.
@@ -55,6 +58,7 @@ pub(crate) enum Shape {
     Scan,
     Hash,
     Verify,
+    Sign,
     Commit { checks: usize, puts: usize, others: usize },
 }
 
@@ -66,6 +70,7 @@ impl Shape {
             Asked::Scan(..) => Self::Scan,
             Asked::Work(_, Work::Hash { .. }) => Self::Hash,
             Asked::Work(_, Work::Verify { .. }) => Self::Verify,
+            Asked::Work(_, Work::Sign { .. }) => Self::Sign,
             Asked::Commit(_, Batch { checks, writes, .. }) => {
                 let puts = writes.iter().filter(is_put).count();
                 Self::Commit { checks: checks.len(), puts, others: writes.len() - puts }
@@ -101,7 +106,12 @@ pub(crate) fn describe(asked: &Asked<'_>) -> String {
         Asked::Scan(ticket, range, limit) => format!("{ticket:?} scan {range:?} {limit}"),
         Asked::Work(ticket, work) => format!("{ticket:?} work {work:?}"),
         Asked::Commit(ticket, batch) => format!("{ticket:?} commit {batch:?}"),
-        Asked::Done(Ok(told)) => format!("told {:?} {:?}", told.answer, told.token),
+        Asked::Done(Ok(told)) => {
+            let access = told.issued.as_ref().map(|issued| issued.access.expose());
+            let refresh = told.issued.as_ref().and_then(|issued| issued.refresh.as_ref());
+            let refresh = refresh.map(RefreshToken::expose);
+            format!("told {:?} {:?} {access:?} {refresh:?}", told.answer, told.token)
+        }
         Asked::Done(Err(fault)) => format!("fault {fault:?}"),
     }
 }

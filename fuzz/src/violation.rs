@@ -35,9 +35,18 @@ impl Violation {
 ///
 /// assert!(INVARIANTS.contains(&(43, "nobody starves an ending")));
 /// ```
-pub const INVARIANTS: [(u8, &str); 30] = [
+pub const INVARIANTS: [(u8, &str); 43] = [
     // No invariant of the engine's: ASVS 5.0, 7.1.2.
     (0, "an account has no more sessions than the policy's cap"),
+    (1, "a refresh token has one child"),
+    (2, "a family has one live token"),
+    (3, "a refresh token that comes back ends the session"),
+    (4, "a refresh asked for again gives the same, or says why not"),
+    (5, "a revoked token gets no grace"),
+    (7, "no token outlives its session's end"),
+    (8, "privileges never widen"),
+    (9, "a refused refresh changes nothing"),
+    (10, "a purge turns no replay into a token that is merely unknown"),
     (11, "a logout is final"),
     (12, "a logout everywhere is final"),
     (13, "a login beside a logout everywhere is before it or after it"),
@@ -45,11 +54,13 @@ pub const INVARIANTS: [(u8, &str); 30] = [
     (15, "nothing that is over comes back"),
     (16, "a logout can be repeated, and unknown ids are alike"),
     (17, "what cannot be read means no"),
+    (18, "an access token is accepted until its end, and no longer"),
     (19, "once seen over, over for good"),
     (20, "a restart brings back nothing that was over"),
     (21, "a clock that steps back extends nothing"),
     (22, "no touch passes the absolute end"),
     (24, "a login is whole or not at all"),
+    (25, "a refresh is whole or not at all"),
     (26, "what was acknowledged is in the store"),
     (27, "recovery can be repeated"),
     (28, "a secret that was never returned opens nothing"),
@@ -60,6 +71,7 @@ pub const INVARIANTS: [(u8, &str); 30] = [
     (33, "no caller's id is adopted"),
     (34, "kinds of tokens are not interchangeable"),
     (35, "no other form of a token is accepted"),
+    (36, "a key that is gone is refused, and no rotation kills or revives"),
     (37, "ways to be denied are alike"),
     (38, "failures are never undercounted"),
     (39, "a concurrent change of password wins over a rehash"),
@@ -67,6 +79,7 @@ pub const INVARIANTS: [(u8, &str); 30] = [
     (41, "no outcome rests on what a power cut undoes"),
     (42, "the key and the ids alone make no token"),
     (43, "nobody starves an ending"),
+    (44, "what ends all tokens ends them everywhere"),
 ];
 
 fn name_of(invariant: u8) -> &'static str {

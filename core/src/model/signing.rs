@@ -3,7 +3,7 @@
 //! | state | from | signs | accepted | in the JWKS |
 //! |---|---|---|---|---|
 //! | [`Next`](KeyState::Next) | it is made | | yes | yes |
-//! | [`Active`](KeyState::Active) | its `active_from` | yes | yes | yes |
+//! | [`Active`](KeyState::Active) | its `active_from`; the first of all at once | yes | yes | yes |
 //! | [`Retired`](KeyState::Retired) | its successor's `active_from` | | until the last token that it signed is dead | yes |
 //! | gone | that moment | | | |
 //!
@@ -58,7 +58,7 @@ pub struct SigningEntry {
     /// The public key; empty for HS256.
     #[cbor(n(4), with = "minicbor::bytes")]
     pub public: Vec<u8>,
-    /// From when on it signs. The keyring's entries ascend by it.
+    /// From when on it signs. Entries stand in the order in which they sign; but for a clock that was wrong, they ascend by it.
     #[n(5)]
     pub active_from: Timestamp,
 }
@@ -110,7 +110,7 @@ impl KeyringRecord {
     fn state_at(&self, at: usize, policy: &Policy, now: Timestamp) -> Option<KeyState> {
         let entry = self.signing.get(at)?;
         match self.signing.get(at + 1) {
-            _ if now < entry.active_from => Some(KeyState::Next),
+            _ if at > 0 && now < entry.active_from => Some(KeyState::Next),
             None => Some(KeyState::Active),
             Some(successor) if now < successor.active_from => Some(KeyState::Active),
             Some(successor) => {
@@ -129,9 +129,10 @@ impl KeyringRecord {
         self.signing.iter().enumerate().filter_map(state)
     }
 
-    /// The key that signs now, and the newest one, which may be it.
+    /// The key that signs now, and the newest one, which may be it. The first of all signs before its time, too: whose
+    /// clock is behind that of the instance which made it must neither be without a key nor make another in its place.
     pub(crate) fn active_and_newest(&self, now: Timestamp) -> Option<(&SigningEntry, &SigningEntry)> {
-        let active = self.signing.iter().rfind(|entry| entry.active_from <= now)?;
+        let active = self.signing.iter().rfind(|entry| entry.active_from <= now).or(self.signing.first())?;
         Some((active, self.signing.last()?))
     }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
-use crate::machine::{Context, Decide, Decision};
+use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::grant::{GrantsRecord, RevokedToken};
 use crate::operation::issue::keyring_row;
 use crate::operation::logout::Ended;
@@ -102,6 +102,8 @@ enum Found<'a> {
     /// It opens nothing.
     Nothing,
     UnknownKey,
+    /// Its session is over by its time: it must be over for an instance that is behind, too, before that is said.
+    Over(Writes),
     Of(&'a ClientId, Live<'a>, Revocation),
 }
 
@@ -135,6 +137,7 @@ impl Decide for RevokeToken {
             Found::Unread(keys) => Decision::Read(keys),
             Found::Nothing => Decision::Done(Ok(Ended::AlreadyGone)),
             Found::UnknownKey => Decision::Done(Err(RevokeTokenError::UnknownKey)),
+            Found::Over(writes) => Decision::Commit(writes, Ok(Ended::AlreadyGone)),
             Found::Of(owner, ..) if owner != client => Decision::Done(Err(RevokeTokenError::Client)),
             Found::Of(_, _, Revocation { grants: None, .. }) => {
                 Decision::Done(Err(RevokeTokenError::TooMany))
@@ -164,9 +167,10 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
         Ok(presented) => presented,
         Err(Absence::Unread(keys)) => return Ok(Found::Unread(keys)),
         Err(Absence::Refused(RefreshError::Token(TokenError::Key))) => return Ok(Found::UnknownKey),
-        Err(Absence::Refused(_) | Absence::Over(..)) => return Ok(Found::Nothing),
+        Err(Absence::Refused(_)) => return Ok(Found::Nothing),
+        Err(Absence::Over(_, writes)) => return Ok(Found::Over(writes)),
     };
-    let ending = Ending::Grant { grant: family.id, until: cx.policy.access_dies_at(cx.now) };
+    let ending = Ending::Grant { grant: family.id, until: family.access_dies_at(cx.policy, cx.now) };
     let grants = Some(grants.clone().without(family.number));
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
 }
@@ -196,7 +200,8 @@ fn access_token<'a>(
     if access.present(facts, cx)?.is_err() {
         return Ok(Found::Nothing);
     }
-    let until = cx.policy.access_dies_at(cx.now);
+    // By its own end: the clock may have stepped back since it was issued.
+    let until = access.expires.saturating_add(cx.policy.access_outlives_end());
     let token = RevokedToken { id: access.token, until };
     let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
     let live = Live { id: access.session, account: access.account, record: row.session()? };

@@ -28,7 +28,7 @@ pub(crate) struct Ring {
 
 struct RingKey {
     verifying: VerifyingKey,
-    /// None when it had retired by the time that the row was parsed.
+    /// None when it had retired long before the row was parsed.
     signing: Option<SigningKey>,
 }
 
@@ -51,11 +51,13 @@ impl Parsed {
 impl Ring {
     fn parse(row: &Row, keys: &MasterKeys, now: Timestamp) -> Result<Self, Fault> {
         let record = row.keyring()?;
-        let signs_from = record.active_and_newest(now).map(|(active, _)| active.active_from);
-        let parsed = record.signing.iter().filter_map(|entry| {
+        let active = record.active_and_newest(now).map(|(active, _)| active);
+        let active = record.signing.iter().position(|entry| Some(entry) == active).unwrap_or(0);
+        let parsed = record.signing.iter().enumerate().filter_map(|(at, entry)| {
             // Without its master key nobody may use it: so tokens of a key that was taken out are cut off at once.
             let master = keys.numbered(entry.master)?;
-            let may_sign = signs_from.is_none_or(|from| entry.active_from >= from);
+            // The one before it, too: another thread may have looked at the clock a moment earlier.
+            let may_sign = at + 1 >= active;
             Some(RingKey::of(entry, master, may_sign))
         });
         Ok(Self { stamp: row.stamp, keys: parsed.collect::<Result<_, KeyError>>()? })
@@ -197,12 +199,14 @@ impl KeyringRecord {
         Ok(Rotated::To(next))
     }
 
-    /// Whether another key must follow this one, which is the newest. A master key moves on in the order in which the
-    /// store met them, and never back: of two instances, one may not have heard of the new one yet.
+    /// Whether another key must follow this one, which signs. One of a time that was never to come, by a clock that
+    /// was wrong, is due at once. A master key moves on in the order in which the store met them, and never back: of two
+    /// instances, one may not have heard of the new one yet.
     fn is_due(&self, newest: &SigningEntry, cx: &Context<'_>) -> bool {
         let tokens = cx.policy.tokens();
         let met = |number| self.checks.iter().position(|check| check.number == number);
         newest.algorithm != tokens.algorithm
+            || cx.now < newest.active_from
             || met(newest.master) < met(cx.keys.active().number)
             || cx.now.since(newest.active_from) >= tokens.rotate_every.saturating_sub(tokens.overlap)
     }

@@ -9,7 +9,7 @@ use crate::answer::Answer;
 
 impl Model {
     pub(super) fn login(&self, attempt: Attempt, now: Timestamp) -> Judgement {
-        let Attempt { name, password, previous, carry, lifetime, device, remember } = attempt;
+        let Attempt { name, password, previous, carry, lifetime, device, remember, scope } = attempt;
         let Name { account, throttle, .. } = &self.names[name];
         let (mut ends, mut data) = (None, Vec::new());
         if let Some(Standing::Proven(session, record, gone)) = previous.map(|token| self.standing(token, now))
@@ -42,7 +42,8 @@ impl Model {
                     return Judgement::of(Answer::MustChange, Effect::Forgive { account, name, origin });
                 }
                 let previous = ends;
-                let effect = Effect::Grant { account, name, lifetime, previous, data, origin, remember };
+                let effect =
+                    Effect::Grant { account, name, lifetime, previous, data, origin, remember, scope };
                 Judgement::of(Answer::Done, effect)
             }
             Some(account) if origin.has_tries => {

@@ -9,7 +9,10 @@ use doorward_core::password::PasswordHash;
 use doorward_core::time::Timestamp;
 
 use super::device::Origin;
+use super::keys::Rotation;
+use super::token::{Request, Scopes, TokenEffect};
 use super::{Counted, Model, Session, Stage};
+use crate::action::Rotate;
 use crate::answer::Answer;
 
 /// A request, with every number given its meaning.
@@ -41,6 +44,7 @@ pub(crate) enum Intent {
     TrustClock,
     AfterRestore,
     Open,
+    Token(Request),
 }
 
 /// A login.
@@ -54,6 +58,8 @@ pub(crate) struct Attempt {
     pub(crate) device: Option<DeviceId>,
     pub(crate) remember: bool,
     pub(crate) lifetime: Lifetime,
+    /// What the session's tokens may allow.
+    pub(crate) scope: Scopes,
 }
 
 /// An account, or an id that is nobody's.
@@ -83,6 +89,11 @@ pub(crate) struct Judgement {
     pub(crate) wait: Option<(Timestamp, Timestamp)>,
     /// The sessions that a login met beside the one that it replaces, and their idle ends; over or not.
     pub(crate) beside: Vec<(usize, Timestamp)>,
+    /// As of which moment tokens are granted, and in which family.
+    pub(crate) moment: usize,
+    pub(crate) family: Option<usize>,
+    /// A parent came again: of which session, and since when it has a child.
+    pub(crate) retried: Option<(usize, Timestamp)>,
 }
 
 /// What should change.
@@ -101,6 +112,7 @@ pub(crate) enum Effect {
         data: Vec<u8>,
         origin: Origin,
         remember: bool,
+        scope: Scopes,
     },
     OpenSession {
         data: Vec<u8>,
@@ -181,6 +193,12 @@ pub(crate) enum Effect {
     Mark {
         is_durable: bool,
     },
+    /// A store is opened when it is time for another signing key.
+    OpenRotating {
+        marks: bool,
+        rotation: Rotation,
+    },
+    Token(TokenEffect),
 }
 
 /// What a token opens.
@@ -193,7 +211,7 @@ pub(super) enum Standing<'a> {
 impl Effect {
     /// Whether nothing rests on it.
     pub(crate) fn is_relaxed(&self) -> bool {
-        matches!(self, Self::Touch { .. } | Self::Mark { is_durable: false })
+        matches!(self, Self::Touch { .. } | Self::Mark { is_durable: false } | Self::OpenRotating { .. })
     }
 
     /// Whether the answer must not be given before it has landed.
@@ -208,7 +226,28 @@ impl Intent {
         matches!(self, Self::Login(_) | Self::Reauthenticate(..) | Self::ChangePassword { .. })
     }
 
-    /// Whether it takes away only, so that nobody can starve it.
+    /// Its session's token.
+    pub(crate) fn session_token(&self) -> Option<Shown> {
+        match self {
+            Self::Authenticate(token)
+            | Self::Reauthenticate(token, _)
+            | Self::RotateSession(token)
+            | Self::SessionData(token)
+            | Self::UpdateSessionData { token, .. }
+            | Self::LogoutEverywhere(_, Some(token))
+            | Self::ChangePassword { token, .. }
+            | Self::Token(Request::Issue { token, .. }) => Some(*token),
+            _ => None,
+        }
+    }
+
+    /// Whether it takes away only, and compares nothing.
+    pub(crate) fn is_blind(&self) -> bool {
+        // One puts new keys, as long as it can.
+        self.is_ending() && !matches!(self, Self::AfterRestore)
+    }
+
+    /// Whether nobody can starve it.
     pub(crate) fn is_ending(&self) -> bool {
         matches!(
             self,
@@ -223,13 +262,26 @@ impl Intent {
 }
 
 impl Model {
-    #[allow(clippy::too_many_lines, reason = "an arm for each operation, and no more")]
     pub(crate) fn judge(&self, intent: &Intent, now: Timestamp) -> Judgement {
+        Judgement { moment: self.landed, ..self.verdict(intent, now) }
+    }
+
+    #[allow(clippy::too_many_lines, reason = "an arm for each operation, and no more")]
+    fn verdict(&self, intent: &Intent, now: Timestamp) -> Judgement {
         let nobody = || Judgement::told(Answer::NotFound);
         let there = |who: Who| who.filter(|account| self.accounts[*account].is_there());
         match *intent {
+            Intent::Token(ref request) => self.judge_token(request, now),
             Intent::Open => {
-                self.clock(now, false, self.policy.max_clock_regression(), Answer::Opened(self.mark))
+                let judged =
+                    self.clock(now, false, self.policy.max_clock_regression(), Answer::Opened(self.mark));
+                match self.rotation(Rotate::WhenDue, now) {
+                    Some(rotation) if judged.answer != Answer::Behind => {
+                        let marks = judged.effect != Effect::None;
+                        Judgement { effect: Effect::OpenRotating { marks, rotation }, ..judged }
+                    }
+                    _ => judged,
+                }
             }
             Intent::Register { name, password } => match self.names[name].account {
                 Some(_) => Judgement::told(Answer::Taken),
@@ -367,7 +419,7 @@ impl Model {
         Judgement::of(if self.mark.since(now) > most { Answer::Behind } else { good }, effect)
     }
 
-    fn touch(&self, session: usize, now: Timestamp) -> Effect {
+    pub(super) fn touch(&self, session: usize, now: Timestamp) -> Effect {
         let is_due = self.sessions[session].is_due(now, &self.policy);
         if is_due { Effect::Touch { session } } else { Effect::None }
     }
@@ -400,7 +452,7 @@ impl Model {
     }
 
     /// For whoever shows the token of a live session; any other is told why not, and a session seen over is ended.
-    fn inside(
+    pub(super) fn inside(
         &self,
         token: Shown,
         now: Timestamp,
@@ -436,7 +488,16 @@ impl Model {
 
 impl Judgement {
     pub(crate) fn of(answer: Answer, effect: Effect) -> Self {
-        Self { answer, effect, shown: None, wait: None, beside: Vec::new() }
+        Self {
+            answer,
+            effect,
+            shown: None,
+            wait: None,
+            beside: Vec::new(),
+            moment: 0,
+            family: None,
+            retried: None,
+        }
     }
 
     pub(super) fn told(answer: Answer) -> Self {

@@ -11,6 +11,7 @@ use doorward_core::time::Timestamp;
 
 use super::device::Origin;
 use super::judge::{Effect, Judgement};
+use super::token::{Grants, Scopes};
 use super::{Account, Counted, Model, Session, Stage, Throttle};
 use crate::answer::{Answer, Life};
 use crate::violation::{Violation, ensure};
@@ -40,6 +41,7 @@ pub(super) struct Scope {
     /// One that may be nobody's.
     pub(super) session: Option<SessionId>,
     pub(super) clock: bool,
+    pub(super) keyring: bool,
     /// Whether waits may be lifted under every name that the account had.
     pub(super) lifts: bool,
 }
@@ -47,6 +49,7 @@ pub(super) struct Scope {
 impl Model {
     /// Carries out what was to change, completes the answer, and compares the rows.
     pub(crate) fn land(&mut self, judged: &mut Judgement, landing: &Landing<'_>) -> Result<(), Violation> {
+        self.landed += 1;
         let effect = judged.effect.clone();
         let wrote = || landing.batch.writes.iter().map(Write::key).collect::<Vec<_>>();
         let told = |what: &str| format!("{:?} {what} where {:?} was the answer", wrote(), judged.answer);
@@ -88,7 +91,7 @@ impl Model {
                 judged.answer = Answer::Registered(id);
                 Scope { name: Some(name), ..of(self.accounts.len() - 1) }
             }
-            Effect::Grant { account, name, lifetime, previous, ref data, origin, remember } => {
+            Effect::Grant { account, name, lifetime, previous, ref data, origin, remember, scope } => {
                 if !origin.has_tries {
                     self.names[name].throttle = Throttle::default();
                 }
@@ -105,7 +108,8 @@ impl Model {
                 let new = remember && origin.device.is_none();
                 let new = if new { Some(self.new_device(account, landing)?) } else { None };
                 self.accounts[account].see_device(origin, new, at, &self.policy);
-                let life = self.begin(Some(account), self.policy.span(lifetime), data, landing, touched)?;
+                let life =
+                    self.begin(Some(account), self.policy.span(lifetime), data, scope, landing, touched)?;
                 judged.answer = Answer::LoggedIn(life, new);
                 judged.shown = Some((account, self.accounts[account].hash.clone()));
                 self.accounts[account].sessions.push(self.sessions.len() - 1);
@@ -116,7 +120,7 @@ impl Model {
                 let Span { idle, absolute } = self.policy.anonymous();
                 let absolute = lifetime.unwrap_or(absolute);
                 let span = Span { idle: idle.min(absolute), absolute };
-                let life = self.begin(None, span, data, landing, touched)?;
+                let life = self.begin(None, span, data, Scopes::default(), landing, touched)?;
                 judged.answer = Answer::Begun(life);
                 Scope { session: Some(life.id), ..Scope::default() }
             }
@@ -161,6 +165,8 @@ impl Model {
                     self.sessions[kept] = self.sessions[kept].renewed(at, false);
                 }
                 self.end_all(account, keep, touched);
+                // No token that was granted before is good, the kept session's neither.
+                keep.into_iter().for_each(|kept| self.drop_grants(kept));
                 of(account)
             }
             Effect::ChangePassword { session, new } => {
@@ -168,6 +174,7 @@ impl Model {
                 let scope = self.see(session, touched);
                 if let Some(account) = scope.account {
                     self.end_all(account, Some(session), touched);
+                    self.drop_grants(session);
                     self.accounts[account].password = new;
                     self.accounts[account].is_compromised = false;
                     self.accounts[account].throttle = Throttle::default();
@@ -228,21 +235,24 @@ impl Model {
                 let is_trusted = *effect == Effect::Trust;
                 if is_trusted {
                     self.mark = at;
+                } else {
+                    self.keys_after(landing)?;
                 }
-                let accounts = self.accounts.iter_mut();
-                accounts
-                    .flat_map(|account| &mut account.devices)
-                    .for_each(|device| device.is_forgotten = true);
-                for session in self.sessions.iter_mut().filter(|session| session.is_there) {
-                    session.is_revoked = true;
-                    touched.push(Key::Session(session.id));
-                }
+                self.end_everything(touched);
                 Scope { all: true, clock: is_trusted, ..Scope::default() }
             }
             Effect::Mark { .. } => {
                 self.mark = self.mark.max(at);
                 Scope { clock: true, ..Scope::default() }
             }
+            Effect::OpenRotating { marks, rotation } => {
+                if marks {
+                    self.mark = self.mark.max(at);
+                }
+                self.rotate(rotation, landing)?;
+                Scope { clock: marks, keyring: true, ..Scope::default() }
+            }
+            Effect::Token(ref effect) => self.apply_token(effect, judged, landing, touched)?,
         };
         if let Some(account) = scope.account.filter(|account| self.accounts[*account].is_there()) {
             self.read_hash(account, landing.rows)?;
@@ -284,6 +294,7 @@ impl Model {
             once_known: BTreeSet::new(),
             throttle: Throttle::default(),
             sessions: Vec::new(),
+            ended: 0,
         });
         Ok(id)
     }
@@ -293,6 +304,7 @@ impl Model {
         account: Option<usize>,
         span: Span,
         data: &[u8],
+        scope: Scopes,
         landing: &Landing<'_>,
         touched: &mut Vec<Key>,
     ) -> Result<Life, Violation> {
@@ -322,6 +334,8 @@ impl Model {
             is_there: true,
             is_revoked: false,
             data: data.to_vec(),
+            scope,
+            grants: Grants::default(),
             was_purged: false,
         };
         let life = session.life();
@@ -331,7 +345,7 @@ impl Model {
         Ok(life)
     }
 
-    pub(super) fn draw(&mut self, bytes: [u8; 16]) -> Result<(), Violation> {
+    pub(crate) fn draw(&mut self, bytes: [u8; 16]) -> Result<(), Violation> {
         ensure(self.drawn.insert(bytes), 31, || "an id or a salt came again".to_owned())
     }
 
@@ -339,6 +353,7 @@ impl Model {
         self.sessions[session].is_there = false;
         // An ending that was still on its way takes along what a purge has left.
         self.sessions[session].was_purged = false;
+        self.drop_grants(session);
         let scope = self.see(session, touched);
         if let Some(account) = scope.account {
             self.accounts[account].sessions.retain(|one| *one != session);
@@ -349,13 +364,14 @@ impl Model {
     pub(super) fn end_all(&mut self, account: usize, keep: Option<usize>, touched: &mut Vec<Key>) {
         self.accounts[account].devices.iter_mut().for_each(|device| device.is_forgotten = true);
         touched.push(Key::Devices(self.accounts[account].id));
+        self.accounts[account].ended = self.landed;
         for session in &self.accounts[account].sessions {
             self.sessions[*session].is_revoked |= Some(*session) != keep;
             touched.push(Key::Session(self.sessions[*session].id));
         }
     }
 
-    fn see(&self, session: usize, touched: &mut Vec<Key>) -> Scope {
+    pub(super) fn see(&self, session: usize, touched: &mut Vec<Key>) -> Scope {
         let Session { id, account, .. } = self.sessions[session];
         touched.extend([Key::Session(id), Key::Data(id), Key::Grants(id)]);
         Scope { account, session: Some(id), ..Scope::default() }
@@ -369,7 +385,7 @@ impl Model {
         match key {
             Key::Clock => scope.clock,
             _ if scope.all => *key == Key::Keyring,
-            Key::Keyring => false,
+            Key::Keyring => scope.keyring,
             Key::Login(_) => owner == id && id.is_some(),
             Key::Throttle(_) => match self.counter_rows.get(key) {
                 Some(Counted::Name(name)) => scope.name == Some(*name) || is_lifted(name),

@@ -104,6 +104,11 @@ impl Model {
                         self.sessions[*session].data.clear();
                     }
                 }
+                Key::Grants(session) => {
+                    if let Some(session) = self.by_id.get(session).copied() {
+                        self.drop_grants(session);
+                    }
+                }
                 Key::Login(_) => {
                     let name = self.accounts[account].name;
                     if *key == login(name) && self.names[name].account == Some(account) {

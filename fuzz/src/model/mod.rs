@@ -14,6 +14,9 @@
 //! | `counters` | and of failures and devices? |
 //! | `leave` | what is true when an account goes, or a session for want of room? |
 //! | `rows` | do the rows say the same? |
+//! | `token` | what has a session granted, and what is each token worth? |
+//! | `granted` | what is true when that changes? |
+//! | `keys` | which keys sign access tokens? |
 //! | `promise` | does what a client was told before still hold? |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,17 +30,22 @@ use doorward_core::record::Key;
 use doorward_core::time::Timestamp;
 
 use self::device::Device;
-use self::judge::Shown;
+use self::judge::{Intent, Shown};
+use self::keys::SigningKey;
+use self::token::{AccessToken, Family, Grants, RefreshToken, Request, Scopes};
 use crate::answer::Life;
 
 mod counters;
 pub(crate) mod device;
+mod granted;
 mod guess;
 pub(crate) mod judge;
+mod keys;
 pub(crate) mod land;
 mod leave;
 pub(crate) mod promise;
 mod rows;
+pub(crate) mod token;
 
 /// The names that people sign up under and log in with; most come to exist.
 pub(crate) const NAMES: usize = 20;
@@ -68,6 +76,20 @@ pub(crate) struct Model {
     pub(crate) by_id: BTreeMap<SessionId, usize>,
     pub(crate) by_account: BTreeMap<AccountId, usize>,
     pub(crate) tokens: Vec<Token>,
+    /// All that ever were opened.
+    pub(crate) families: Vec<Family>,
+    pub(crate) refresh_tokens: Vec<RefreshToken>,
+    pub(crate) access_tokens: Vec<AccessToken>,
+    /// The keys that sign access tokens.
+    pub(crate) keys: Vec<SigningKey>,
+    /// What every key that ever was is called.
+    pub(crate) once_keys: BTreeSet<String>,
+    /// How many changes have landed: what moments are counted in.
+    pub(crate) landed: usize,
+    /// At which moment everything of everybody was ended.
+    pub(crate) ended: usize,
+    /// At which moment all tokens were.
+    pub(crate) tokens_ended: usize,
     /// Which counter a throttle row or a decoy's row belongs to: learned when it is first written.
     pub(crate) counter_rows: BTreeMap<Key, Counted>,
     /// The same, the other way about.
@@ -100,6 +122,8 @@ pub(crate) struct Account {
     /// What slows guesses inside its sessions.
     pub(crate) throttle: Throttle,
     pub(crate) sessions: Vec<usize>,
+    /// At which moment everything that it was granted was ended.
+    pub(crate) ended: usize,
 }
 
 /// An account has one life.
@@ -157,6 +181,9 @@ pub(crate) struct Session {
     pub(crate) is_revoked: bool,
     /// What the host keeps with it.
     pub(crate) data: Vec<u8>,
+    /// What its tokens may allow.
+    pub(crate) scope: Scopes,
+    pub(crate) grants: Grants,
     /// Whether a purge took it, and left what is kept to a later one.
     pub(crate) was_purged: bool,
 }
@@ -183,6 +210,14 @@ impl Model {
             by_id: BTreeMap::new(),
             by_account: BTreeMap::new(),
             tokens: Vec::new(),
+            families: Vec::new(),
+            refresh_tokens: Vec::new(),
+            access_tokens: Vec::new(),
+            keys: Vec::new(),
+            once_keys: BTreeSet::new(),
+            landed: 0,
+            ended: 0,
+            tokens_ended: 0,
             counter_rows: BTreeMap::new(),
             row_of: BTreeMap::new(),
             drawn: BTreeSet::new(),
@@ -192,10 +227,15 @@ impl Model {
 }
 
 impl Model {
-    /// The session of a genuine token, when it is there.
-    pub(crate) fn session_of(&self, token: Shown) -> Option<(usize, Session)> {
-        let Shown::Token(number) = token else { return None };
-        let session = self.tokens[number].session;
+    /// The session that a request works in, when its genuine token is there.
+    pub(crate) fn session_of(&self, intent: &Intent, now: Timestamp) -> Option<(usize, Session)> {
+        let session = match intent {
+            Intent::Token(Request::Refresh { token, .. }) => self.session_refreshed(*token, now)?,
+            _ => match intent.session_token()? {
+                Shown::Token(number) => self.tokens[number].session,
+                Shown::WrongProof(_) | Shown::OtherKind | Shown::Garbage => return None,
+            },
+        };
         Some((session, self.sessions[session].clone())).filter(|(_, record)| record.is_there)
     }
 }

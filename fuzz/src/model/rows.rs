@@ -94,7 +94,10 @@ impl Model {
                 let holder = holder.map(|holder| self.accounts[holder].id);
                 is(named == holder, 26, "a name is lost, or another's")
             }
-            (Key::Keyring, record) => is(record.is_some(), 26, "the keyring is lost"),
+            (Key::Keyring, Some(Record::Keyring(record))) => {
+                is(self.are_keys(record), 36, "other keys sign than should")
+            }
+            (Key::Keyring, _) => is(false, 26, "the keyring is lost"),
             (Key::Data(id), record) => {
                 let session = self.by_id.get(id).map(|at| &self.sessions[*at]);
                 // A purge takes the session first, at its idle end.
@@ -130,8 +133,17 @@ impl Model {
                 let remains = account(id).is_some_and(|account| account.stage == Stage::Remains);
                 is(record.is_some() == remains, 27, "a deletion is forgotten, or made up")
             }
-            (Key::Grants(_), record) => {
-                is(record.is_none(), 8, "a token was granted, and nobody asked for one")
+            (Key::Grants(id), record) => {
+                let session = self.by_id.get(id).map(|at| &self.sessions[*at]);
+                let session = session.filter(|session| session.is_there || session.was_purged);
+                match (session.filter(|session| session.grants.is_there), row, record) {
+                    (None, None, _) => Ok(()),
+                    (None, Some(_), _) => is(false, 15, "what was granted is there, and is over"),
+                    (Some(session), Some(row), Some(Record::Grants(record))) => {
+                        self.compare_grants(session, row, record, rows)
+                    }
+                    (Some(_), ..) => is(false, 25, "what was granted is lost"),
+                }
             }
             (Key::Clock, record) => {
                 let is_it = matches!(record, Some(Record::Clock(record)) if record.highest == self.mark);
@@ -179,6 +191,7 @@ fn compare_session(session: &Session, row: Option<&Row>, rows: &BTreeMap<Key, Ro
     is(record.absolute_end == session.absolute_end, 22, "the absolute end moved")?;
     is(record.last_seen == session.last_seen, 21, "the activity is not as it was")?;
     is(record.idle_end() == session.idle_end(), 21, "the idle end moved")?;
+    is(record.scope == session.scope.scope(), 8, "its tokens may allow something else")?;
     is(row.expires == Some(session.idle_end()), 26, "a purge would come at another time")?;
     is(record.auth_time == session.auth_time && record.created == session.created, 32, "another history")
 }

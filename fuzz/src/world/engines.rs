@@ -9,9 +9,10 @@ use doorward_core::model::device::DevicePolicy;
 use doorward_core::model::session::{Lifetime, Span};
 use doorward_core::model::throttle::ThrottlePolicy;
 use doorward_core::password::Argon2Params;
-use doorward_core::policy::{Policy, PolicyBuilder};
+use doorward_core::policy::{Policy, PolicyBuilder, TokenPolicy};
 use doorward_core::secret::{MasterKey, MasterKeys, Pepper};
 use doorward_core::time::Timestamp;
+use doorward_core::token::jwt::Algorithm;
 
 use crate::action::{DATA_OF_A_PERSON, DATA_OF_NOBODY};
 use crate::plan::House;
@@ -40,7 +41,7 @@ pub(super) fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuil
             Some(cap) => policy.session_cap(cap),
             None => policy,
         };
-        let policy = policy(memory, |policy| change(capped(policy)));
+        let policy = policy(memory, house, |policy| change(capped(policy)));
         Engine {
             environment: Arc::new(Environment { policy, keys }),
             skew: 0,
@@ -51,7 +52,7 @@ pub(super) fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuil
 }
 
 /// Short lives and few guesses, so that every end comes within a case.
-fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Policy {
+fn policy(memory: u32, house: House, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Policy {
     let span =
         |idle, absolute| Span { idle: Duration::from_secs(idle), absolute: Duration::from_secs(absolute) };
     let throttle = ThrottlePolicy {
@@ -61,10 +62,21 @@ fn policy(memory: u32, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Polic
         off_at: 8,
         forget_after: Duration::from_secs(20),
     };
+    let tokens = TokenPolicy {
+        algorithm: if house.shared_secret { Algorithm::Hs256 } else { Algorithm::EdDsa },
+        lifetime: Duration::from_secs(3),
+        leeway: Duration::from_millis(500),
+        grace: Duration::from_secs(1),
+        families: 2,
+        rotate_every: Duration::from_secs(40),
+        overlap: Duration::from_secs(2),
+        ..TokenPolicy::default()
+    };
     let argon2 = Argon2Params::default().with_memory_kib(memory);
     let builder = Policy::builder()
         .argon2(argon2.expect("it is within Argon2's bounds"))
         .throttle(throttle)
+        .tokens(tokens)
         .devices(DevicePolicy { tries: 2, lifetime: Duration::from_mins(1), per_account: 2 })
         .touch_every(Duration::from_secs(1))
         .max_clock_regression(Duration::from_secs(4))

@@ -5,6 +5,7 @@
 //! | this one | moves: time, processes, which operation is next |
 //! | `engines` | the two engines: what their hosts chose |
 //! | `start` | what a request means as things stand |
+//! | `token` | the same of requests about tokens, and what a client then has |
 //! | `step` | one need of one operation, and its outcome |
 //! | `store` | commits and their faults; every row again, as a mirror |
 //! | `probe` | tokens tried on the side, and what a thief of the whole store finds |
@@ -36,12 +37,14 @@ use crate::task::{Flight, Task};
 use crate::violation::{Violation, ensure};
 
 use engines::{Engine, engines};
+use token::Purse;
 
 mod engines;
 mod probe;
 mod start;
 mod step;
 mod store;
+mod token;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -64,6 +67,7 @@ pub struct World {
     /// Every row, followed commit by commit.
     rows: BTreeMap<Key, Row>,
     engines: Vec<Engine>,
+    house: House,
     /// What a test changes in the policy.
     change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder>,
     /// What the time source shows.
@@ -75,6 +79,7 @@ pub struct World {
     wallet: Vec<(u32, usize)>,
     /// The same of devices, and which one each is.
     devices: Vec<(u32, DeviceId, String)>,
+    purse: Purse,
     rehashes: Vec<(u32, Rehash, usize, PasswordHash)>,
     /// What a power cut undoes: rows as they were before each commit without a barrier.
     relaxed: Vec<(Key, Row)>,
@@ -159,13 +164,15 @@ impl World {
     /// power cut. The one before is closed by then.
     pub fn opening(open: impl Fn() -> Result<Arc<dyn Store>, OpenStoreError> + 'static) -> Self {
         let change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder> = Box::new(|policy| policy);
-        let engines = engines(House { cap: None, peppers: false }, &change);
+        let house = House { cap: None, peppers: false, shared_secret: false };
+        let engines = engines(house, &change);
         let model = Model::new(engines[0].environment.policy.clone());
         Self {
             store: closed(),
             open: Box::new(open),
             rows: BTreeMap::new(),
             engines,
+            house,
             change,
             time: START,
             model,
@@ -173,6 +180,7 @@ impl World {
             flights: Vec::new(),
             wallet: Vec::new(),
             devices: Vec::new(),
+            purse: Purse::default(),
             rehashes: Vec::new(),
             relaxed: Vec::new(),
             tick: 0,
@@ -200,6 +208,7 @@ impl World {
     /// # Errors
     /// The first invariant that does not hold.
     pub fn run(mut self, plan: &Plan) -> Result<Run, Found> {
+        self.house = plan.house;
         self.engines = engines(plan.house, &*self.change);
         self.model.policy = self.engines[0].environment.policy.clone();
         self.reopen().map_err(|violation| Found { violation, at: 0 })?;
@@ -289,6 +298,7 @@ impl World {
             engine,
             started: self.tick,
             judged,
+            signed: None,
             session: None,
             has_landed: false,
             decided: self.time,
@@ -318,6 +328,7 @@ impl World {
     /// A new process opens a store that is known to it, and changes nothing, however often.
     fn restart(&mut self, engine: usize) -> Result<(), Violation> {
         self.engines[engine].highest = Timestamp::from_millis(0);
+        self.engines[engine].environment = engines(self.house, &*self.change).swap_remove(engine).environment;
         self.tasks.retain(|task| task.engine != engine);
         let told = self.ask(Open::new(), engine)?;
         let (now, mark) = (self.now(engine), self.model.mark);
@@ -378,5 +389,6 @@ fn closed() -> Arc<dyn Store> {
 /// The parts of an intent that name no secret: what a summary counts.
 fn word(intent: &Intent) -> String {
     let text = format!("{intent:?}");
-    text.split([' ', '(']).next().unwrap_or_default().to_owned()
+    let text = text.strip_prefix("Token(").unwrap_or(&text);
+    text.split([' ', '(', ')']).next().unwrap_or_default().to_owned()
 }

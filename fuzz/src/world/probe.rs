@@ -5,15 +5,20 @@ use doorward_core::machine::Reply;
 use doorward_core::model::session::Gone;
 use doorward_core::operation::authenticate::Authenticate;
 use doorward_core::operation::deletions::Deletions;
+use doorward_core::operation::introspect::Introspect;
+use doorward_core::operation::verify::Verify;
 
 use super::World;
 use super::store::failed;
 use crate::answer::{Answer, Asked, Simulated};
 use crate::model::Stage;
 use crate::model::judge::{Intent, Shown};
+use crate::model::token::{Bearer, Request};
 use crate::task::machine;
 use crate::violation::{Violation, ensure};
 
+/// How many of the latest access tokens are verified in a sweep: a signature each.
+const SIGNED: usize = 48;
 /// How many of the latest tokens the thief looks for.
 const SAMPLE: usize = 16;
 
@@ -26,6 +31,7 @@ impl World {
             for token in all.saturating_sub(many)..all {
                 self.probe(token, engine)?;
             }
+            self.probe_granted(many.min(SIGNED), engine)?;
         }
         Ok(())
     }
@@ -44,7 +50,7 @@ impl World {
         let now = self.now(engine);
         let shown = Shown::Token(token);
         if told.as_ref().is_some_and(Answer::opens) {
-            self.model.accepted(shown, self.tick)?;
+            self.model.accepted(&Intent::Authenticate(shown), self.tick)?;
         }
         let expected = self.model.judge(&Intent::Authenticate(shown), now).answer;
         let is_right = match &expected {
@@ -54,6 +60,43 @@ impl World {
         ensure(is_right, expected.blame(told.as_ref().unwrap_or(&Answer::Done)), || {
             format!("token {token} is told {told:?} instead of {expected:?}")
         })
+    }
+
+    /// The same of access tokens and refresh tokens; these are only asked about, for using one changes it.
+    fn probe_granted(&mut self, many: usize, engine: usize) -> Result<(), Violation> {
+        let all = self.model.access_tokens.len();
+        for number in all.saturating_sub(many)..all {
+            let (token, access) = (Shown::Token(number), &self.model.access_tokens[number]);
+            let audience = access.audience.one(false);
+            let operation = Verify::new(&access.text, audience.texts().next().unwrap_or_default());
+            self.probe_request(operation, Request::Verify { token, audience }, engine)?;
+        }
+        let all = self.model.refresh_tokens.len();
+        for number in all.saturating_sub(many)..all {
+            let token = Bearer::Refresh(Shown::Token(number));
+            let operation = Introspect::new(&self.model.refresh_tokens[number].text);
+            self.probe_request(operation, Request::Introspect { token, audience: None }, engine)?;
+        }
+        Ok(())
+    }
+
+    fn probe_request(
+        &mut self,
+        operation: impl Simulated + 'static,
+        request: Request,
+        engine: usize,
+    ) -> Result<(), Violation> {
+        let told = self.ask(operation, engine)?;
+        let (now, intent) = (self.now(engine), Intent::Token(request));
+        if told.as_ref().is_some_and(Answer::opens) {
+            self.model.accepted(&intent, self.tick)?;
+        }
+        let expected = self.model.judge(&intent, now).answer;
+        ensure(
+            told.as_ref() == Some(&expected),
+            expected.blame(told.as_ref().unwrap_or(&Answer::Done)),
+            || format!("{intent:?} is told {told:?} instead of {expected:?}"),
+        )
     }
 
     /// What an engine tells, now and undisturbed, while nothing that it wants written is; `None`: it wanted that first.
@@ -88,12 +131,16 @@ impl World {
             loot.extend(row.encode(key));
             loot.extend(format!("{key:?} {row:?}").into_bytes());
         }
-        for token in self.model.tokens.iter().rev().take(SAMPLE) {
-            let text = token.text.as_bytes();
-            let proof = &text[text.len() - 20..];
+        let latest = |text: &str| text.as_bytes()[text.len() - 20..].to_vec();
+        let sessions = self.model.tokens.iter().rev().map(|token| latest(&token.text));
+        let refresh = self.model.refresh_tokens.iter().rev().map(|token| latest(&token.text));
+        // The beginning of a signature: its end is no whole group.
+        let signature = |text: &str| text.rsplit('.').next().unwrap_or_default().as_bytes()[..20].to_vec();
+        let access = self.model.access_tokens.iter().rev().map(|token| signature(&token.text));
+        for proof in sessions.take(SAMPLE).chain(refresh.take(SAMPLE)).chain(access.take(SAMPLE)) {
             let holds = |secret: &[u8]| loot.windows(secret.len()).any(|window| window == secret);
-            let raw = decode(proof);
-            ensure(!holds(proof) && !holds(&raw), 30, || "the store holds a token's proof".to_owned())?;
+            let is_held = holds(&proof) || holds(&decode(&proof));
+            ensure(!is_held, 30, || "the store holds a token's proof".to_owned())?;
         }
         Ok(())
     }

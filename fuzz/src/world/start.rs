@@ -31,11 +31,12 @@ use super::World;
 use crate::action::{Action, Forgery, Guess, Pick, ShownDevice, Stay};
 use crate::answer::Machinery;
 use crate::model::judge::{Attempt, Intent, Shown, Who};
+use crate::model::token::Scopes;
 use crate::model::{NAMES, PASSWORDS, Stage, lifetime, name};
 use crate::task::machine;
 
 /// Where the proof begins: the last 16 bytes of 69, in base64.
-const PROOF: usize = 21;
+pub(super) const PROOF: usize = 21;
 
 impl World {
     /// The request's meaning, and its machine.
@@ -61,8 +62,9 @@ impl World {
                 let own = own.filter(|_| number % 2 == 0).map(|account| self.model.accounts[account].name);
                 let number = own.unwrap_or(usize::from(number) % NAMES);
                 let password = self.guess(guess, self.model.names[number].account);
-                let lifetime = lifetime(kind);
+                let (lifetime, scope) = (lifetime(kind), Scopes::numbered(kind / 4));
                 let mut operation = Login::new(&name(number), PASSWORDS[password]).lifetime(lifetime);
+                operation = operation.scope(scope.scope());
                 if let Some((_, text)) = &previous {
                     operation = operation.previous(text);
                 }
@@ -76,7 +78,8 @@ impl World {
                 if remember {
                     operation = operation.remember_device();
                 }
-                let attempt = Attempt { name: number, password, previous, carry, device, remember, lifetime };
+                let attempt =
+                    Attempt { name: number, password, previous, carry, device, remember, lifetime, scope };
                 (Intent::Login(attempt), machine(operation, environment, seed))
             }
             Action::OpenSession { data, lifetime } => {
@@ -198,6 +201,7 @@ impl World {
             Action::TrustClock => (Intent::TrustClock, machine(TrustClock::new(), environment, seed)),
             Action::AfterRestore => (Intent::AfterRestore, machine(AfterRestore::new(), environment, seed)),
             Action::Open => (Intent::Open, machine(Open::new(), environment, seed)),
+            Action::Token(action) => self.meaning_of_token(action, environment, seed),
         }
     }
 
@@ -259,7 +263,7 @@ impl World {
         }
     }
 
-    fn shown(&self, pick: Pick) -> (Shown, String) {
+    pub(super) fn shown(&self, pick: Pick) -> (Shown, String) {
         let Some(number) = self.token(pick.of) else {
             return (Shown::Garbage, "dws_none".to_owned());
         };
@@ -281,6 +285,13 @@ impl World {
                     } else {
                         (Shown::OtherKind, device.clone())
                     };
+                }
+                // Or a real refresh token, or an access token.
+                if let (Some(refresh), 0) = (self.model.refresh_tokens.last(), noise % 6) {
+                    return (Shown::OtherKind, refresh.text.clone());
+                }
+                if let (Some(access), 2) = (self.model.access_tokens.last(), noise % 6) {
+                    return (Shown::OtherKind, access.text.clone());
                 }
                 let prefix = ["dwd_", "dwr_", "dwa_", ""][usize::from(noise) % 4];
                 (Shown::OtherKind, text.replacen("dws_", prefix, 1))
@@ -304,7 +315,7 @@ fn listed(number: u8) -> usize {
     usize::from(number) % PASSWORDS.len()
 }
 
-fn with_another_character(text: &str, at: usize) -> String {
+pub(super) fn with_another_character(text: &str, at: usize) -> String {
     let other = if &text[at..=at] == "A" { "B" } else { "A" };
     format!("{}{other}{}", &text[..at], &text[at + 1..])
 }

@@ -6,13 +6,16 @@ use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::machine::{Reply, Ticket};
 use doorward_core::model::session::Gone;
 use doorward_core::time::Timestamp;
+use doorward_core::work::Work;
 
 use super::store::failed;
+use super::token::is_too_late;
 use super::{World, word};
-use crate::answer::{Answer, Asked, Told};
+use crate::answer::{Answer, Asked, Flaw, Grant, Told};
 use crate::hashing::stand_in;
 use crate::model::Token;
-use crate::model::judge::{Attempt, Effect, Intent, Judgement, Shown};
+use crate::model::judge::{Attempt, Effect, Intent, Judgement};
+use crate::model::token::TokenEffect;
 use crate::plan::Luck;
 use crate::task::{Shape, Task, describe};
 use crate::violation::{Violation, ensure};
@@ -51,7 +54,12 @@ impl World {
                 (task.disturbed, task.failed) = (true, true);
                 (ticket, Reply::Busy, Next::Ends)
             }
-            Asked::Work(ticket, work) => (ticket, Reply::Worked(stand_in(work)), Next::DecidesOnOldRows),
+            Asked::Work(ticket, work) => {
+                if let Work::Sign { claims, .. } = work {
+                    task.signed = Some(claims.issued_at);
+                }
+                (ticket, Reply::Worked(stand_in(work)), Next::DecidesOnOldRows)
+            }
             Asked::Commit(ticket, batch) => {
                 let batch = batch.clone();
                 (ticket, self.commit(&mut task, batch, luck)?, Next::Ends)
@@ -68,11 +76,18 @@ impl World {
             task.judged = self.model.judge(&task.intent, now);
             task.has_landed = false;
             task.waited |= matches!(task.judged.answer, Answer::Throttled(_));
-            task.session = shown(&task.intent).and_then(|token| self.model.session_of(token));
+            task.session = self.model.session_of(&task.intent, now);
         } else if let (Next::DecidesOnOldRows, Some(over)) = (next, over(&task, now)) {
             task.judged = over;
         } else if let (Next::DecidesOnOldRows, Some(wait)) = (next, waits(&task, now)) {
             task.judged = wait;
+        } else if let (Next::DecidesOnOldRows, Some(late)) = (next, self.model.retried(&task.judged, now)) {
+            task.judged = late;
+        }
+        if let (Answer::Issued(grant), true) = (&task.judged.answer, next != Next::Ends)
+            && is_too_late(&task, grant, now)
+        {
+            task.judged = Judgement::of(Answer::Gone(Gone::Expired), Effect::None);
         }
         self.show_list(&mut task);
         // It decides at once: what it then wants is of this moment, however long the want waits.
@@ -98,8 +113,8 @@ impl World {
         ensure(!task.failed, 17, || {
             format!("{:?} was answered {:?}, and the store had failed", task.intent, told.answer)
         })?;
-        if let (true, Some(token)) = (told.answer.opens(), shown(&task.intent)) {
-            self.model.accepted(token, task.started)?;
+        if told.answer.opens() {
+            self.model.accepted(&task.intent, task.started)?;
         }
         ensure(
             is_right(task, &told.answer, told.device.is_some()),
@@ -111,17 +126,24 @@ impl World {
                 )
             },
         )?;
+        if let (Answer::Issued(told), Answer::Issued(judged)) = (&told.answer, &task.judged.answer) {
+            self.ends_right(task, told, judged)?;
+        }
         self.compare_denied(task, &told.answer)?;
         // What was seen over must be over for good before anybody is told.
-        let owed = if matches!(told.answer, Answer::Gone(_)) { 19 } else { 26 };
+        let owed = match told.answer {
+            Answer::Gone(_) => 19,
+            Answer::Reused => 3,
+            Answer::Issued(_) => 25,
+            _ => 26,
+        };
         ensure(task.has_landed || !task.judged.effect.is_owed(), owed, || {
             format!("{:?} was answered {:?}, and nothing has landed", task.intent, told.answer)
         })?;
         self.run.answered += 1;
         let told_what = format!("{} {}{}", word(&task.intent), kind(&told.answer), beside(&task.judged));
         *self.run.answers.entry(told_what).or_default() += 1;
-        self.give(task, told, luck == Luck::ReplyLost);
-        Ok(())
+        self.give(task, told, luck == Luck::ReplyLost)
     }
 
     /// INVARIANT 37: whatever the cause, a denied login looks alike to who counts and times its steps.
@@ -137,7 +159,10 @@ impl World {
         })
     }
 
-    fn give(&mut self, task: &Task, told: Told, is_lost: bool) {
+    fn give(&mut self, task: &Task, told: Told, is_lost: bool) -> Result<(), Violation> {
+        if let Some(issued) = &told.issued {
+            self.give_tokens(task, issued, is_lost)?;
+        }
         let minted = told.token.clone().map(|text| {
             let (Answer::LoggedIn(life, _) | Answer::Renewed(life) | Answer::Begun(life)) = &told.answer
             else {
@@ -150,7 +175,10 @@ impl World {
         });
         if is_lost {
             // It is known to nobody: no client tries it, and no promise was made.
-            return;
+            return Ok(());
+        }
+        if let Some(proven) = told.proven {
+            self.remember(&task.intent, proven);
         }
         if let Some(token) = minted {
             let at = self.wallet.partition_point(|(label, _)| *label <= task.label);
@@ -164,6 +192,7 @@ impl World {
             self.rehashes.push((task.label, rehash, *account, shown.clone()));
         }
         self.model.promise(&task.intent, &told.answer, minted, task.started, self.tick);
+        Ok(())
     }
 }
 
@@ -180,6 +209,12 @@ fn is_right(task: &Task, answer: &Answer, has_device: bool) -> bool {
         (Answer::LoggedIn(told, _), Answer::LoggedIn(judged, device)) => {
             told == judged && device.is_some() == has_device
         }
+        // When the access token ends is compared apart, for it depends on when that was signed.
+        (Answer::Issued(told), Answer::Issued(judged)) => {
+            Grant { ends: judged.ends, ..told.clone() } == *judged
+        }
+        // What is no token of ours can be wrong in many ways.
+        (Answer::Unfit(_), Answer::Unfit(Flaw::Forged)) => true,
         (answer, judged) => answer == judged,
     }
 }
@@ -229,19 +264,6 @@ fn waits(task: &Task, now: Timestamp) -> Option<Judgement> {
     Some(Judgement::of(Answer::Throttled(until), Effect::None))
 }
 
-fn shown(intent: &Intent) -> Option<Shown> {
-    match intent {
-        Intent::Authenticate(token)
-        | Intent::Reauthenticate(token, _)
-        | Intent::RotateSession(token)
-        | Intent::SessionData(token)
-        | Intent::UpdateSessionData { token, .. }
-        | Intent::LogoutEverywhere(_, Some(token))
-        | Intent::ChangePassword { token, .. } => Some(*token),
-        _ => None,
-    }
-}
-
 /// What else a run must have tried: guesses from known devices, also past a wait, and data that is carried over.
 fn beside(judged: &Judgement) -> &'static str {
     match &judged.effect {
@@ -249,6 +271,8 @@ fn beside(judged: &Judgement) -> &'static str {
             if judged.wait.is_some() { " past the wait" } else { " from a device" }
         }
         Effect::Grant { data, .. } if !data.is_empty() => " with data",
+        Effect::Token(TokenEffect::Open { .. }) => " with refresh",
+        Effect::None | Effect::Touch { .. } if judged.retried.is_some() => " again",
         _ => "",
     }
 }
@@ -256,7 +280,8 @@ fn beside(judged: &Judgement) -> &'static str {
 fn kind(answer: &Answer) -> String {
     let text = format!("{answer:?}");
     match answer {
-        Answer::Gone(_) | Answer::Ended(_) | Answer::Remains(_) => text,
+        Answer::Gone(_) | Answer::Ended(_) | Answer::Remains(_) | Answer::Unfit(_) => text,
+        Answer::Rotated(is_new, _) => format!("Rotated({is_new})"),
         Answer::Trusted(_, ended) => format!("Trusted({ended})"),
         Answer::Kept(_, data) if data.is_empty() => "Kept(nothing)".to_owned(),
         _ => text.split('(').next().unwrap_or_default().to_owned(),

@@ -35,6 +35,9 @@ impl World {
                 Asked::Read(ticket, keys) => (ticket, Reply::Rows(vec![None; keys.len()])),
                 Asked::Commit(ticket, batch) => {
                     follow(&mut self.rows, batch);
+                    if let Some(keyring) = self.rows.get(&Key::Keyring) {
+                        self.model.read_keys(keyring);
+                    }
                     let answer = self.store.commit(batch);
                     (ticket, answer.map_or_else(Reply::Failed, Reply::Commit))
                 }
@@ -67,7 +70,7 @@ impl World {
                 let (answer, judged) = self.apply(&flight)?;
                 if answer == Commit::Conflict {
                     task.disturbed = true;
-                    ensure(!is_blind && !task.intent.is_ending(), 43, || {
+                    ensure(!is_blind && !task.intent.is_blind(), 43, || {
                         format!("{:?} met a conflict", task.intent)
                     })?;
                 }
@@ -183,6 +186,9 @@ impl World {
             if let (Key::Clock, Ok(record)) = (&key, row.clock()) {
                 self.model.mark = record.highest;
             }
+            if key == Key::Keyring {
+                self.model.read_keys(&row);
+            }
             batch.writes.push(Write::Put { key, row, expect: Expect::Stamp(stamp) });
             ensure(self.store.commit(&batch).is_ok(), 26, || "the store cannot be set back".to_owned())?;
             follow(&mut self.rows, &batch);
@@ -193,8 +199,8 @@ impl World {
 
     /// As `Engine::purge` does it: not yet what an instance that is behind still counts as live.
     pub(super) fn purge(&mut self, engine: usize, limit: u8) -> Result<(), Violation> {
-        let skew = self.engines[engine].environment.policy.max_skew();
-        let until = self.now(engine).saturating_sub(skew);
+        let wait = self.engines[engine].environment.policy.purge_after();
+        let until = self.now(engine).saturating_sub(wait);
         let is_due = |row: &Row| row.expires.is_some_and(|expires| expires <= until);
         let due: Vec<Key> =
             self.rows.iter().filter(|(_, row)| is_due(row)).map(|(key, _)| key.clone()).collect();
@@ -231,6 +237,7 @@ impl World {
                 session.data.clear();
                 ensure(session.absolute_end <= until, 26, || "a purge took what is kept".to_owned())
             }
+            (Key::Grants(id), _) => self.model.purged_grants(self.model.by_id[id], until),
             (Key::Devices(id), _) => {
                 let account = self.model.by_account[id];
                 let devices = std::mem::take(&mut self.model.accounts[account].devices);

@@ -1,0 +1,339 @@
+//! Tokens: what a request about them means as things stand, and what a client then has.
+
+use std::sync::Arc;
+
+use doorward_core::machine::Environment;
+use doorward_core::operation::introspect::Introspect;
+use doorward_core::operation::issue::{Issue, Issued};
+use doorward_core::operation::jwks::Jwks;
+use doorward_core::operation::refresh::Refresh;
+use doorward_core::operation::revoke_all_tokens::RevokeAllTokens;
+use doorward_core::operation::revoke_token::RevokeToken;
+use doorward_core::operation::rotate_keys::RotateKeys;
+use doorward_core::operation::verify::{Proven, Verify};
+use doorward_core::time::Timestamp;
+use doorward_core::token::jwt::Compact;
+
+use super::World;
+use super::start::{PROOF, with_another_character};
+use crate::action::{AccessPick, AnyPick, RefreshPick, Rotate, TokenAction, TokenForgery};
+use crate::answer::{Grant, Machinery};
+use crate::model::judge::{Intent, Shown};
+use crate::model::token::{
+    AccessToken, Audiences, Bearer, Client, RefreshToken, Request, Scopes, Terms, seconds,
+};
+use crate::task::{Task, machine};
+use crate::violation::{Violation, ensure};
+
+/// The tokens that reached a client, each with the operation that gave it.
+#[derive(Default)]
+pub(super) struct Purse {
+    refresh: Vec<(u32, usize)>,
+    access: Vec<(u32, usize)>,
+    /// What services remember of access tokens.
+    proven: Vec<(usize, Arc<Proven>)>,
+}
+
+impl World {
+    /// The request's meaning, and its machine.
+    pub(super) fn meaning_of_token(
+        &self,
+        action: TokenAction,
+        environment: &Arc<Environment>,
+        seed: u64,
+    ) -> (Intent, Box<dyn Machinery>) {
+        let (request, machine) = match action {
+            TokenAction::Issue { token, client, audience, scope, with_refresh } => {
+                let (token, text) = self.shown(token);
+                let (client, audience) = (Client::numbered(client), Audiences::numbered(audience));
+                // Mostly less than the session was granted.
+                let scope = scope.map(|noise| match self.scope_of(token) {
+                    Some(granted) if noise < 200 => Scopes::numbered(noise).within(granted),
+                    _ => Scopes::numbered(noise),
+                });
+                let mut texts = audience.texts();
+                let mut operation = Issue::new(&text, &client.text(), texts.next().unwrap_or_default());
+                operation = texts.fold(operation, Issue::audience);
+                operation = scope.into_iter().fold(operation, |issue, scope| issue.scope(scope.scope()));
+                if with_refresh {
+                    operation = operation.with_refresh();
+                }
+                let terms = Terms { client, audience, scope };
+                (Request::Issue { token, terms, with_refresh }, machine(operation, environment, seed))
+            }
+            TokenAction::Refresh { token, is_other_client, audience, scope } => {
+                let (token, text) = self.shown_refresh(token);
+                let client = self.client_of(Bearer::Refresh(token), is_other_client);
+                let audience = audience.map(Audiences::numbered);
+                let scope = scope.map(Scopes::numbered);
+                let mut operation = Refresh::new(&text, &client.text());
+                operation = scope.into_iter().fold(operation, |refresh, scope| refresh.scope(scope.scope()));
+                let texts = audience.into_iter().flat_map(Audiences::texts);
+                operation = texts.fold(operation, Refresh::audience);
+                let request = Request::Refresh { token, client, audience, scope };
+                (request, machine(operation, environment, seed))
+            }
+            TokenAction::Verify { token, is_other_audience, remembers } => {
+                let (number, token, text) = self.shown_access(token);
+                let audience = number.map_or(Audiences::numbered(0), |number| {
+                    self.model.access_tokens[number].audience.one(is_other_audience)
+                });
+                let mut operation = Verify::new(&text, audience.texts().next().unwrap_or_default());
+                // Of this token, or by mistake of another.
+                let own = self.purse.proven.iter().rev().find(|(one, _)| Some(*one) == number);
+                if let (true, Some((_, proven))) = (remembers, own.or(self.purse.proven.last())) {
+                    operation = operation.remembering(Arc::clone(proven));
+                }
+                (Request::Verify { token, audience }, machine(operation, environment, seed))
+            }
+            TokenAction::Introspect { token, audience } => {
+                let (token, text) = self.shown_any(token);
+                let audience = audience.map(|noise| Audiences::numbered(noise).one(false));
+                let operation = Introspect::new(&text);
+                let texts = audience.into_iter().flat_map(Audiences::texts);
+                let operation = texts.fold(operation, Introspect::audience);
+                (Request::Introspect { token, audience }, machine(operation, environment, seed))
+            }
+            TokenAction::Revoke { token, is_other_client } => {
+                let (token, text) = self.shown_any(token);
+                let client = self.client_of(token, is_other_client);
+                let operation = RevokeToken::new(&text, &client.text());
+                (Request::Revoke { token, client }, machine(operation, environment, seed))
+            }
+            TokenAction::RotateKeys(how) => {
+                let operation = match how {
+                    Rotate::WhenDue => RotateKeys::when_due(),
+                    Rotate::Orderly => RotateKeys::new(),
+                    Rotate::AtOnce => RotateKeys::at_once(),
+                };
+                (Request::RotateKeys(how), machine(operation, environment, seed))
+            }
+            TokenAction::RevokeAll { and_sessions } => {
+                let all = RevokeAllTokens::new();
+                let operation = if and_sessions { all.and_sessions() } else { all };
+                (Request::RevokeAll { and_sessions }, machine(operation, environment, seed))
+            }
+            TokenAction::Jwks => (Request::Jwks, machine(Jwks::new(), environment, seed)),
+        };
+        (Intent::Token(request), machine)
+    }
+
+    fn scope_of(&self, token: Shown) -> Option<Scopes> {
+        let (Shown::Token(number) | Shown::WrongProof(number)) = token else { return None };
+        Some(self.model.sessions[self.model.tokens[number].session].scope)
+    }
+
+    fn client_of(&self, token: Bearer, is_other: bool) -> Client {
+        let own = match token {
+            Bearer::Refresh(Shown::Token(number) | Shown::WrongProof(number)) => {
+                self.model.families[self.model.refresh_tokens[number].family].client
+            }
+            Bearer::Access(Shown::Token(number) | Shown::WrongProof(number)) => {
+                self.model.access_tokens[number].client
+            }
+            Bearer::Refresh(_) | Bearer::Access(_) => Client::numbered(0),
+        };
+        if is_other { own.next() } else { own }
+    }
+
+    fn shown_any(&self, pick: AnyPick) -> (Bearer, String) {
+        match pick {
+            AnyPick::Refresh(pick) => {
+                let (shown, text) = self.shown_refresh(pick);
+                (Bearer::Refresh(shown), text)
+            }
+            AnyPick::Access(pick) => {
+                let (_, shown, text) = self.shown_access(pick);
+                (Bearer::Access(shown), text)
+            }
+        }
+    }
+
+    fn shown_refresh(&self, pick: RefreshPick) -> (Shown, String) {
+        let tokens = &self.model.refresh_tokens;
+        let Some(number) = given_by(&self.purse.refresh, pick.of) else {
+            return (Shown::Garbage, "dwr_none".to_owned());
+        };
+        let family = tokens[number].family;
+        let mut known: Vec<usize> = self.purse.refresh.iter().map(|(_, number)| *number).collect();
+        known.retain(|number| tokens[*number].family == family);
+        known.sort_unstable_by_key(|number| tokens[*number].generation);
+        let number = known[(known.len() - 1).saturating_sub(pick.back.into())];
+        let text = tokens[number].text.clone();
+        let garbage = |text| (Shown::Garbage, text);
+        match pick.forgery {
+            TokenForgery::None => (Shown::Token(number), text),
+            TokenForgery::Proof(noise) => {
+                let at = text.len() - 1 - usize::from(noise) % PROOF;
+                (Shown::WrongProof(number), with_another_character(&text, at))
+            }
+            TokenForgery::Field(noise) => {
+                let at = 4 + usize::from(noise) % (text.len() - PROOF - 5);
+                garbage(with_another_character(&text, at))
+            }
+            TokenForgery::Spliced(of) => {
+                let other = &tokens[given_by(&self.purse.refresh, of).unwrap_or(number)].text;
+                let spliced = format!("{}{}", &other[..64], &text[64..]);
+                if spliced == text { (Shown::Token(number), text) } else { garbage(spliced) }
+            }
+            TokenForgery::Kind(noise) => (Shown::OtherKind, self.other_kind(noise, &text)),
+            TokenForgery::Cut(noise) => garbage(text[..usize::from(noise) % text.len()].to_owned()),
+        }
+    }
+
+    /// And of which access token it was made.
+    fn shown_access(&self, pick: AccessPick) -> (Option<usize>, Shown, String) {
+        let tokens = &self.model.access_tokens;
+        let Some(number) = given_by(&self.purse.access, pick.of) else {
+            return (None, Shown::Garbage, "none.at.all".to_owned());
+        };
+        let text = tokens[number].text.clone();
+        let (said, signature) = text.rsplit_once('.').unwrap_or_default();
+        let (shown, text) = match pick.forgery {
+            TokenForgery::None => (Shown::Token(number), text),
+            TokenForgery::Proof(noise) => {
+                let at = said.len() + 1 + usize::from(noise) % signature.len();
+                (Shown::WrongProof(number), with_another_character(&text, at))
+            }
+            TokenForgery::Field(noise) => {
+                let at = usize::from(noise) * 7 % said.len();
+                (Shown::Garbage, with_another_character(&text, at))
+            }
+            TokenForgery::Spliced(of) => {
+                let other = &tokens[given_by(&self.purse.access, of).unwrap_or(number)].text;
+                let spliced = format!("{}.{signature}", other.rsplit_once('.').unwrap_or_default().0);
+                if spliced == text { (Shown::Token(number), text) } else { (Shown::Garbage, spliced) }
+            }
+            TokenForgery::Kind(noise) => (Shown::OtherKind, self.other_kind(noise, &text)),
+            TokenForgery::Cut(noise) => {
+                (Shown::Garbage, text[..usize::from(noise) * 3 % text.len()].to_owned())
+            }
+        };
+        (Some(number), shown, text)
+    }
+
+    /// What is neither a refresh token nor an access token, made of what there is.
+    fn other_kind(&self, noise: u8, text: &str) -> String {
+        let session = self.model.tokens.last().map_or("dws_none", |token| &token.text);
+        match noise % 4 {
+            0 => session.to_owned(),
+            1 => session.replacen("dws_", "dwr_", 1),
+            2 => text.replacen("dwr_", "dwd_", 1).replacen("eyJ", "dwr_", 1),
+            // {"alg":"none","typ":"at+jwt","kid":"1"}
+            _ => {
+                let claims = text.split('.').nth(1).unwrap_or("e30");
+                format!("eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0Iiwia2lkIjoiMSJ9.{claims}.")
+            }
+        }
+    }
+
+    /// Tokens were made: they are what they should be, and the client has them, unless the reply is lost.
+    pub(super) fn give_tokens(
+        &mut self,
+        task: &Task,
+        issued: &Issued,
+        is_lost: bool,
+    ) -> Result<(), Violation> {
+        let text = issued.access.expose().to_owned();
+        let key = Compact::parse(&text).map(|compact| compact.kid().to_owned());
+        let key = key.map_err(|error| Violation::new(35, format!("no access token was made: {error}")))?;
+        let family = task.judged.family;
+        let session = self.model.by_id[&issued.session];
+        let (client, audience, scope) = self.terms_of(task, family, session);
+        self.model.draw(*issued.token.as_bytes())?;
+        let number = self.model.access_tokens.len();
+        self.model.access_tokens.push(AccessToken {
+            text,
+            id: issued.token,
+            key,
+            session,
+            family,
+            client,
+            audience,
+            scope,
+            moment: task.judged.moment,
+            ends: issued.expires,
+            is_revoked: false,
+            given: self.tick,
+            dead: None,
+        });
+        if !is_lost {
+            put(&mut self.purse.access, task.label, number);
+        }
+        let (Some(family), Some(refresh)) = (family, &issued.refresh) else { return Ok(()) };
+        let number = self.child(task, family, refresh.expose())?;
+        if !is_lost {
+            put(&mut self.purse.refresh, task.label, number);
+        }
+        Ok(())
+    }
+
+    /// INVARIANTS 1 and 4: whoever shows the same parent is given the same child.
+    fn child(&mut self, task: &Task, family: usize, text: &str) -> Result<usize, Violation> {
+        let generation = match &*task.intent {
+            Intent::Token(Request::Refresh { token: Shown::Token(parent), .. }) => {
+                self.model.refresh_tokens[*parent].generation + 1
+            }
+            _ => 1,
+        };
+        let known = |token: &RefreshToken| (token.family, token.generation) == (family, generation);
+        if let Some(at) = self.model.refresh_tokens.iter().position(known) {
+            let is_same = self.model.refresh_tokens[at].text == text;
+            ensure(is_same, 1, || format!("family {family} has two tokens of generation {generation}"))?;
+            return Ok(at);
+        }
+        let is_new = self.model.refresh_tokens.iter().all(|token| token.text != text);
+        ensure(is_new, 31, || "a refresh token came again".to_owned())?;
+        let (text, given) = (text.to_owned(), self.tick);
+        self.model.refresh_tokens.push(RefreshToken { text, family, generation, given, dead: None });
+        Ok(self.model.refresh_tokens.len() - 1)
+    }
+
+    fn terms_of(&self, task: &Task, family: Option<usize>, session: usize) -> (Client, Audiences, Scopes) {
+        match &*task.intent {
+            Intent::Token(Request::Issue { terms, .. }) => {
+                (terms.client, terms.audience, terms.scope.unwrap_or(self.model.sessions[session].scope))
+            }
+            Intent::Token(Request::Refresh { client, audience, scope, .. }) => {
+                let granted = family.map(|family| &self.model.families[family]);
+                let granted = granted.map(|family| (family.audience, family.scope));
+                let (audiences, scopes) = granted.unwrap_or((Audiences::numbered(0), Scopes::default()));
+                (*client, audience.unwrap_or(audiences), scope.unwrap_or(scopes))
+            }
+            _ => (Client::numbered(0), Audiences::numbered(0), Scopes::default()),
+        }
+    }
+
+    pub(super) fn remember(&mut self, intent: &Intent, proven: Arc<Proven>) {
+        if let Intent::Token(Request::Verify { token: Shown::Token(number), .. }) = intent {
+            self.purse.proven.push((*number, proven));
+        }
+    }
+
+    /// INVARIANTS 7 and 18: an access token ends after its lifetime, and never after its session.
+    pub(super) fn ends_right(&self, task: &Task, told: &Grant, judged: &Grant) -> Result<(), Violation> {
+        let lifetime = i64::try_from(self.model.policy.tokens().lifetime.as_secs()).unwrap_or(i64::MAX);
+        let begins = task.signed.ok_or_else(|| Violation::new(35, "nothing was signed"))?;
+        let ends = seconds(told.ends);
+        ensure(ends <= seconds(judged.ends), 7, || {
+            format!("an access token ends at {:?}, and its session at {:?}", told.ends, judged.ends)
+        })?;
+        ensure(ends == (begins + lifetime).min(seconds(judged.ends)) && ends > begins, 18, || {
+            format!("an access token of {begins} ends at {:?}", told.ends)
+        })
+    }
+}
+
+/// The session ends within the second in which the token would begin.
+pub(super) fn is_too_late(task: &Task, grant: &Grant, now: Timestamp) -> bool {
+    seconds(grant.ends) <= task.signed.unwrap_or(seconds(now))
+}
+
+fn given_by(purse: &[(u32, usize)], of: u32) -> Option<usize> {
+    purse[..purse.partition_point(|(label, _)| *label <= of)].last().map(|(_, number)| *number)
+}
+
+fn put(purse: &mut Vec<(u32, usize)>, label: u32, number: usize) {
+    let at = purse.partition_point(|(one, _)| *one <= label);
+    purse.insert(at, (label, number));
+}
