@@ -143,6 +143,10 @@ impl Decide for RevokeToken {
         })
     }
 
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        outcome.is_ok()
+    }
+
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         let result = match outcome {
             Ok(_) => EventResult::Success,
@@ -183,7 +187,9 @@ fn access_token<'a>(seen: &'a Seen, facts: &'a Facts, cx: &Context<'_>) -> Resul
     if access.present(facts, cx)?.is_err() {
         return Ok(Found::Nothing);
     }
-    let until = cx.policy.access_dies_at(cx.now);
+    // Its own end may be later, if it was made under a policy of longer lives.
+    let own_end = access.expires.saturating_add(cx.policy.access_outlives_end());
+    let until = cx.policy.access_dies_at(cx.now).max(own_end);
     let token = RevokedToken { id: access.token, until };
     let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
     let live = Live { id: access.session, account: access.account, record: row.session()? };
