@@ -148,6 +148,10 @@ impl Decide for RevokeToken {
         })
     }
 
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        outcome.is_ok()
+    }
+
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         let result = match outcome {
             Ok(_) => EventResult::Success,
@@ -201,7 +205,8 @@ fn access_token<'a>(
         return Ok(Found::Nothing);
     }
     // By its own end: the clock may have stepped back since it was issued.
-    let until = access.expires.saturating_add(cx.policy.access_outlives_end());
+    let own_end = access.expires.saturating_add(cx.policy.access_outlives_end());
+    let until = cx.policy.access_dies_at(cx.now).max(own_end);
     let token = RevokedToken { id: access.token, until };
     let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
     let live = Live { id: access.session, account: access.account, record: row.session()? };
