@@ -53,7 +53,7 @@ impl Journal {
 }
 
 fn learn(view: &mut RevocationView, page: &Changes, now: Timestamp) -> bool {
-    view.learn(page, &Policy::default(), now)
+    view.learn(view.cursor(), page, &Policy::default(), now)
 }
 
 /// Learns all there is, so many entries a page, and says how many pages it took.
