@@ -17,5 +17,7 @@ pub(crate) mod rows;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod story;
 #[cfg(feature = "sqlite-host")]
+pub(crate) mod token_story;
+#[cfg(feature = "sqlite-host")]
 pub(crate) mod wandering;
 pub(crate) mod world;
