@@ -11,6 +11,7 @@ mod support;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -38,7 +39,11 @@ use printed::{Printed, traced};
 use support::engine::NAME;
 use support::operations::event_names;
 use support::rows::dump;
-use support::story::{DATA, LABEL, PASSWORD, REFUSALS, Story, policy};
+use support::story::{DATA, LABEL, PASSWORD, Story, policy, refusals};
+use support::token_story::elsewhere;
+
+/// So that no two engines beside the first draw the same seeds.
+static OTHERS: AtomicU16 = AtomicU16::new(1);
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -116,11 +121,9 @@ fn everything_was_printed(printed: &Printed) {
         let events = format!("operation: \"{name}\", result: Failed(");
         assert!(text.contains(&events), "{name} never failed");
     }
-    for (name, words) in REFUSALS {
-        for why in words {
-            let event = format!("operation: \"{name}\", result: Refused(\"{why}\")");
-            assert!(text.contains(&event), "{name} was never refused for {why}");
-        }
+    for (name, why) in refusals() {
+        let event = format!("operation: \"{name}\", result: Refused(\"{why}\")");
+        assert!(text.contains(&event), "{name} was never refused for {why}");
     }
     for word in ["store", "unresolved", "entropy", "key", "clock"] {
         assert!(text.contains(&format!("Failed(\"{word}\")")), "nothing failed of {word}");
@@ -181,6 +184,17 @@ fn every_outcome(store: &Arc<dyn Store>, printed: &mut Printed) {
     let first = engine(Arc::clone(store), &clock, printed, &queue);
     Story::new(&first, printed).every_outcome(&clock);
     printed.note(first.policy());
+    let begin = |faulty: FaultStore, key: Option<MasterKey>| {
+        let builder = Engine::builder(faulty).ephemeral().policy(policy()).clock(clock.clone());
+        let builder = match key {
+            Some(key) => builder.master_key(key),
+            None => builder,
+        };
+        let builder = builder.master_key(MasterKey::new(7, KEY)).pepper(Pepper::new(3, PEPPER));
+        let (sink, seeds) = (printed.clone(), OTHERS.fetch_add(1, Ordering::SeqCst));
+        builder.entropy(Seeds::from(seeds * 1_000)).events(move |event| sink.note(event))
+    };
+    elsewhere(&begin, Arc::clone(store), &mut printed.clone());
 
     // The hashing has moved, and the clock is trusted.
     clock.set(START.saturating_sub(Duration::from_hours(48)));

@@ -22,5 +22,7 @@ pub(crate) mod rows;
 pub(crate) mod story;
 pub(crate) mod tapped;
 #[cfg(feature = "sqlite-host")]
+pub(crate) mod token_story;
+#[cfg(feature = "sqlite-host")]
 pub(crate) mod wandering;
 pub(crate) mod world;
