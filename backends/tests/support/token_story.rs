@@ -203,7 +203,7 @@ fn spoilt(access: &str) -> Vec<(String, &'static str)> {
     let [header, claims, signature]: [&str; 3] = access.split('.').collect::<Vec<_>>().try_into().unwrap();
     let text = |part: &str| String::from_utf8(Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap();
     let encode = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
-    let headed = |from: &str, to: &str| {
+    let with_header = |from: &str, to: &str| {
         let header = text(header);
         assert!(header.contains(from), "{header}");
         format!("{}.{claims}.{signature}", encode(&header.replacen(from, to, 1)))
@@ -220,12 +220,12 @@ fn spoilt(access: &str) -> Vec<(String, &'static str)> {
         (format!("{access}{}", "A".repeat(9_000)), "too_long"),
         (format!("{access}="), "encoding"),
         (format!("{header}.{}.{signature}", encode("{")), "json"),
-        (headed("at+jwt", "JWT"), "type"),
-        (headed("EdDSA", "none"), "algorithm"),
-        (headed("EdDSA", "HS256"), "algorithm"),
-        (headed("{", "{\"crit\":[\"exp\"],"), "critical_header"),
-        (headed(&kid, ""), "key_id"),
-        (headed(&kid, "another"), "unknown_key"),
+        (with_header("at+jwt", "JWT"), "type"),
+        (with_header("EdDSA", "none"), "algorithm"),
+        (with_header("EdDSA", "HS256"), "algorithm"),
+        (with_header("{", "{\"crit\":[\"exp\"],"), "critical_header"),
+        (with_header(&kid, ""), "key_id"),
+        (with_header(&kid, "another"), "unknown_key"),
         (claiming("{", "{\"x\":1,\"x\":2,"), "duplicate_member"),
         (claiming("\"dw\":", "\"dx\":"), "missing_claim"),
         (claiming("\"exp\":", "\"exp\":-"), "malformed_claim"),
@@ -249,25 +249,25 @@ pub(crate) fn elsewhere(
     };
     let tokens = TokenPolicy::default();
     let engine = open(listener, begin(faulty.clone(), None));
-    let mut story = Story::new(&engine, listener);
-    let (session, _) = story.login(Login::new("grace", PASSWORD), Success).unwrap();
-    let issued = story.issue(issue(&session).with_refresh(), Success).unwrap();
+    let mut telling = Story::new(&engine, listener);
+    let (session, _) = telling.login(Login::new("grace", PASSWORD), Success).unwrap();
+    let issued = telling.issue(issue(&session).with_refresh(), Success).unwrap();
     let access = issued.access.expose();
     for _ in 0..256 {
-        let token = story.issue(issue(&session), Success).unwrap().access;
-        tell!(story.revoke_token(token.expose(), CLIENT)).unwrap();
+        let token = telling.issue(issue(&session), Success).unwrap().access;
+        tell!(telling.revoke_token(token.expose(), CLIENT)).unwrap();
     }
-    tell!(story.revoke_token(access, CLIENT), "too many");
+    tell!(telling.revoke_token(access, CLIENT), "too many");
 
     // With a key of the host's own, whatever it signs: for another issuer, and for a time that has not come.
     let own = SigningKey::from_secret("own", &[0x77; 32]).unwrap();
     let other = open(listener, begin(faulty.clone(), None).signing_key(own.clone()));
     let claims = Compact::parse(access).unwrap().claims().clone();
-    let mut story = Story::new(&other, listener);
+    let mut telling = Story::new(&other, listener);
     let foreign = Claims { issuer: "another".into(), ..claims.clone() };
-    tell!(story.verify(&signed(&own, foreign), API), "issuer");
+    tell!(telling.verify(&signed(&own, foreign), API), "issuer");
     let later = Claims { not_before: Some(claims.issued_at + 300), ..claims };
-    tell!(story.verify(&signed(&own, later), API), "not_yet_valid");
+    tell!(telling.verify(&signed(&own, later), API), "not_yet_valid");
 
     // Nobody may look further than a view that cannot be had.
     let revocation =
@@ -278,25 +278,25 @@ pub(crate) fn elsewhere(
         faulty.add(Rule::new(Failure::Retryable).on(kind).sticky());
     }
     std::thread::sleep(Duration::from_millis(3));
-    let mut story = Story::new(&watching, listener);
-    tell!(story.verify(access, API), "stale");
+    let mut telling = Story::new(&watching, listener);
+    tell!(telling.verify(access, API), "stale");
     faulty.heal();
 
     // Another instance has a master key that this one does not have, and makes the keys.
     let at_once = with_tokens(TokenPolicy { overlap: Duration::ZERO, ..tokens });
     let key = MasterKey::new(99, [0x99; 32]);
     open(listener, begin(faulty, Some(key)).policy(at_once));
-    let mut story = Story::new(&engine, listener);
-    story.issue(issue(&session), Refused("no key"));
-    story.refresh(refresh(issued.refresh.unwrap().expose()), Refused("no key"));
-    while tell_rotation(&mut story) {}
+    let mut telling = Story::new(&engine, listener);
+    telling.issue(issue(&session), Refused("no key"));
+    telling.refresh(refresh(issued.refresh.unwrap().expose()), Refused("no key"));
+    while tell_rotation(&mut telling) {}
 }
 
 /// Whether there was room for another key.
 fn tell_rotation(story: &mut Story<'_>) -> bool {
-    let rotated = story.engine.rotate_keys(RotateKeys::at_once());
+    let rotated = telling.engine.rotate_keys(RotateKeys::at_once());
     let told = if rotated.is_ok() { Success } else { Refused("full") };
-    story.came(&rotated, &[("rotate_keys", told)]);
+    telling.came(&rotated, &[("rotate_keys", told)]);
     rotated.is_ok()
 }
 
@@ -306,7 +306,7 @@ fn with_tokens(tokens: TokenPolicy) -> Policy {
 }
 
 fn signed(key: &SigningKey, claims: Claims) -> String {
-    let work = Work::Sign { key: key.clone(), claims };
+    let work = Work::Sign { key: key.clone(), claims: Box::new(claims) };
     match work.run(&mut HashMemory::default()).unwrap() {
         Worked::Signed(Ok(token)) => token.expose().to_owned(),
         other => panic!("{other:?}"),
