@@ -205,8 +205,7 @@ fn access_token<'a>(
         return Ok(Found::Nothing);
     }
     // By its own end: the clock may have stepped back since it was issued.
-    let own_end = access.expires.saturating_add(cx.policy.access_outlives_end());
-    let until = cx.policy.access_dies_at(cx.now).max(own_end);
+    let until = access.expires.saturating_add(cx.policy.access_outlives_end());
     let token = RevokedToken { id: access.token, until };
     let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
     let live = Live { id: access.session, account: access.account, record: row.session()? };
