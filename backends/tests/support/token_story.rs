@@ -294,9 +294,9 @@ pub(crate) fn elsewhere(
 
 /// Whether there was room for another key.
 fn tell_rotation(story: &mut Story<'_>) -> bool {
-    let rotated = telling.engine.rotate_keys(RotateKeys::at_once());
+    let rotated = story.engine.rotate_keys(RotateKeys::at_once());
     let told = if rotated.is_ok() { Success } else { Refused("full") };
-    telling.came(&rotated, &[("rotate_keys", told)]);
+    story.came(&rotated, &[("rotate_keys", told)]);
     rotated.is_ok()
 }
 
