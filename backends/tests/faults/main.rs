@@ -19,7 +19,7 @@ use doorward::core::record::Key;
 use doorward::store::MemoryStore;
 use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
 
-use operation::{ACCOUNTS, DOORS, Operation, SESSIONS};
+use operation::{ACCOUNTS, DOORS, Operation, SESSIONS, TOKENS};
 use stage::{Base, Came, Stage, undisturbed};
 use support::engine::{OnDisk, each_on_disk};
 use support::everywhere::folder;
@@ -91,7 +91,7 @@ fn in_memory(operations: &[Operation]) -> u32 {
 
 #[test]
 fn rv_11_inv_17_24_29_memory_every_fault_at_every_call_of_opening_and_logging_in() {
-    assert_eq!(in_memory(&DOORS), 43 * 12 * 2);
+    assert_eq!(in_memory(&DOORS), 44 * 12 * 2);
 }
 
 #[test]
@@ -104,10 +104,15 @@ fn rv_11_inv_17_27_29_memory_every_fault_at_every_call_on_an_account() {
     assert_eq!(in_memory(&ACCOUNTS), 60 * 12 * 2);
 }
 
+#[test]
+fn rv_11_inv_5_11_17_25_29_memory_every_fault_at_every_call_of_tokens() {
+    assert_eq!(in_memory(&TOKENS), 22 * 12 * 2);
+}
+
 /// What is new in the core meets the faults, too.
 #[test]
 fn rv_11_no_operation_is_left_out() {
-    let all = DOORS.iter().chain(&SESSIONS).chain(&ACCOUNTS);
+    let all = DOORS.iter().chain(&SESSIONS).chain(&ACCOUNTS).chain(&TOKENS);
     let met: BTreeSet<&str> =
         all.flat_map(|operation| operation.others().iter().copied().chain([operation.name()])).collect();
     // A purge alone is one call of the store: maintenance meets its faults.
@@ -124,6 +129,9 @@ fn rv_7_rv_11_every_fault_and_then_a_restart() {
         Operation::Logout,
         Operation::ChangePassword,
         Operation::LogoutEverywhereKeep,
+        Operation::Refresh,
+        Operation::RefreshReused,
+        Operation::RevokeAllTokens,
     ];
     for OnDisk { name: kind, open } in each_on_disk() {
         let cases = each_case(&operations, |Case { base, operation, met, failure, rule, name }| {

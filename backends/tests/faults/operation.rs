@@ -56,6 +56,23 @@ pub(crate) enum Operation {
     AfterRestore,
     /// After a deletion that was interrupted.
     Maintain,
+    Issue,
+    /// With a refresh token.
+    IssueRefresh,
+    Refresh,
+    /// The token was used a moment ago.
+    RefreshAgain,
+    /// The token was used long ago.
+    RefreshReused,
+    Verify,
+    Introspect,
+    IntrospectRefresh,
+    RevokeAccess,
+    RevokeRefresh,
+    Jwks,
+    RotateKeys,
+    RevokeAllTokens,
+    RevokeAllTokensAndSessions,
 }
 
 pub(crate) const DOORS: [Operation; 14] = [
@@ -108,6 +125,23 @@ pub(crate) const ACCOUNTS: [Operation; 10] = [
     Operation::Maintain,
 ];
 
+pub(crate) const TOKENS: [Operation; 14] = [
+    Operation::Issue,
+    Operation::IssueRefresh,
+    Operation::Refresh,
+    Operation::RefreshAgain,
+    Operation::RefreshReused,
+    Operation::Verify,
+    Operation::Introspect,
+    Operation::IntrospectRefresh,
+    Operation::RevokeAccess,
+    Operation::RevokeRefresh,
+    Operation::Jwks,
+    Operation::RotateKeys,
+    Operation::RevokeAllTokens,
+    Operation::RevokeAllTokensAndSessions,
+];
+
 /// A session that was there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
@@ -129,16 +163,23 @@ impl Operation {
             Self::Login => &[&["+session", "-attempts", "-throttle"]],
             Self::LoginWrong => &[&["~attempts", "~throttle"]],
             Self::LoginPrevious => {
-                &[&["+journal", "+session", "-attempts", "-data", "-session", "-throttle"]]
+                &[&["+journal", "+session", "-attempts", "-data", "-grants", "-session", "-throttle"]]
             }
             Self::LoginCarry => {
                 &[&["+data", "+journal", "+session", "-attempts", "-data", "-session", "-throttle"]]
             }
             Self::LoginRemember => &[&["+session", "-attempts", "-throttle", "~devices"]],
             Self::LoginDevice => &[&["~attempts"]],
-            Self::LoginCap => {
-                &[&["+journal", "+session", "-attempts", "-data", "-session", "-throttle", "~account"]]
-            }
+            Self::LoginCap => &[&[
+                "+journal",
+                "+session",
+                "-attempts",
+                "-data",
+                "-grants",
+                "-session",
+                "-throttle",
+                "~account",
+            ]],
             Self::LoginFull | Self::LoginMarked => &[&["-attempts", "-throttle"]],
             Self::LoginRehash => &[
                 &["+session", "-attempts", "-throttle"],
@@ -146,7 +187,19 @@ impl Operation {
             ],
             Self::Authenticate | Self::Sessions => &[],
             Self::Touch | Self::SessionData => &[&["~session"]],
-            Self::Logout | Self::LogoutGuest => &[&["+journal", "-data", "-session"]],
+            Self::Logout => &[&["+journal", "-data", "-grants", "-session"]],
+            Self::LogoutGuest => &[&["+journal", "-data", "-session"]],
+            Self::Issue
+            | Self::RefreshAgain
+            | Self::Verify
+            | Self::Introspect
+            | Self::IntrospectRefresh
+            | Self::Jwks => &[],
+            Self::IssueRefresh | Self::Refresh => &[&["~grants"]],
+            Self::RefreshReused => &[&["+journal", "-data", "-grants", "-session"]],
+            Self::RevokeAccess | Self::RevokeRefresh => &[&["+journal", "~grants"]],
+            Self::RotateKeys => &[&["~keyring"]],
+            Self::RevokeAllTokens | Self::RevokeAllTokensAndSessions => &[&["+journal", "~keyring"]],
             Self::OpenSession => &[&["+data", "+session"]],
             Self::UpdateData => &[&["~data"]],
             Self::UpdateLifetime => &[&["~data", "~session"]],
@@ -155,10 +208,17 @@ impl Operation {
             Self::ReauthenticateWrong => &[&["+throttle", "~attempts"]],
             Self::EndSession => &[&["+journal", "-session"]],
             Self::LogoutEverywhere => &[&["+journal", "~account"]],
-            Self::LogoutEverywhereKeep => &[&["+journal", "~account", "~session"]],
-            Self::ChangePassword => {
-                &[&["+journal", "-attempts", "-devices", "~account", "~credential", "~data", "~session"]]
-            }
+            Self::LogoutEverywhereKeep => &[&["+journal", "-grants", "~account", "~session"]],
+            Self::ChangePassword => &[&[
+                "+journal",
+                "-attempts",
+                "-devices",
+                "-grants",
+                "~account",
+                "~credential",
+                "~data",
+                "~session",
+            ]],
             Self::ChangePasswordWrong => &[&["+throttle", "~attempts"]],
             Self::SetPassword => {
                 &[&["+journal", "-attempts", "-devices", "-throttle", "~account", "~credential"]]
@@ -188,6 +248,7 @@ impl Operation {
                     "-credential",
                     "-data",
                     "-devices",
+                    "-grants",
                     "-login",
                     "-session",
                     "-session",
@@ -200,15 +261,17 @@ impl Operation {
                     "-credential",
                     "-data",
                     "-devices",
+                    "-grants",
                     "-login",
                     "-session",
                     "-session",
                 ],
             ],
             Self::AfterRestore => &[&["+journal", "~keyring"]],
-            Self::Maintain => {
-                &[&["-data", "-session", "-session"], &["-data", "-deletion", "-session", "-session"]]
-            }
+            Self::Maintain => &[
+                &["-data", "-grants", "-session", "-session"],
+                &["-data", "-deletion", "-grants", "-session", "-session"],
+            ],
         }
     }
 
@@ -219,6 +282,14 @@ impl Operation {
             Self::Touch | Self::SessionData => 0,
             Self::LoginRehash | Self::DeleteAccount => 1,
             _ => self.changes().len(),
+        }
+    }
+
+    /// What it does beside, if it can, and promises to nobody: with a clock that is set back, no key signs yet.
+    pub(crate) fn offers(self) -> &'static [&'static str] {
+        match self {
+            Self::TrustClock => &["~keyring"],
+            _ => &[],
         }
     }
 
@@ -258,6 +329,14 @@ impl Operation {
             Self::DeleteAccount => "delete_account",
             Self::AfterRestore => "after_restore",
             Self::Maintain => "maintain",
+            Self::Issue | Self::IssueRefresh => "issue",
+            Self::Refresh | Self::RefreshAgain | Self::RefreshReused => "refresh",
+            Self::Verify => "verify",
+            Self::Introspect | Self::IntrospectRefresh => "introspect",
+            Self::RevokeAccess | Self::RevokeRefresh => "revoke_token",
+            Self::Jwks => "jwks",
+            Self::RotateKeys => "rotate_keys",
+            Self::RevokeAllTokens | Self::RevokeAllTokensAndSessions => "revoke_all_tokens",
         }
     }
 
@@ -267,7 +346,7 @@ impl Operation {
             Self::TrustClock => &["open"],
             Self::LoginRehash => &["rehash"],
             Self::DeleteAccount => &["finish_deletion"],
-            Self::Maintain => &["tick", "deletions", "finish_deletion"],
+            Self::Maintain => &["tick", "deletions", "finish_deletion", "rotate_keys"],
             _ => &[],
         }
     }
@@ -287,9 +366,31 @@ impl Operation {
             | Self::MarkCompromised
             | Self::Disable
             | Self::DeleteAccount => &[Held::First, Held::Second],
-            Self::AfterRestore | Self::TrustClock => &[Held::First, Held::Second, Held::Guest, Held::Hers],
+            Self::RefreshReused => &[Held::First],
+            Self::AfterRestore | Self::TrustClock | Self::RevokeAllTokensAndSessions => {
+                &[Held::First, Held::Second, Held::Guest, Held::Hers]
+            }
             _ => &[],
         }
+    }
+
+    /// Whether the access token of the first session, and the refresh token beside it, are over once it stands.
+    pub(crate) fn ends_tokens(self) -> (bool, bool) {
+        match self {
+            // The session goes on, under another token for its client.
+            Self::Rotate | Self::Reauthenticate => (false, false),
+            Self::RevokeAccess => (true, false),
+            Self::RevokeRefresh | Self::RevokeAllTokens => (true, true),
+            _ => {
+                let with_session = self.ends().contains(&Held::First);
+                (with_session, with_session)
+            }
+        }
+    }
+
+    /// Whether it ends what is nobody's in particular.
+    pub(crate) fn ends_hers(self) -> bool {
+        self == Self::RevokeAllTokens || self.ends().contains(&Held::Hers)
     }
 
     /// The sessions that are over before it begins.

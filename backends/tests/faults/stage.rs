@@ -16,16 +16,19 @@ use doorward::core::time::Timestamp;
 use doorward::core::token::opaque::SessionToken;
 use doorward::store::MemoryStore;
 use doorward::{
-    AccountError, AuthenticateError, ChangePasswordError, EndSessionError, Engine, Login, LoginError,
-    LogoutError, LogoutEverywhere, LogoutEverywhereError, ManualClock, MasterKey, OpenError, OpenSession,
-    OpenSessionError, Policy, ReauthenticateError, Register, RegisterError, RenameError, SessionCap,
-    SetPasswordError, UpdateSessionData, UpdateSessionDataError, WhenFull,
+    AccountError, AuthenticateError, ChangePasswordError, EndSessionError, Engine, Introspect, Introspection,
+    Issue, IssueError, Issued, Login, LoginError, LogoutError, LogoutEverywhere, LogoutEverywhereError,
+    ManualClock, MasterKey, OpenError, OpenSession, OpenSessionError, Policy, ReauthenticateError, Refresh,
+    RefreshError, Register, RegisterError, RenameError, RevokeAllTokens, RevokeTokenError, RotateKeys,
+    RotateKeysError, SessionCap, SetPasswordError, UpdateSessionData, UpdateSessionDataError, VerifyError,
+    WhenFull,
 };
 use doorward_conformance::fault::{Call, CallKind, FaultStore};
 
 use crate::operation::{Held, Operation};
 use crate::support::engine::{NAME, PASSWORD, policy};
 use crate::support::rows::{Dump, dump};
+use crate::support::token_story::{API, CLIENT};
 
 pub(crate) const OTHER: &str = "grace";
 const HERS: &str = "linus";
@@ -46,6 +49,10 @@ pub(crate) struct Base {
     guest: String,
     device: String,
     hers: String,
+    /// An access token of the first session, and the refresh token beside it.
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+    pub(crate) her_access: String,
     /// What no operation on Ada may change (INV 29).
     pub(crate) her_rows: BTreeMap<Key, Row>,
 }
@@ -61,19 +68,38 @@ impl Base {
             let first = engine.login(Login::new(name, PASSWORD).remember_device()).unwrap();
             let token = first.token.expose().to_owned();
             engine.update_session_data(UpdateSessionData::new(&token, "a draft")).unwrap();
+            let issued = engine.issue(Issue::new(&token, CLIENT, API).with_refresh()).unwrap();
             clock.advance(Duration::from_secs(1));
             let second = engine.login(Login::new(name, PASSWORD)).unwrap();
             assert!(matches!(engine.login(Login::new(name, WRONG)), Err(LoginError::Denied)));
-            (account, token, first.device.unwrap().expose().to_owned(), second)
+            (account, token, first.device.unwrap().expose().to_owned(), second, issued)
         };
-        let (ada, first, device, second) = moves_in(NAME);
+        let (ada, first, device, second, issued) = moves_in(NAME);
         let guest = engine.open_session(OpenSession::new("a cart")).unwrap().token.expose().to_owned();
         let before = dump(&*store).rows;
-        let (_, hers, _, _) = moves_in(HERS);
+        let (_, hers, _, _, her_issued) = moves_in(HERS);
         let rows = dump(&*store);
         let her_rows = rows.rows.clone().into_iter().filter(|(key, _)| !before.contains_key(key)).collect();
         let (second_id, second) = (second.session.id, second.token.expose().to_owned());
-        Self { rows, now: engine.now(), ada, second_id, first, second, guest, device, hers, her_rows }
+        let access = issued.access.expose().to_owned();
+        let refresh = issued.refresh.unwrap().expose().to_owned();
+        let her_access = her_issued.access.expose().to_owned();
+        let now = engine.now();
+        Self {
+            rows,
+            now,
+            ada,
+            second_id,
+            first,
+            second,
+            guest,
+            device,
+            hers,
+            access,
+            refresh,
+            her_access,
+            her_rows,
+        }
     }
 
     pub(crate) fn token(&self, held: Held) -> &str {
@@ -110,6 +136,8 @@ pub(crate) enum Came {
     Done,
     /// A person's new token, or a guest's.
     Token(String),
+    /// An access token, and a refresh token if there is one.
+    Issued(String, Option<String>),
     Refused(&'static str),
     Fault(Fault),
 }
@@ -168,6 +196,12 @@ impl<'a> Stage<'a> {
             Operation::LoginMarked => engine.mark_compromised(ada).unwrap(),
             Operation::Enable => engine.disable(ada).unwrap(),
             Operation::Maintain => engine.run(DeleteAccount::new(ada)).unwrap().unwrap(),
+            Operation::RefreshAgain | Operation::RefreshReused => {
+                engine.refresh(Refresh::new(&self.base.refresh, CLIENT)).unwrap();
+                if self.operation == Operation::RefreshReused {
+                    self.clock.advance(Duration::from_secs(30));
+                }
+            }
             Operation::Touch | Operation::SessionData => self.clock.advance(Duration::from_mins(2)),
             Operation::Reauthenticate | Operation::ChangePassword => {
                 self.clock.advance(Duration::from_secs(9));
@@ -224,6 +258,11 @@ impl<'a> Stage<'a> {
                 came!($outcome.map(|done| done.token), $error, with_token $(, $refusal => $word)*)
             };
         }
+        let with_both = |issued: Issued| {
+            let refresh = issued.refresh.map(|refresh| refresh.expose().to_owned());
+            Came::Issued(issued.access.expose().to_owned(), refresh)
+        };
+        let issue = || Issue::new(first, CLIENT, API);
         let bare = |outcome: Result<(), Fault>| outcome.map_or_else(Came::Fault, |()| Came::Done);
         match self.operation {
             Operation::Open | Operation::OpenNewKey | Operation::TrustClock => unreachable!("above"),
@@ -290,8 +329,33 @@ impl<'a> Stage<'a> {
             Operation::DeleteAccount => done!(engine.delete_account(ada), AccountError),
             Operation::AfterRestore => bare(engine.after_restore()),
             Operation::Maintain => bare(engine.maintain().map(drop)),
+            Operation::Issue => came!(engine.issue(issue()), IssueError, with_both),
+            Operation::IssueRefresh => came!(engine.issue(issue().with_refresh()), IssueError, with_both),
+            Operation::Refresh | Operation::RefreshAgain | Operation::RefreshReused => {
+                came!(engine.refresh(Refresh::new(&base.refresh, CLIENT)), RefreshError, with_both,
+                    RefreshError::Reused => "reused", RefreshError::Gone(_) => "gone")
+            }
+            Operation::Verify => done!(engine.verify(&base.access, API), VerifyError),
+            Operation::Introspect => active(engine.introspect(Introspect::new(&base.access))),
+            Operation::IntrospectRefresh => active(engine.introspect(Introspect::new(&base.refresh))),
+            Operation::RevokeAccess => done!(engine.revoke_token(&base.access, CLIENT), RevokeTokenError),
+            Operation::RevokeRefresh => done!(engine.revoke_token(&base.refresh, CLIENT), RevokeTokenError),
+            Operation::Jwks => bare(engine.jwks().map(drop)),
+            Operation::RotateKeys => done!(engine.rotate_keys(RotateKeys::new()), RotateKeysError),
+            Operation::RevokeAllTokens => bare(engine.revoke_all_tokens(RevokeAllTokens::new())),
+            Operation::RevokeAllTokensAndSessions => {
+                bare(engine.revoke_all_tokens(RevokeAllTokens::new().and_sessions()))
+            }
         }
     }
+}
+
+/// Of a token that lives.
+fn active(introspected: Result<Introspection, Fault>) -> Came {
+    introspected.map_or_else(Came::Fault, |introspected| {
+        assert!(introspected.is_active(), "INV 17: what cannot be read is a fault, and no answer");
+        Came::Done
+    })
 }
 
 /// Which calls the operation makes when nothing fails, each with whether its answer rests on it.

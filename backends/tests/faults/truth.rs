@@ -1,13 +1,16 @@
 //! What must be true of an operation that met a fault: of what it says, of the store, and of the engine afterwards.
 
 use doorward::core::event::{Event, EventResult};
-use doorward::{AuthenticateError, Engine, Login, LoginError, OpenSession, Register, RegisterError};
+use doorward::{
+    AuthenticateError, Engine, Login, LoginError, OpenSession, Refresh, Register, RegisterError, VerifyError,
+};
 use doorward_conformance::fault::{CallKind, Failure};
 
 use crate::operation::{Held, Operation};
 use crate::stage::{Came, NEW, NEW_NAME, OTHER, Stage};
 use crate::support::engine::{NAME, PASSWORD};
 use crate::support::rows::dump;
+use crate::support::token_story::{API, CLIENT};
 
 impl Stage<'_> {
     /// How many of the operation's commits stand. Nothing of any other does, and nothing of another account (INV 29).
@@ -19,7 +22,7 @@ impl Stage<'_> {
             }
         }
         let changes = self.before.changes_to(&after);
-        if changes.is_empty() {
+        if changes.is_empty() || changes == self.operation.offers() {
             return 0;
         }
         let stands = self.operation.changes().iter().position(|so_far| changes == *so_far);
@@ -34,7 +37,7 @@ impl Stage<'_> {
         let expected = match came {
             Came::Fault(fault) => EventResult::Failed(fault.word()),
             Came::Refused(word) => EventResult::Refused(word),
-            Came::Done | Came::Token(_) => EventResult::Success,
+            Came::Done | Came::Token(_) | Came::Issued(..) => EventResult::Success,
         };
         // A store that cannot be opened is not asked to trust.
         let told = if own.is_empty() && self.operation == Operation::TrustClock { &others } else { &own };
@@ -83,6 +86,7 @@ impl Stage<'_> {
                 || stands && operation.ends().contains(&held);
             assert_eq!(lives(self.base.token(held)), !over, "{case}: {held:?}: INV 11, 12, 14, 15");
         }
+        self.check_tokens(stands, came, engine, case);
         if let Came::Token(token) = came {
             assert!(lives(token), "{case}: a token that opens nothing");
             engine.logout(token).unwrap();
@@ -93,6 +97,48 @@ impl Stage<'_> {
         assert!(lives(guest.expose()), "{case}");
         engine.logout(guest.expose()).unwrap();
         assert!(!lives(guest.expose()), "{case}");
+    }
+
+    /// Tokens live with their session, and by what is said of them alone.
+    fn check_tokens(&self, stands: bool, came: &Came, engine: &Engine, case: &str) {
+        let (base, operation) = (self.base, self.operation);
+        let is_new = operation == Operation::Open;
+        let verifies = |token: &str| match engine.verify(token, API) {
+            Ok(_) => true,
+            Err(VerifyError::Gone(_) | VerifyError::Token(_)) => false,
+            Err(other) => panic!("{case}: {other:?}"),
+        };
+        assert_eq!(
+            verifies(&base.her_access),
+            !(is_new || stands && operation.ends_hers()),
+            "{case}: INV 29"
+        );
+        let (access, refresh) = operation.ends_tokens();
+        let before = is_new || operation.finds_ended().contains(&Held::First);
+        assert_eq!(verifies(&base.access), !(before || stands && access), "{case}: INV 11, 12, 14");
+        if let Came::Issued(access, refresh) = came {
+            assert!(verifies(access), "{case}: an access token that opens nothing");
+            if let Some(refresh) = refresh {
+                let is_again =
+                    |text: &str| engine.refresh(Refresh::new(text, CLIENT)).unwrap().refresh.unwrap();
+                if operation != Operation::IssueRefresh {
+                    assert_eq!(is_again(&base.refresh).expose(), refresh, "{case}: INV 1, 4, 25");
+                }
+                assert_ne!(is_again(refresh).expose(), refresh, "{case}: INV 2, 25: the leaf rotates");
+            }
+            return;
+        }
+        // INV 25: the parent lives, or its child is given again; and an explicit end knows no grace (INV 5).
+        let refreshed = engine.refresh(Refresh::new(&base.refresh, CLIENT));
+        let is_reuse = operation == Operation::RefreshReused;
+        assert_eq!(refreshed.is_ok(), !(before || is_reuse || stands && refresh), "{case}: {refreshed:?}");
+        if let Ok(issued) = refreshed {
+            assert!(verifies(issued.access.expose()), "{case}");
+            assert!(engine.refresh(Refresh::new(issued.refresh.unwrap().expose(), CLIENT)).is_ok(), "{case}");
+        }
+        if is_reuse {
+            assert!(engine.authenticate(&base.first).is_err(), "{case}: INV 3");
+        }
     }
 
     /// What this operation alone is for.
@@ -130,6 +176,9 @@ impl Stage<'_> {
             }
             Operation::Disable => assert_eq!(enters(NAME, PASSWORD), !stands, "{case}"),
             Operation::Enable => assert_eq!(enters(NAME, PASSWORD), stands, "{case}"),
+            Operation::RotateKeys => {
+                assert_eq!(engine.jwks().unwrap().keys.keys.len(), 1 + usize::from(stands), "{case}");
+            }
             // INV 27: what was interrupted is resumed to its end.
             Operation::DeleteAccount | Operation::Maintain => {
                 engine.maintain().unwrap();

@@ -14,6 +14,10 @@ pub(crate) const KEY: [u8; 32] = *b"\x8fK\x11canary master key 7\xd4\x02\xee\x97
 pub(crate) const PEPPER: [u8; 32] =
     *b"\xc3=canary pepper \x90\x07\xe1salt\xb8\x1d\xf2\x11\x6e\xd9\x4b\x9a\x05";
 
+/// A host's own key to sign with.
+pub(crate) const OWN: [u8; 32] =
+    *b"\x91\x0ecanary signing \xd0\x1c\xf4key\x07\xbb\x93\x12\xee\x80\x5a\x33\xc7\x6d";
+
 /// Seeds that the test knows, in their order.
 #[derive(Clone, Default)]
 pub(crate) struct Seeds(Arc<AtomicU16>);
@@ -47,7 +51,11 @@ impl Secrets {
     pub(crate) fn put_in() -> Self {
         let texts = [("password", PASSWORD), ("wrong password", WRONG), ("new password", NEW)];
         let mut secrets: Vec<_> = texts.map(|(name, text)| (name, text.into())).into();
-        secrets.extend([("master key", KEY.to_vec()), ("pepper", PEPPER.to_vec())]);
+        secrets.extend([
+            ("master key", KEY.to_vec()),
+            ("pepper", PEPPER.to_vec()),
+            ("signing key", OWN.to_vec()),
+        ]);
         secrets.extend((0..400).map(|number| ("seed", seed(number).to_vec())));
         Self(secrets)
     }

@@ -29,7 +29,7 @@ use doorward::core::token::terms::{Audience, ClientId, Scope};
 use doorward::events::EventQueue;
 use doorward::store::{MemoryStore, SqliteStore};
 use doorward::{
-    Builder, Engine, Entropy, EntropyError, KeyFile, KeyFileError, Login, ManualClock, MasterKey,
+    Builder, Engine, Entropy, EntropyError, Issue, KeyFile, KeyFileError, Login, ManualClock, MasterKey,
     OpenSession, Pepper, Policy, Register,
 };
 use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
@@ -40,7 +40,7 @@ use support::engine::NAME;
 use support::operations::event_names;
 use support::rows::dump;
 use support::story::{DATA, LABEL, PASSWORD, Story, policy, refusals};
-use support::token_story::elsewhere;
+use support::token_story::{API, CLIENT, elsewhere};
 
 /// So that no two engines beside the first draw the same seeds.
 static OTHERS: AtomicU16 = AtomicU16::new(1);
@@ -222,7 +222,9 @@ fn every_method_under(kind: CallKind, failure: Failure, printed: &mut Printed) {
     let login = engine.login(Login::new(NAME, PASSWORD).remember_device()).unwrap();
     let guest = engine.open_session(OpenSession::new(DATA)).unwrap().token;
     let device = login.device.unwrap();
-    for token in [login.token.expose(), guest.expose(), device.expose()] {
+    let issued = engine.issue(Issue::new(login.token.expose(), CLIENT, API).with_refresh()).unwrap();
+    let (access, refresh) = (issued.access.expose(), issued.refresh.as_ref().unwrap().expose());
+    for token in [login.token.expose(), guest.expose(), device.expose(), access, refresh] {
         support::story::Listener::gave(printed, token);
     }
     let others = builder(Arc::new(faulty.clone()), &clock, printed, &queue).policy(moved()).open().unwrap();
@@ -234,7 +236,7 @@ fn every_method_under(kind: CallKind, failure: Failure, printed: &mut Printed) {
     printed.note_error(engine.run(TrustClock::new()));
     printed.note_error(engine.run(rehash));
     printed.note_error(engine.run(Deletions::new()));
-    let cast = (account, login.token.expose(), guest.expose(), device.expose());
+    let cast = (account, login.token.expose(), guest.expose(), device.expose(), &issued);
     Story::new(&engine, printed).every_method(cast);
     printed.note_error(builder(Arc::new(faulty.clone()), &clock, printed, &queue).open());
     printed.note_error(builder(Arc::new(faulty), &clock, printed, &queue).trust_clock().open());

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use doorward::core::error::Fault;
 use doorward::core::event::{EventResult, Subject};
 use doorward::core::facts::Facts;
 use doorward::core::machine::{Context, Decide, Decision, Environment, Machine, Need, Reply};
+use doorward::core::model::keyring::Epochs;
+use doorward::core::model::view::RevocationView;
 use doorward::core::operation::access::{Disable, Enable};
 use doorward::core::operation::after_restore::AfterRestore;
 use doorward::core::operation::authenticate::Authenticate;
@@ -34,18 +37,20 @@ use doorward::core::operation::set_password::SetPassword;
 use doorward::core::operation::tick::Tick;
 use doorward::core::operation::trust_clock::TrustClock;
 use doorward::core::operation::unlock::Unlock;
-use doorward::core::operation::verify::Verify;
+use doorward::core::operation::verify::{Proof, Verify};
 use doorward::core::password::{Argon2Params, HashMemory, Password};
 use doorward::core::record::{Key, Row};
 use doorward::core::secret::{MasterKeys, Seed};
 use doorward::core::store::{Cursor, Store, Write};
 use doorward::core::time::Timestamp;
+use doorward::core::token::jwt::Compact;
 use doorward::store::MemoryStore;
 use doorward::{
-    Login, LogoutEverywhere, MasterKey, OpenSession, Pepper, Policy, Register, SessionData, UpdateSessionData,
+    Login, LogoutEverywhere, MasterKey, OpenSession, Pepper, Policy, Register, SessionData, SigningKey,
+    UpdateSessionData, Verifier,
 };
 
-use crate::canary::{KEY, PEPPER, seed};
+use crate::canary::{KEY, OWN, PEPPER, seed};
 use crate::printed::Printed;
 use crate::support::engine::NAME;
 use crate::support::operations::event_names;
@@ -181,6 +186,7 @@ pub(crate) fn of_every_operation(printed: &mut Printed) -> Vec<Row> {
     let next = driver.drive(Refresh::new(&parent, CLIENT)).unwrap();
     let (access, child) = (keep(next.access.expose()), keep(next.refresh.unwrap().expose()));
     driver.drive(Refresh::new(&parent, "another")).unwrap_err();
+    of_verifying(&driver, &access);
     driver.drive(RotateKeys::at_once()).unwrap();
     driver.drive(Jwks::new());
     driver.drive(RevokeToken::new(&access, CLIENT)).unwrap();
@@ -212,4 +218,23 @@ pub(crate) fn of_every_operation(printed: &mut Printed) -> Vec<Row> {
     printed.note(driver.store.changes(Cursor::START, 100).unwrap());
     assert_eq!(driver.driven.into_iter().collect::<BTreeSet<_>>(), event_names());
     driver.rows
+}
+
+/// What verifies a token without an operation.
+fn of_verifying(driver: &Driver<'_>, access: &str) {
+    let (printed, environment) = (driver.printed, &driver.environment);
+    let keyring = driver.store.read(&[Key::Keyring]).unwrap().remove(0).unwrap();
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let proof = Proof { keyring: &keyring, policy: &environment.policy, keys: &environment.keys, now };
+    printed.note(proof);
+    printed.note((proof.of(access, None).unwrap(), Compact::parse(access).unwrap(), Epochs::default()));
+    printed.note(&keyring.keyring().unwrap().signing);
+    let mut view = RevocationView::default();
+    view.learn_keyring(keyring.clone());
+    printed.note(view);
+    let own = SigningKey::from_secret("own", &OWN).unwrap();
+    printed.note((own.verifying_key(), &own));
+    let key = Base64UrlUnpadded::encode_string(&OWN);
+    let jwks = format!(r#"{{"keys":[{{"kty":"oct","kid":"own","alg":"HS256","k":"{key}"}}]}}"#);
+    printed.note(Verifier::new(&jwks, "doorward", API).unwrap());
 }

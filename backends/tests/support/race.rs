@@ -1,4 +1,4 @@
-//! Two operations side by side, in the order that the choices of an exploration give.
+//! Some operations side by side, in the order that the choices of an exploration give.
 
 use doorward::core::error::Fault;
 use doorward_conformance::explore::Choices;
@@ -13,15 +13,15 @@ pub(crate) trait Stage {
 
 /// Runs them to their end, with at most one unlucky commit, whose batch may land late or never, or, where futures may be
 /// abandoned, with one of them dropped on its way. `done` hears of whoever has an outcome.
-pub(crate) fn race<S: Stage>(
+pub(crate) fn race<S: Stage, const N: usize>(
     stage: &mut S,
-    actors: [&mut dyn Step; 2],
+    actors: [&mut dyn Step; N],
     choices: &mut Choices,
     done: &mut dyn FnMut(&mut S, usize, &dyn Step),
 ) {
     let mut is_lucky = true;
     loop {
-        let ready: Vec<usize> = (0..2).filter(|at| !actors[*at].is_over()).collect();
+        let ready: Vec<usize> = (0..N).filter(|at| !actors[*at].is_over()).collect();
         let landing = usize::from(!stage.world().in_flight.is_empty());
         if ready.is_empty() && (landing == 0 || choices.pick(2) == 1) {
             return;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use doorward::core::event::EventResult::{self, Refused, Success};
 use doorward::core::id::AccountId;
 use doorward::{
-    Login, LogoutEverywhere, ManualClock, OpenSession, Policy, Register, SessionCap, UpdateSessionData,
-    WhenFull,
+    Issued, Login, LogoutEverywhere, ManualClock, OpenSession, Policy, Register, SessionCap,
+    UpdateSessionData, WhenFull,
 };
 
 use super::engine::NAME;
@@ -355,7 +355,10 @@ impl<'a> Story<'a> {
     }
 
     /// Each method once, with what brings it to success while nothing fails. Nothing is said of how it ends.
-    pub(crate) fn every_method(mut self, (account, live, guest, device): (AccountId, &str, &str, &str)) {
+    pub(crate) fn every_method(
+        mut self,
+        (account, live, guest, device, issued): (AccountId, &str, &str, &str, &Issued),
+    ) {
         let story = &mut self;
         let session = story.engine.authenticate(live).ok().map(|session| session.id);
         story.register(Register::new("linus", PASSWORD), Success);
@@ -364,7 +367,7 @@ impl<'a> Story<'a> {
         story.login(Login::new(NAME, PASSWORD).previous(guest).carry_data(), Success);
         story.login(Login::new(NAME, WRONG).device(device), Success);
         tell!(story.authenticate(live));
-        story.every_method_of_tokens(live);
+        story.every_method_of_tokens(live, issued);
         story.open_session(OpenSession::new(DATA).label(LABEL), Success);
         tell!(story.session_data(guest));
         story.update(UpdateSessionData::new(guest, DATA).lifetime(Duration::from_mins(15)), Success);
