@@ -111,3 +111,59 @@ impl Shard {
         self.young.insert(proven.digest, proven);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use doorward_core::operation::verify::Verify;
+
+    use crate::store::MemoryStore;
+    use crate::{Engine, Issue, Login, MasterKey, Register};
+
+    /// What a real verification has proven: to be filed under other names.
+    fn proven() -> Arc<Proven> {
+        let builder = Engine::builder(MemoryStore::new()).ephemeral();
+        let engine = builder.master_key(MasterKey::new(1, [1; 32])).open().unwrap();
+        engine.register(Register::new("ada", "plum kettle orbit")).unwrap();
+        let session = engine.login(Login::new("ada", "plum kettle orbit")).unwrap().token;
+        let token = engine.issue(Issue::new(session.expose(), "web", "https://api.example")).unwrap().access;
+        engine.run(Verify::new(token.expose(), "https://api.example")).unwrap().unwrap()
+    }
+
+    fn named(proven: &Proven, number: usize) -> Arc<Proven> {
+        let mut other = proven.clone();
+        other.digest = TokenDigest::of(&number.to_string());
+        Arc::new(other)
+    }
+
+    #[test]
+    fn inv_18_never_more_are_remembered_than_the_host_says() {
+        let proven = proven();
+        for most in [0, 1, 2, 3, 15, 16, 31, 32, 33, 100, 4096] {
+            let tokens = ProvenTokens::new(most);
+            for number in 0..3 * most + 100 {
+                tokens.remember(&named(&proven, number));
+                // Some are looked for again, and so move from the old generation to the young.
+                tokens.find(TokenDigest::of(&(number / 2).to_string()));
+                assert!(number % 97 != 0 || tokens.count().tokens <= most, "{most}: {:?}", tokens.count());
+            }
+            let held = tokens.count().tokens;
+            assert!(held <= most && (most < 2 || held >= most / 4), "{most}: {held}");
+        }
+    }
+
+    #[test]
+    fn inv_18_what_is_looked_for_stays_and_is_what_was_remembered() {
+        let proven = proven();
+        let tokens = ProvenTokens::new(64);
+        let often = named(&proven, 0);
+        tokens.remember(&often);
+        for number in 1..10_000 {
+            tokens.remember(&named(&proven, number));
+            let found = tokens.find(often.digest).unwrap();
+            assert!(Arc::ptr_eq(&found, &often));
+        }
+        assert!(tokens.find(TokenDigest::of("1")).is_none(), "nobody has asked for it");
+        assert_eq!((tokens.count().hits, tokens.count().misses), (9_999, 1));
+    }
+}

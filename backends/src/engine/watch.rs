@@ -186,3 +186,63 @@ const STALE: StoreError = StoreError::new(
     StoreErrorKind::Retryable,
     "the revocation journal cannot be read fast enough: look at the store",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use doorward_core::id::{SessionId, Stamp};
+    use doorward_core::policy::{Policy, TokenPolicy, WhenStale};
+    use doorward_core::store::{Durability, Ending, Store};
+
+    use crate::engine::run::at_once;
+    use crate::store::MemoryStore;
+    use crate::{Engine, ManualClock, MasterKey};
+
+    /// Ten hours of a thousand endings a minute, in entries that outlast them.
+    #[test]
+    fn inv_11_an_engine_that_watches_holds_no_more_than_was_ended_in_one_tokens_life() {
+        let (store, now) = (Arc::new(MemoryStore::new()), Timestamp::from_millis(1_700_000_000_000));
+        let clock = ManualClock::at(now);
+        let bound = Duration::from_secs(2);
+        let revocation = RevocationMode::Watched { max_staleness: bound, when_stale: WhenStale::Refuse };
+        let tokens = TokenPolicy { revocation, ..TokenPolicy::default() };
+        let engine = Engine::builder(Arc::clone(&store)).ephemeral().master_key(MasterKey::new(1, [1; 32]));
+        let policy = Policy::builder().tokens(tokens).build().unwrap();
+        let engine = engine.policy(policy).clock(clock.clone()).open().unwrap();
+        let mut most = 0;
+        for minute in 0_u16..600 {
+            let mut batch = Batch::new(Stamp::from_bytes([7; 16]), Durability::Durable);
+            for n in 0_u16..1_000 {
+                let [[a, b], [c, d]] = [minute.to_be_bytes(), n.to_be_bytes()];
+                let session = SessionId::from_bytes([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                batch.journal.push(Ending::Session { session, until: Timestamp::MAX });
+            }
+            store.commit(&batch).unwrap();
+            let watch = &engine.parts.watch;
+            at_once(watch.look(&engine, bound, |_| ())).unwrap();
+            let mut state = watch.state.write().unwrap();
+            assert_eq!(state.view.cursor().number(), (u64::from(minute) + 1) * 1_000);
+            // As of an hour before time began: nothing is forgotten by asking.
+            most = most.max(state.view.forget(Timestamp::from_millis(0)));
+            drop(state);
+            clock.advance(Duration::from_mins(1));
+        }
+        assert_eq!(most, 11_000, "ten minutes and nine seconds of them");
+    }
+
+    #[test]
+    fn inv_21_the_clock_that_says_more_counts() {
+        let moment = |elapsed, now| Moment {
+            elapsed: Duration::from_millis(elapsed),
+            now: Timestamp::from_millis(now),
+        };
+        let earlier = moment(100, 1_000);
+        for (elapsed, now, age) in
+            [(100, 1_000, 0), (150, 1_010, 50), (110, 1_050, 50), (150, -9, 50), (0, 1_050, 50), (0, 0, 0)]
+        {
+            assert_eq!(moment(elapsed, now).since(earlier), Duration::from_millis(age), "{elapsed} {now}");
+        }
+    }
+}

@@ -144,3 +144,104 @@ impl RevocationView {
         *until = (*until).max(forget);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{GrantId, SessionId};
+    use crate::store::Change;
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use core::time::Duration;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000).saturating_add(Duration::from_secs(seconds))
+    }
+
+    fn id(number: u64) -> [u8; 16] {
+        (u128::from(number) << 64).to_be_bytes()
+    }
+
+    /// Each of the three that take room.
+    fn revocation(number: u64) -> Revocation {
+        match number % 3 {
+            0 => Revocation::Session(SessionId::from_bytes(id(number))),
+            1 => Revocation::Grant(GrantId::from_bytes(id(number))),
+            _ => Revocation::Account { account: AccountId::from_bytes(id(number)), floor: 1 },
+        }
+    }
+
+    fn page(numbers: impl Iterator<Item = u64>, end: u64) -> Changes {
+        let until = Timestamp::MAX;
+        let entry =
+            |number| Change { cursor: Cursor::from_number(number), revocation: revocation(number), until };
+        Changes { entries: numbers.map(entry).collect(), end: Cursor::from_number(end) }
+    }
+
+    /// A year of one ending a second, whose entries outlast it: what is held is a token's life of them.
+    #[test]
+    fn inv_11_the_view_is_as_large_as_what_was_ended_in_one_tokens_life() {
+        let policy = Policy::default();
+        let life = policy.access_dies_at(at(0)).since(at(0)).as_secs();
+        assert_eq!(life, 600 + 5 + 4);
+        let mut view = RevocationView::default();
+        for now in 1..=100_000 {
+            assert!(!view.learn(view.cursor(), &page(now..=now, now), &policy, at(now)));
+            if now % 10 == 0 {
+                assert_eq!(view.forget(at(now)), usize::try_from(now.min(life)).unwrap());
+            }
+        }
+        // Nothing is forgotten a second too early: the last token that was granted before it was seen is dead then.
+        assert!(view.ids.contains_key(&id(100_000 - life + 1)) || (100_000 - life + 1) % 3 == 2);
+        assert_eq!(view.forget(at(100_000 + life - 1)), 1);
+        assert_eq!(view.forget(at(100_000 + life)), 0);
+    }
+
+    #[test]
+    fn inv_15_a_floor_never_sinks_and_an_entry_that_is_seen_again_is_kept_on() {
+        let policy = Policy::default();
+        let account = AccountId::from_bytes([1; 16]);
+        let floors = |floors: &[u64], from: u64| {
+            let entries = floors.iter().zip(from..).map(|(floor, number)| Change {
+                cursor: Cursor::from_number(number),
+                revocation: Revocation::Account { account, floor: *floor },
+                until: Timestamp::MAX,
+            });
+            let entries: Vec<Change> = entries.collect();
+            Changes { end: entries.last().unwrap().cursor, entries }
+        };
+        let mut view = RevocationView::default();
+        view.learn(view.cursor(), &floors(&[5, 3], 1), &policy, at(0));
+        view.learn(view.cursor(), &floors(&[4], 3), &policy, at(600));
+        assert_eq!(view.forget(at(700)), 1);
+        assert_eq!(view.floors.get(&account), Some(&(5, policy.access_dies_at(at(600)))));
+    }
+
+    #[test]
+    fn inv_15_a_page_of_another_place_teaches_nothing() {
+        let policy = Policy::default();
+        let mut view = RevocationView::default();
+        assert!(view.learn(Cursor::START, &page(1..=2, 4), &policy, at(0)), "there is more");
+        assert!(
+            view.learn(Cursor::START, &page(1..=4, 4), &policy, at(0)),
+            "asked before the other page came"
+        );
+        assert_eq!((view.cursor().number(), view.ids.len() + view.floors.len()), (2, 2));
+        assert!(!view.learn(view.cursor(), &page(3..=4, 4), &policy, at(0)));
+        // What is purged leaves holes, and they are no reason to ask for ever.
+        assert!(!view.learn(view.cursor(), &page(0..0, 9), &policy, at(0)));
+    }
+
+    #[test]
+    fn inv_15_another_journal_is_read_from_its_start() {
+        let policy = Policy::default();
+        let mut view = RevocationView::default();
+        view.learn(Cursor::START, &page(1..=9, 9), &policy, at(0));
+        assert!(view.learn(view.cursor(), &page(0..0, 5), &policy, at(1)), "there is all of it to read");
+        assert_eq!((view.cursor(), view.forget(at(1))), (Cursor::START, 0));
+        assert!(!view.learn(view.cursor(), &page(1..=5, 5), &policy, at(1)));
+        // An empty one needs no reading.
+        assert!(!view.learn(view.cursor(), &page(0..0, 0), &policy, at(1)));
+        assert_eq!(vec![view.cursor()], [Cursor::START]);
+    }
+}
