@@ -25,7 +25,8 @@ use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
 use support::engine::{NAME, PASSWORD, policy};
 use support::operations::event_names;
 use support::rows::{Dump, dump};
-use support::story::{self, Listener, REFUSALS, Story};
+use support::story::{self, Listener, REFUSALS, Story, refusals};
+use support::token_story::elsewhere;
 
 const START: i64 = 1_700_000_000_000;
 const WRONG: &str = "a wrong and improper password";
@@ -352,6 +353,17 @@ fn rv_8_every_operation_tells_its_success_and_each_of_its_refusals() {
     let engine = listened().policy(story::policy()).open().unwrap();
     audit.expect(&[("open", Success)], &engine);
     Story::new(&engine, &mut audit).every_outcome(&clock);
+    let begin = |faulty: FaultStore, key: Option<MasterKey>| {
+        let to = Arc::clone(&heard);
+        let builder = Engine::builder(faulty).ephemeral().clock(clock.clone()).policy(story::policy());
+        let builder = match key {
+            Some(key) => builder.master_key(key),
+            None => builder,
+        };
+        let builder = builder.master_key(MasterKey::new(1, [0x42; 32]));
+        builder.events(move |event| to.lock().unwrap().push(event.clone()))
+    };
+    elsewhere(&begin, Arc::clone(&store), &mut audit);
 
     // What only another opening brings: a wrong key, a clock gone wrong, a hash to upgrade.
     let other = Engine::builder(Arc::clone(&store)).ephemeral().master_key(MasterKey::new(1, [1; 32]));
@@ -372,7 +384,7 @@ fn rv_8_every_operation_tells_its_success_and_each_of_its_refusals() {
     let rehashed = [("login", Success), ("login", Success), ("rehash", Success)];
     audit.expect(&[&rehashed[..], &[("rehash", Refused("overtaken"))]].concat(), &engine);
 
-    let refusals = REFUSALS.iter().flat_map(|(name, words)| words.iter().map(|word| (*name, Some(*word))));
+    let refusals = refusals().map(|(name, word)| (name, Some(word)));
     let successes = event_names().into_iter().map(|name| (name, None));
     let failures = [("open", Some("key")), ("open", Some("clock"))];
     assert_eq!(audit.told, refusals.chain(successes).chain(failures).collect());

@@ -47,8 +47,9 @@ fn a_purge_takes_a_forgotten_session_and_then_its_data() {
         let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
         let engine = open_with_clock(Arc::clone(&store.store), clock.clone());
         engine.open_session(OpenSession::new("two plums")).unwrap();
+        let end = Timestamp::from_millis(1_700_000_000_000).saturating_add(engine.policy().purge_after());
         let left = |hours| {
-            clock.set(Timestamp::from_millis(1_700_000_002_000).saturating_add(Duration::from_hours(hours)));
+            clock.set(end.saturating_add(Duration::from_hours(hours)));
             engine.purge(100).unwrap();
             let dump = dump(&*store.store);
             (dump.has(Kind::Session), dump.has(Kind::Data))

@@ -87,9 +87,11 @@ pub struct Event {
 pub enum EventResult {
     /// It did what was asked.
     Success,
-    /// It decided against it; the word says why: `name`, `password`, `taken`, `denied`, `throttled`, `other account`,
-    /// `token`, `gone`, `anonymous`, `overtaken`, `too large`, `lifetime`, `must change`, `too many sessions`,
-    /// `not found`, `no account`, `new password`, `compromised`, `unknown key`.
+    /// It decided against it. Of an access token that is none, the word is
+    /// [`JwtError::rule`](crate::token::jwt::JwtError::rule); else the word says why: `name`, `password`, `taken`, `denied`,
+    /// `throttled`, `other account`, `token`, `gone`, `anonymous`, `overtaken`, `too large`, `lifetime`, `must change`,
+    /// `too many sessions`, `not found`, `no account`, `new password`, `compromised`, `unknown key`, `claims`, `client`,
+    /// `conflict`, `full`, `no key`, `reused`, `scope`, `stale`, `term`, `too many`.
     Refused(&'static str),
     /// It could not decide; the word is [`Fault::word`](crate::error::Fault::word), or `abandoned`: nobody waited for its
     /// outcome any more, and what it had begun may be done or not.

@@ -205,6 +205,7 @@ pub struct Machine<O: Decide> {
     environment: Arc<Environment>,
     seed: Seed,
     now: Timestamp,
+    decided: Timestamp,
     facts: Facts,
     attempt: u32,
     /// Whether an attempt's commit may stand without our knowing.
@@ -233,6 +234,7 @@ impl<O: Decide> Machine<O> {
             operation,
             environment,
             now: Timestamp::from_millis(i64::MIN),
+            decided: Timestamp::from_millis(i64::MIN),
             facts: Facts::default(),
             attempt: 0,
             unsure: false,
@@ -267,7 +269,10 @@ impl<O: Decide> Machine<O> {
             let outcome = match mem::replace(&mut self.state, State::Finished) {
                 // "Nothing was applied" is not for an attempt to say when an earlier one may stand.
                 State::Released(Err(_)) if self.unsure => Err(Fault::Unresolved),
-                State::Released(outcome) => outcome,
+                State::Released(outcome) => {
+                    let after = self.now.since(self.decided);
+                    outcome.map(|outcome| self.operation.given_out(outcome, after))
+                }
                 _ => Err(Misuse::Finished.into()),
             };
             let event = self.event(&outcome);
@@ -337,6 +342,7 @@ impl<O: Decide> Machine<O> {
     }
 
     fn decide(&mut self) -> State<O::Outcome> {
+        self.decided = self.now;
         let Environment { policy, keys } = &*self.environment;
         let cx = Context {
             now: self.now,

@@ -1,6 +1,8 @@
 //! Work that is too slow to do while deciding: the driver runs it between two calls of the store, on whatever thread
 //! it likes (`doorward::Engine`: the caller's), and its result is replayed to the machine as a value.
 
+use alloc::boxed::Box;
+
 use crate::password::{
     self, Argon2Params, HashError, HashMemory, Normalization, Password, PasswordHash, Verdict,
 };
@@ -49,7 +51,7 @@ pub enum Work {
         /// With this key.
         key: SigningKey,
         /// That it says this.
-        claims: Claims,
+        claims: Box<Claims>,
     },
     /// Compare a password with a stored hash.
     Verify {

@@ -215,6 +215,9 @@ fn inv_20_trust_where_nobody_doubts_changes_nothing() {
         let before = world.map.clone();
         world.run(Open::new().trusting_the_clock()).unwrap();
         assert_eq!(world.run(TrustClock::new()).unwrap(), Trusted { mark: START, ended_everything: false });
+        // After a month it is time for another signing key, whoever trusts what.
+        let key = world.map.rows.insert(Key::Keyring, before.rows[&Key::Keyring].clone());
+        assert_eq!(key != before.rows.get(&Key::Keyring).cloned(), now > START);
         assert_eq!(world.map, before);
         assert!(now > START || is_live(&mut world, &token));
     }

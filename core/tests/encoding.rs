@@ -16,6 +16,7 @@ use doorward_core::model::device::{DevicesRecord, KnownDevice};
 use doorward_core::model::grant::{Family, GrantsRecord, RevokedToken};
 use doorward_core::model::keyring::{Epochs, KeyCheck, KeyringRecord};
 use doorward_core::model::session::{Amr, SessionRecord};
+use doorward_core::model::signing::SigningEntry;
 use doorward_core::model::throttle::{AttemptsRecord, DeviceFailures, ThrottleRecord};
 use doorward_core::name::LoginName;
 use doorward_core::password::Normalization;
@@ -24,6 +25,7 @@ use doorward_core::record::{
     Row,
 };
 use doorward_core::time::Timestamp;
+use doorward_core::token::jwt::Algorithm;
 use doorward_core::token::terms::{Audience, ClientId, Scope};
 use proptest::prelude::*;
 use support::{START, hash, stamp};
@@ -69,7 +71,26 @@ fn credential(pepper: Option<u32>) -> CredentialRecord {
 
 fn keyring(peppers: Vec<KeyCheck>) -> KeyringRecord {
     let check = KeyCheck { number: 1, value: [9; 16] };
-    KeyringRecord { checks: vec![check], throttle_key: [0x77; 32], peppers, token_epoch: 0 }
+    let entry = SigningEntry {
+        kid: "kid".into(),
+        algorithm: Algorithm::Es256,
+        master: 1,
+        salt: [0x6b; 16],
+        public: vec![4; 65],
+        active_from: START,
+    };
+    KeyringRecord {
+        checks: vec![check],
+        throttle_key: [0x77; 32],
+        peppers,
+        token_epoch: 7,
+        signing: vec![entry],
+    }
+}
+
+/// As it was before there were tokens.
+fn without_keys(keyring: KeyringRecord) -> KeyringRecord {
+    KeyringRecord { token_epoch: 0, signing: vec![], ..keyring }
 }
 
 /// One row of each kind.
@@ -149,6 +170,8 @@ fn the_written_form_is_stable() {
     let (checks, throttle_key) = (format!("81820150{}", "09".repeat(16)), format!("5820{}", "77".repeat(32)));
     let terms = format!("63{}8165{}6a{}", hex(b"web"), hex(b"urn:a"), hex(b"read write"));
     let family = format!("81890150{}50{}03{time}83040506{terms}", "0f".repeat(16), "0e".repeat(16));
+    let signing =
+        format!("078186636b6964 02 01 50{} 5841{} {time}", "6b".repeat(16), "04".repeat(65)).replace(' ', "");
     let written = [
         (Kind::Login, format!("0181{id}")),
         (Kind::Account, format!("0181{time}")),
@@ -164,7 +187,7 @@ fn the_written_form_is_stable() {
         (Kind::Deletion, format!("0181{time}")),
         (Kind::Clock, format!("0181{time}")),
         (Kind::Credential, format!("0185{phc}00{time}{time}02")),
-        (Kind::Keyring, format!("0184{checks}{throttle_key}81820250{}00", "08".repeat(16))),
+        (Kind::Keyring, format!("0185{checks}{throttle_key}81820250{}{signing}", "08".repeat(16))),
         (Kind::Grants, format!("018302{family}818250{}{time}", "1c".repeat(16))),
     ];
     for (key, row) in samples() {
@@ -176,7 +199,7 @@ fn the_written_form_is_stable() {
     // Without a pepper a credential is written as it was before there were any; a keyring has room for them.
     for (sample, record, expected) in [
         (3, Record::from(credential(None)), format!("0183{phc}00{time}")),
-        (7, keyring(vec![]).into(), format!("0184{checks}{throttle_key}8000")),
+        (7, keyring(vec![]).into(), format!("0185{checks}{throttle_key}80{signing}")),
     ] {
         let (key, row) = samples().swap_remove(sample);
         let bytes = Row { record, ..row }.encode(&key);
@@ -193,7 +216,7 @@ fn unhex(hex: &str) -> Vec<u8> {
 fn pw_13_rows_without_the_fields_decode_as_no_pepper() {
     for (sample, record, written) in [
         (3, Record::from(credential(None)), CREDENTIAL_BEFORE_PEPPERS),
-        (7, keyring(vec![]).into(), KEYRING_BEFORE_PEPPERS),
+        (7, without_keys(keyring(vec![])).into(), KEYRING_BEFORE_PEPPERS),
     ] {
         let (key, row) = samples().swap_remove(sample);
         assert_eq!(decode(&key, &row, &unhex(written)).unwrap().record, record);
@@ -224,7 +247,7 @@ fn inv_8_rows_written_before_tokens_grant_none() {
 
     let (key, row) = samples().swap_remove(7);
     let read = decode(&key, &row, &unhex(KEYRING_BEFORE_TOKENS)).unwrap();
-    assert_eq!((read.keyring().unwrap().token_epoch, &read.record), (0, &row.record));
+    assert_eq!(*read.keyring().unwrap(), without_keys(row.keyring().unwrap().clone()));
 }
 
 const SESSION_BEFORE_TOKENS: &str = "\
@@ -440,9 +463,22 @@ fn any_record() -> impl Strategy<Value = (Key, Record)> {
     let id = || any::<[u8; 16]>().prop_map(AccountId::from_bytes);
     let check = (any::<u32>(), any::<[u8; 16]>()).prop_map(|(number, value)| KeyCheck { number, value });
     let checks = || proptest::collection::vec(check.clone(), 0..20);
-    let keyring = (checks(), any::<[u8; 32]>(), checks(), any::<u64>()).prop_map(
-        |(checks, throttle_key, peppers, token_epoch)| {
-            (Key::Keyring, KeyringRecord { checks, throttle_key, peppers, token_epoch }.into())
+    let algorithm = prop_oneof![Just(Algorithm::EdDsa), Just(Algorithm::Es256), Just(Algorithm::Hs256)];
+    let public = proptest::collection::vec(any::<u8>(), 0..70);
+    let entry = ("[!-~]{1,128}", algorithm, any::<u32>(), any::<[u8; 16]>(), public, moment()).prop_map(
+        |(kid, algorithm, master, salt, public, active_from)| SigningEntry {
+            kid,
+            algorithm,
+            master,
+            salt,
+            public,
+            active_from,
+        },
+    );
+    let signing = proptest::collection::vec(entry, 0..5);
+    let keyring = (checks(), any::<[u8; 32]>(), checks(), any::<u64>(), signing).prop_map(
+        |(checks, throttle_key, peppers, token_epoch, signing)| {
+            (Key::Keyring, KeyringRecord { checks, throttle_key, peppers, token_epoch, signing }.into())
         },
     );
     let throttle = (any::<[u8; 16]>(), any::<u32>(), moment()).prop_map(|(name, failures, until)| {

@@ -122,13 +122,15 @@ fn zeros_before_a_whole_frame_are_damage_and_no_torn_tail() {
     }
 }
 
+/// A whole frame of this body, whatever it says.
+fn reframe(body: &[u8]) -> Vec<u8> {
+    let length = (body.len() as u64).to_be_bytes();
+    let sum = |bytes: &[u8]| crc32fast::hash(bytes).to_be_bytes();
+    [&length, &sum(&length)[..], &sum(body), body].concat()
+}
+
 #[test]
 fn what_this_version_did_not_write_is_refused() {
-    let reframe = |body: &[u8]| {
-        let length = (body.len() as u64).to_be_bytes();
-        let sum = |bytes: &[u8]| crc32fast::hash(bytes).to_be_bytes();
-        [&length, &sum(&length)[..], &sum(body), body].concat()
-    };
     let body = effects(1).frame()[16..].to_vec();
     assert_eq!(replay(&reframe(&body)), (vec![effects(1)], Ok(())));
     let newer = [&[2], &body[1..]].concat();
@@ -137,37 +139,46 @@ fn what_this_version_did_not_write_is_refused() {
     assert_eq!(replay(&reframe(&longer)).1, Err(RecordError::Content));
     let unknown_kind = [1, 0x83, 0x81, 0x83, 99, 0x40, 0xf6, 0x80, 0];
     assert_eq!(replay(&reframe(&unknown_kind)).1, Err(RecordError::Content));
-    let id = [&[0x50][..], &[7; 16]].concat();
-    let entry = |kind: u8, subject: &[u8]| {
-        let body = [&[1, 0x83, 0x80, 0x81, 0x85, 1][..], &[kind], subject, &[5, 9, 1]].concat();
-        replay(&reframe(&body))
-    };
-    let told =
-        |kind, subject| entry(kind, subject).0.pop().unwrap().journal.entries.pop().unwrap().revocation;
-    let (session, account) = (SessionId::from_bytes([7; 16]), AccountId::from_bytes([7; 16]));
-    assert_eq!(told(1, &id), Revocation::Session(session));
-    assert_eq!(told(2, &id), Revocation::Account { account, floor: 5 });
-    assert_eq!(told(3, &[0x40]), Revocation::Everything { floor: 5 });
-    assert_eq!(told(4, &id), Revocation::Grant(GrantId::from_bytes([7; 16])));
-    // An ending of everything that names somebody, and one of somebody that names nobody: neither is guessed at.
-    let (short, long) = (&id[..16], [&[0x51][..], &[7; 17]].concat());
-    let short = [&[0x4f], &short[1..]].concat();
-    for (kind, subject) in
-        [1, 2, 4].into_iter().flat_map(|kind| [&[0x40][..], &short, &long].map(|of| (kind, of)))
-    {
-        assert_eq!(entry(kind, subject), (vec![], Err(RecordError::Content)), "kind {kind} of {subject:x?}");
-    }
-    for kind in [0, 3, 5, 0x17] {
-        assert_eq!(entry(kind, &id), (vec![], Err(RecordError::Content)), "kind {kind}");
-        assert_eq!(entry(kind, &[0x40]).1.is_ok(), kind == 3, "kind {kind}");
-    }
-    // A text for a subject, a session's id as the form before this one had it, and a subject that never comes.
-    for subject in
-        [&[0x70, 7][..], &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], &[0x5b, 0xff, 0xff, 0xff]]
-    {
-        assert_eq!(entry(4, subject).1, Err(RecordError::Content));
-    }
     let endless_rows = [1, 0x83, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(replay(&reframe(&endless_rows)).1, Err(RecordError::Content));
     assert_eq!(replay(&reframe(&[])).1, Err(RecordError::Content));
+}
+
+/// What a frame with one entry of this kind and subject, both as CBOR, tells.
+fn told(kind: u8, subject: &[u8]) -> Result<Vec<Change>, RecordError> {
+    let body = [&[1, 0x83, 0x80, 0x81, 0x85, 1, kind], subject, &[5, 9, 1]].concat();
+    let (found, end) = replay(&reframe(&body));
+    end.map(|()| found.into_iter().flat_map(|effects| effects.journal.entries).collect())
+}
+
+/// An ending of nobody that names somebody, and one of somebody that names nobody: neither is guessed at.
+#[test]
+fn inv_40_an_entry_whose_kind_and_subject_do_not_fit_is_refused() {
+    let (somebody, nobody) = ([&[0x50][..], &[7; 16]].concat(), [0x40]);
+    let (session, account) = (SessionId::from_bytes([7; 16]), AccountId::from_bytes([7; 16]));
+    for (kind, subject, revocation) in [
+        (1, &somebody[..], Revocation::Session(session)),
+        (2, &somebody, Revocation::Account { account, floor: 5 }),
+        (3, &nobody, Revocation::Everything { floor: 5 }),
+        (4, &somebody, Revocation::Grant(GrantId::from_bytes([7; 16]))),
+    ] {
+        let (cursor, until) = (Cursor::from_number(1), Timestamp::from_millis(9));
+        assert_eq!(told(kind, subject), Ok(vec![Change { cursor, revocation, until }]));
+    }
+    let short = [&[0x4f][..], &[7; 15]].concat();
+    let long = [&[0x51][..], &[7; 17]].concat();
+    let text = [&[0x70][..], &[b'7'; 16]].concat();
+    let (none, endless, cut) = ([0xf6], [0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], [0x50, 7]);
+    for subject in [&short[..], &long, &text, &none, &endless, &cut] {
+        for kind in 0..=5 {
+            assert_eq!(told(kind, subject), Err(RecordError::Content), "kind {kind} of {subject:x?}");
+        }
+    }
+    for (kind, subject) in [(1, &nobody[..]), (2, &nobody), (4, &nobody), (3, &somebody)] {
+        assert_eq!(told(kind, subject), Err(RecordError::Content), "kind {kind} of {subject:x?}");
+    }
+    for kind in [0, 5, 23] {
+        assert_eq!(told(kind, &somebody), Err(RecordError::Content), "kind {kind}");
+        assert_eq!(told(kind, &nobody), Err(RecordError::Content), "kind {kind}");
+    }
 }

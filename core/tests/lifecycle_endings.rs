@@ -187,7 +187,6 @@ fn inv_43_nobody_starves_an_ending() {
     needs_one_commit(EndSession::new);
     needs_one_commit(|account, _| LogoutEverywhere::new(account));
     needs_one_commit(|account, _| Disable::new(account));
-    needs_one_commit(|_, _| AfterRestore::new());
 }
 
 #[test]

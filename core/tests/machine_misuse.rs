@@ -24,7 +24,8 @@ use doorward_core::record::{AccountRecord, Key, Kind, LoginRecord, Row};
 use doorward_core::secret::Seed;
 use doorward_core::store::{Commit, Range};
 use doorward_core::time::Timestamp;
-use doorward_core::work::Worked;
+use doorward_core::token::jwt::SignError;
+use doorward_core::work::{Work, Worked};
 use support::{
     Ask, RIGHT, START, WRONG, World, account, account_row, answer, ask, ask_at, failed, hash, millis, rows,
     scripted,
@@ -77,10 +78,18 @@ fn misfits<T>(ask: &Ask<T>) -> Vec<Reply> {
         Ask::Scan(..) => page = false,
         Ask::Work(_, work) => {
             (worked, busy, failure) = (false, false, true);
-            wrong.push(Reply::Worked(match work {
-                doorward_core::work::Work::Hash { .. } => Worked::Verified(Verdict::Match),
-                doorward_core::work::Work::Verify { .. } => Worked::Hashed(hash(7, 19456)),
-            }));
+            let all = [
+                Worked::Verified(Verdict::Match),
+                Worked::Hashed(hash(7, 19456)),
+                Worked::Signed(Err(SignError::TooLong)),
+            ];
+            let own = match work {
+                Work::Verify { .. } => 0,
+                Work::Hash { .. } => 1,
+                Work::Sign { .. } => 2,
+            };
+            let others = all.into_iter().enumerate().filter(|(at, _)| *at != own);
+            wrong.extend(others.map(|(_, worked)| Reply::Worked(worked)));
         }
         Ask::Commit(..) => commit = false,
         Ask::Done(..) => {}

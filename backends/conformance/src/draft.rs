@@ -107,8 +107,14 @@ pub(crate) fn record(kind: Kind, number: u64) -> Record {
             let [half, other] = [bytes(number), bytes(!number)];
             let mut throttle_key = [0; 32];
             throttle_key.iter_mut().zip(half.iter().chain(&other)).for_each(|(to, from)| *to = *from);
-            KeyringRecord { checks: Vec::new(), throttle_key, peppers: Vec::new(), token_epoch: number }
-                .into()
+            KeyringRecord {
+                checks: Vec::new(),
+                throttle_key,
+                peppers: Vec::new(),
+                token_epoch: number,
+                signing: Vec::new(),
+            }
+            .into()
         }
         Kind::Data => DataRecord { bytes: number.to_be_bytes().to_vec() }.into(),
         Kind::Devices => DevicesRecord { devices: vec![known_device(number, millis)] }.into(),

@@ -75,6 +75,10 @@ pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result
             return Err(attempt.fail(misuse.into()));
         }
     };
+    // It may be over by another's commit, or by one of ours of which nobody heard.
+    if outcome.as_ref().is_ok_and(|outcome| attempt.machine.operation().says_over(outcome)) {
+        parts.watch.distrust();
+    }
     attempt.end(outcome, &event)
 }
 

@@ -21,10 +21,11 @@ pub(super) async fn verify<E: Reach>(
     audience: &str,
 ) -> Result<Arc<Access>, VerifyError> {
     let proven = engine.parts().proven.find(TokenDigest::of(token));
-    let verified = match engine.parts().environment.policy.tokens().revocation {
+    let tokens = engine.parts().environment.policy.tokens();
+    let verified = match tokens.revocation {
         RevocationMode::Bound => return asked(engine, token, audience, proven).await,
         RevocationMode::UntilExpiry { max_key_age } => {
-            let lives = |_: &RevocationView, _: &Access| Ok(());
+            let lives = |view: &RevocationView, access: &Access| Ok(view.spared(access)??);
             viewed(engine, token, audience, proven.as_ref(), max_key_age, lives).await
         }
         RevocationMode::Watched { max_staleness, when_stale } => {

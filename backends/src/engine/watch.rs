@@ -10,8 +10,9 @@
 //! | older than its bound, or distrusted | every verification reads on, and without success it is not taken |
 //!
 //! Its age is counted from when the reading *began*, by the monotonic clock and by the wall clock, whichever says more: a
-//! clock that is set back makes nothing younger, nor does a machine that slept. A commit of this engine that ends something
-//! makes it distrusted before anybody hears of the commit, and with it every reading that was under way.
+//! clock that is set back makes nothing younger, nor does a machine that slept. When this engine says that something is over,
+//! the view is distrusted before anybody hears it, and with it every reading that was under way. A verification that had
+//! begun by then may still take it: it comes before that ending.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -19,7 +20,8 @@ use std::time::Duration;
 
 use doorward_core::error::{Fault, StoreError, StoreErrorKind};
 use doorward_core::model::view::RevocationView;
-use doorward_core::record::Key;
+use doorward_core::policy::RevocationMode;
+use doorward_core::record::{Key, RecordError};
 use doorward_core::store::{Batch, Write};
 use doorward_core::time::Timestamp;
 
@@ -37,6 +39,8 @@ pub(super) struct Watch {
 struct State {
     view: RevocationView,
     read: Option<Read>,
+    /// How often it was read.
+    readings: u64,
     forgotten: Timestamp,
 }
 
@@ -86,54 +90,65 @@ impl Watch {
         bound: Duration,
         look: impl FnOnce(&RevocationView) -> T + Send,
     ) -> Result<T, Fault> {
-        let age = self.age(engine);
-        if age.is_none_or(|age| age >= bound) {
-            self.read_on(engine).await?;
-        } else if age.is_none_or(|age| age >= bound / 2) && !self.is_reading.swap(true, Ordering::SeqCst) {
-            let reading = Reading(&self.is_reading);
-            // What fails is tried again, and until the bound the view is good.
-            let _ = self.read_on(engine).await;
-            drop(reading);
+        // What is ended from here on, this verification comes before.
+        let heard = self.endings.load(Ordering::SeqCst);
+        let mut has_read = false;
+        for _ in 0..MOST_READINGS {
+            match self.age(engine, heard).filter(|age| *age < bound) {
+                Some(age) if age < bound / 2 || has_read => break,
+                Some(_) => {
+                    if !self.is_reading.swap(true, Ordering::SeqCst) {
+                        let reading = Reading(&self.is_reading);
+                        // What fails is tried again, and until the bound the view is good.
+                        let _ = self.read_on(engine).await;
+                        drop(reading);
+                    }
+                    break;
+                }
+                None => self.read_on(engine).await?,
+            }
+            has_read = true;
         }
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        match self.age_of(state.read, Moment::of(engine)) {
+        match age_of(state.read, heard, Moment::of(engine)) {
             Some(age) if age < bound => Ok(look(&state.view)),
             _ => Err(STALE.into()),
         }
     }
 
-    fn age(&self, engine: &impl Reach) -> Option<Duration> {
+    fn age(&self, engine: &impl Reach, heard: u64) -> Option<Duration> {
         let read = self.state.read().unwrap_or_else(PoisonError::into_inner).read;
-        self.age_of(read, Moment::of(engine))
+        age_of(read, heard, Moment::of(engine))
     }
 
-    fn age_of(&self, read: Option<Read>, now: Moment) -> Option<Duration> {
-        let read = read.filter(|read| read.endings == self.endings.load(Ordering::SeqCst))?;
-        Some(now.since(read.began))
-    }
-
-    /// Reads the keyring, and the journal to its end.
+    /// Reads the keyring, and the journal to its end where sessions count.
     async fn read_on<E: Reach>(&self, engine: &E) -> Result<(), Fault> {
         let read = Read { began: Moment::of(engine), endings: self.endings.load(Ordering::SeqCst) };
-        let keyring = engine.read(&[Key::Keyring]).await?.pop().flatten();
-        let policy = &engine.parts().environment.policy;
+        let readings = self.state.read().unwrap_or_else(PoisonError::into_inner).readings;
+        let keyring = engine.read(&[Key::Keyring]).await?.pop().flatten().ok_or(RecordError::NoKeyring)?;
+        match engine.parts().environment.policy.tokens().revocation {
+            RevocationMode::UntilExpiry { .. } => {}
+            RevocationMode::Bound | RevocationMode::Watched { .. } => self.follow(engine).await?,
+        }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        // Of two that read at once nobody knows whose keyring is the older one: a revocation that was seen would be undone.
+        if state.readings == readings {
+            state.readings += 1;
+            state.read = Some(read);
+            state.view.learn_keyring(keyring);
+        }
+        Ok(())
+    }
+
+    /// Reads the journal to its end.
+    async fn follow<E: Reach>(&self, engine: &E) -> Result<(), Fault> {
         for _ in 0..MOST_PAGES {
             let after = self.state.read().unwrap_or_else(PoisonError::into_inner).view.cursor();
             let page = engine.changes(after, PAGE).await?;
             let now = engine.parts().clock.now();
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            if state.view.learn(after, &page, policy, now) {
+            if state.view.learn(after, &page, &engine.parts().environment.policy, now) {
                 continue;
-            }
-            // Of two that read at once, the one that began later knows more.
-            if state
-                .read
-                .is_none_or(|last| (last.endings, last.began.elapsed) <= (read.endings, read.began.elapsed))
-            {
-                state.read = Some(read);
-                if let Some(keyring) = keyring {
-                    state.view.learn_keyring(keyring);
-                }
             }
             if now.since(state.forgotten) >= FORGET_EVERY {
                 state.forgotten = now;
@@ -143,6 +158,11 @@ impl Watch {
         }
         Err(STALE.into())
     }
+}
+
+/// `None`: it began before something was ended here that this verification comes after.
+fn age_of(read: Option<Read>, heard: u64, now: Moment) -> Option<Duration> {
+    read.filter(|read| read.endings >= heard).map(|read| now.since(read.began))
 }
 
 /// Gives the turn back, also when its future is dropped.
@@ -156,6 +176,8 @@ impl Drop for Reading<'_> {
 
 /// As many entries as one look asks for.
 const PAGE: usize = 1_000;
+/// A reading is in vain when one that had begun before an ending of ours is noted first: that many are not under way.
+const MOST_READINGS: usize = 8;
 /// A journal that grows faster than it can be read is not read.
 const MOST_PAGES: usize = 1_000_000;
 const FORGET_EVERY: Duration = Duration::from_secs(10);

@@ -52,12 +52,21 @@ impl Secrets {
         Self(secrets)
     }
 
-    /// What was given out: of each token the text, the whole, the tag and the proof.
+    /// What was given out: of each token the text, the whole, the tag and the proof; of an access token the signature.
     pub(crate) fn tokens(mut self, tokens: &[String]) -> Self {
         for token in tokens {
-            let text = token.strip_prefix("dws_").or_else(|| token.strip_prefix("dwd_")).unwrap();
-            let bytes = Base64UrlUnpadded::decode_vec(text).unwrap();
             self.0.push(("token", token.clone().into_bytes()));
+            if let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] {
+                // Its header is what it would be anywhere, its claims are of ids and times; what makes it good is this.
+                let bytes = Base64UrlUnpadded::decode_vec(signature).unwrap();
+                let half = bytes.len() / 2;
+                self.0.extend([("signature", bytes[..half].to_vec()), ("signature", bytes[half..].to_vec())]);
+                self.0.push(("signed text", format!("{header}.{claims}").into_bytes()));
+                self.0.push(("claims", Base64UrlUnpadded::decode_vec(claims).unwrap()));
+                continue;
+            }
+            let text = ["dws_", "dwr_", "dwd_"].iter().find_map(|prefix| token.strip_prefix(prefix)).unwrap();
+            let bytes = Base64UrlUnpadded::decode_vec(text).unwrap();
             self.0.extend([("tag", bytes[45..53].to_vec()), ("proof", bytes[53..].to_vec())]);
             self.0.push(("whole token", bytes));
         }
@@ -77,7 +86,16 @@ impl Secrets {
                 Record::Credential(credential) => {
                     self.0.push(("password hash", credential.hash.as_str().into()));
                 }
-                Record::Keyring(keyring) => self.0.push(("throttle key", keyring.throttle_key.to_vec())),
+                Record::Keyring(keyring) => {
+                    self.0.push(("throttle key", keyring.throttle_key.to_vec()));
+                    let salts =
+                        keyring.signing.iter().map(|entry| ("signing key's salt", entry.salt.to_vec()));
+                    self.0.extend(salts);
+                }
+                Record::Grants(grants) => {
+                    let salts = grants.families.iter().map(|family| ("family's salt", family.salt.to_vec()));
+                    self.0.extend(salts);
+                }
                 _ => {}
             }
         }

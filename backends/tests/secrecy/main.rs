@@ -11,15 +11,21 @@ mod support;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use doorward::core::id::{GrantId, Stamp};
+use doorward::core::model::grant::{Family, GrantsRecord, RevokedToken};
+use doorward::core::model::keyring::Epochs;
 use doorward::core::operation::deletions::Deletions;
 use doorward::core::operation::finish_deletion::FinishDeletion;
 use doorward::core::operation::trust_clock::TrustClock;
 use doorward::core::password::Argon2Params;
+use doorward::core::record::Row;
 use doorward::core::store::Store;
 use doorward::core::time::Timestamp;
+use doorward::core::token::terms::{Audience, ClientId, Scope};
 use doorward::events::EventQueue;
 use doorward::store::{MemoryStore, SqliteStore};
 use doorward::{
@@ -33,7 +39,11 @@ use printed::{Printed, traced};
 use support::engine::NAME;
 use support::operations::event_names;
 use support::rows::dump;
-use support::story::{DATA, LABEL, PASSWORD, REFUSALS, Story, policy};
+use support::story::{DATA, LABEL, PASSWORD, Story, policy, refusals};
+use support::token_story::elsewhere;
+
+/// So that no two engines beside the first draw the same seeds.
+static OTHERS: AtomicU16 = AtomicU16::new(1);
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -89,6 +99,7 @@ fn rv_9_inv_30_no_secret_in_anything_that_prints() {
             openings(&printed);
             key_files(&printed);
             rows.extend(needs::of_every_operation(&mut printed));
+            rows.push(granted(&printed));
         });
     }));
     drop(std::panic::take_hook());
@@ -110,11 +121,9 @@ fn everything_was_printed(printed: &Printed) {
         let events = format!("operation: \"{name}\", result: Failed(");
         assert!(text.contains(&events), "{name} never failed");
     }
-    for (name, words) in REFUSALS {
-        for why in words {
-            let event = format!("operation: \"{name}\", result: Refused(\"{why}\")");
-            assert!(text.contains(&event), "{name} was never refused for {why}");
-        }
+    for (name, why) in refusals() {
+        let event = format!("operation: \"{name}\", result: Refused(\"{why}\")");
+        assert!(text.contains(&event), "{name} was never refused for {why}");
     }
     for word in ["store", "unresolved", "entropy", "key", "clock"] {
         assert!(text.contains(&format!("Failed(\"{word}\")")), "nothing failed of {word}");
@@ -175,6 +184,17 @@ fn every_outcome(store: &Arc<dyn Store>, printed: &mut Printed) {
     let first = engine(Arc::clone(store), &clock, printed, &queue);
     Story::new(&first, printed).every_outcome(&clock);
     printed.note(first.policy());
+    let begin = |faulty: FaultStore, key: Option<MasterKey>| {
+        let builder = Engine::builder(faulty).ephemeral().policy(policy()).clock(clock.clone());
+        let builder = match key {
+            Some(key) => builder.master_key(key),
+            None => builder,
+        };
+        let builder = builder.master_key(MasterKey::new(7, KEY)).pepper(Pepper::new(3, PEPPER));
+        let (sink, seeds) = (printed.clone(), OTHERS.fetch_add(1, Ordering::SeqCst));
+        builder.entropy(Seeds::from(seeds * 1_000)).events(move |event| sink.note(event))
+    };
+    elsewhere(&begin, Arc::clone(store), &mut printed.clone());
 
     // The hashing has moved, and the clock is trusted.
     clock.set(START.saturating_sub(Duration::from_hours(48)));
@@ -263,6 +283,27 @@ fn openings(printed: &Printed) {
         printed.note(&builder);
         assert!(printed.note_error(builder.open()).is_none(), "each is refused");
     }
+}
+
+/// What a session granted, as a store would show it.
+fn granted(printed: &Printed) -> Row {
+    let (id, until) = (GrantId::from_bytes([0x6a; 16]), START);
+    let family = Family {
+        number: 0,
+        id,
+        salt: *b"\x91family's salt\xe3\x07",
+        generation: 1,
+        rotated: START,
+        epochs: Epochs::default(),
+        client: ClientId::parse("web").unwrap(),
+        audience: vec![Audience::parse("https://api.example").unwrap()],
+        scope: Scope::parse("read").unwrap(),
+    };
+    let revoked = vec![RevokedToken { id, until }];
+    let record = GrantsRecord { opened: 1, families: vec![family.clone()], revoked }.into();
+    let row = Row { stamp: Stamp::from_bytes([0x6b; 16]), epoch: 0, owner: None, expires: None, record };
+    printed.note((&row, family.epochs, family.scope));
+    row
 }
 
 /// A key file that is cut, doubled or misnumbered is refused without being repeated.

@@ -46,7 +46,9 @@ fn insert(sql: &rusqlite::Connection, key: &Key, row: &Row) {
 fn lived_in(home: &Home, version: usize) -> (Vec<(Key, Row)>, Vec<Change>) {
     let sql = of_version(&home.path, version);
     let rows = rows_of(version);
-    rows.iter().for_each(|(key, row)| insert(&sql, key, row));
+    for (key, row) in &rows {
+        insert(&sql, key, row);
+    }
     for (kind, subject, floor) in
         [(1, Some(id(9)), None), (2, Some(id(1)), Some(4)), (3, None, Some(2)), (1, Some(id(8)), None)]
     {

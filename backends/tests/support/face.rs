@@ -1,13 +1,17 @@
 //! Both engines under one face, so that one story can be told to either.
 
+use std::sync::Arc;
+
 use doorward::core::error::Fault;
 use doorward::core::operation::session_data::KeptData;
 use doorward::{
-    AccountError, AccountId, AsyncEngine, AuthenticateError, ChangePasswordError, EndSessionError,
-    EndedEverywhere, Engine, LoggedIn, Login, LoginError, LogoutError, LogoutEverywhere,
-    LogoutEverywhereError, Maintained, OpenSession, OpenSessionError, OpenedSession, ReauthenticateError,
-    Receipt, Register, RegisterError, RenameError, Renewed, Session, SessionId, SetPasswordError,
-    UpdateSessionData, UpdateSessionDataError, Visitor,
+    Access, AccountError, AccountId, AsyncEngine, AuthenticateError, ChangePasswordError, EndSessionError,
+    Ended, EndedEverywhere, Engine, Introspect, Introspection, Issue, IssueError, Issued, LoggedIn, Login,
+    LoginError, LogoutError, LogoutEverywhere, LogoutEverywhereError, Maintained, OpenSession,
+    OpenSessionError, OpenedSession, PublishedKeys, ReauthenticateError, Receipt, Refresh, RefreshError,
+    Register, RegisterError, RenameError, Renewed, RevokeAllTokens, RevokeTokenError, RotateKeys,
+    RotateKeysError, RotatedKeys, Session, SessionId, SetPasswordError, UpdateSessionData,
+    UpdateSessionDataError, VerifyError, Visitor,
 };
 
 use super::block_on::block_on;
@@ -57,6 +61,14 @@ face! {
     fn rename(account: AccountId, name: &str) -> Result<(), RenameError>;
     fn mark_compromised(account: AccountId) -> Result<(), AccountError>;
     fn delete_account(account: AccountId) -> Result<(), AccountError>;
+    fn issue(operation: Issue) -> Result<Issued, IssueError>;
+    fn refresh(operation: Refresh) -> Result<Issued, RefreshError>;
+    fn verify(token: &str, audience: &str) -> Result<Arc<Access>, VerifyError>;
+    fn introspect(operation: Introspect) -> Result<Introspection, Fault>;
+    fn revoke_token(token: &str, client: &str) -> Result<Ended, RevokeTokenError>;
+    fn jwks() -> Result<PublishedKeys, Fault>;
+    fn rotate_keys(operation: RotateKeys) -> Result<RotatedKeys, RotateKeysError>;
+    fn revoke_all_tokens(operation: RevokeAllTokens) -> Result<(), Fault>;
     fn after_restore() -> Result<(), Fault>;
     fn maintain() -> Result<Maintained, Fault>;
     fn purge(limit: usize) -> Result<usize, Fault>;

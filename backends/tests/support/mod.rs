@@ -4,11 +4,15 @@
 
 pub(crate) mod block_on;
 #[cfg(feature = "sqlite-host")]
+pub(crate) mod endings;
+#[cfg(feature = "sqlite-host")]
 pub(crate) mod engine;
 pub(crate) mod everywhere;
 pub(crate) mod face;
 pub(crate) mod gate;
 pub(crate) mod hosted;
+#[cfg(feature = "sqlite-host")]
+pub(crate) mod modes;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod operations;
 pub(crate) mod race;
@@ -16,6 +20,9 @@ pub(crate) mod remembered;
 pub(crate) mod rows;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod story;
+pub(crate) mod tapped;
+#[cfg(feature = "sqlite-host")]
+pub(crate) mod token_story;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod wandering;
 pub(crate) mod world;

@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use doorward::core::event::EventResult::{self, Refused, Success};
 use doorward::core::id::AccountId;
 use doorward::{
@@ -19,6 +18,7 @@ use doorward::{
 use super::engine::NAME;
 use super::face::Face;
 use super::operations::engine_methods;
+use super::token_story::foreign;
 
 pub(crate) const PASSWORD: &str = "canary-7f3a: a password that sings";
 pub(crate) const WRONG: &str = "canary-91c2: a mistyped one sings too";
@@ -27,13 +27,14 @@ pub(crate) const DATA: &str = "canary-5b86: what the host keeps is the host's";
 pub(crate) const LABEL: &str = "the label is no secret";
 
 /// Why an operation may be refused: each word that its event may say.
-pub(crate) const REFUSALS: [(&str, &[&str]); 20] = [
+pub(crate) const REFUSALS: [(&str, &[&str]); 25] = [
     ("authenticate", &["anonymous", "gone", "token"]),
     ("change_password", &["anonymous", "denied", "gone", "new password", "password", "throttled", "token"]),
     ("delete_account", &["not found"]),
     ("disable", &["not found"]),
     ("enable", &["not found"]),
     ("end_session", &["not found"]),
+    ("issue", &["anonymous", "claims", "gone", "no key", "scope", "term", "token"]),
     (
         "login",
         &["denied", "must change", "name", "other account", "password", "throttled", "too many sessions"],
@@ -43,15 +44,46 @@ pub(crate) const REFUSALS: [(&str, &[&str]); 20] = [
     ("mark_compromised", &["not found"]),
     ("open_session", &["lifetime", "too large"]),
     ("reauthenticate", &["anonymous", "denied", "gone", "password", "throttled", "token"]),
+    ("refresh", &["claims", "client", "conflict", "gone", "no key", "reused", "scope", "term", "token"]),
     ("register", &["name", "password", "taken", "throttled"]),
     ("rehash", &["overtaken"]),
     ("rename", &["name", "not found", "taken"]),
+    ("revoke_token", &["client", "term", "too many", "unknown key"]),
+    ("rotate_keys", &["full"]),
     ("rotate_session", &["gone", "token"]),
     ("session_data", &["gone", "token"]),
     ("set_password", &["compromised", "not found", "password"]),
     ("unlock", &["not found"]),
     ("update_session_data", &["gone", "lifetime", "token", "too large"]),
+    ("verify", &["gone", "stale"]),
 ];
+
+/// The words of [`JwtError::rule`](doorward::core::token::jwt::JwtError::rule), by which `verify` refuses, too.
+pub(crate) const JWT_RULES: [&str; 17] = [
+    "algorithm",
+    "audience",
+    "critical_header",
+    "duplicate_member",
+    "encoding",
+    "expired",
+    "form",
+    "issuer",
+    "json",
+    "key_id",
+    "malformed_claim",
+    "missing_claim",
+    "not_yet_valid",
+    "signature",
+    "too_long",
+    "type",
+    "unknown_key",
+];
+
+/// Each operation with each word by which it refuses.
+pub(crate) fn refusals() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let words = REFUSALS.iter().flat_map(|(name, words)| words.iter().map(|word| (*name, *word)));
+    words.chain(JWT_RULES.iter().map(|word| ("verify", *word)))
+}
 
 /// The policy of these stories: three sessions for each account, as many more as are replaced.
 pub(crate) fn policy() -> Policy {
@@ -76,7 +108,7 @@ pub(crate) struct Story<'a> {
     pub(crate) engine: &'a dyn Face,
     pub(crate) listener: &'a mut dyn Listener,
     /// The methods that were called.
-    called: BTreeSet<&'static str>,
+    pub(super) called: BTreeSet<&'static str>,
 }
 
 /// Calls a method of the engine. It must succeed, be refused for a reason, or be told as several events.
@@ -94,13 +126,14 @@ macro_rules! tell {
         outcome.ok()
     }};
 }
+pub(super) use tell;
 
 impl<'a> Story<'a> {
     pub(crate) fn new(engine: &'a dyn Face, listener: &'a mut dyn Listener) -> Self {
         Self { engine, listener, called: BTreeSet::new() }
     }
 
-    fn came<T: Debug, E: Error + 'static>(
+    pub(super) fn came<T: Debug, E: Error + 'static>(
         &mut self,
         outcome: &Result<T, E>,
         told: &[(&'static str, EventResult)],
@@ -117,7 +150,7 @@ impl<'a> Story<'a> {
     }
 
     /// The session's token and the device's, if one was given out.
-    fn login(&mut self, operation: Login, told: EventResult) -> Option<(String, Option<String>)> {
+    pub(super) fn login(&mut self, operation: Login, told: EventResult) -> Option<(String, Option<String>)> {
         self.listener.asked(&operation);
         let login = tell!(self.login(operation), as &[("login", told)])?;
         let device = login.device.as_ref().map(|device| self.keep(device.expose()));
@@ -141,7 +174,7 @@ impl<'a> Story<'a> {
         ended.kept.map(|kept| self.keep(kept.token.expose()))
     }
 
-    fn keep(&mut self, token: &str) -> String {
+    pub(super) fn keep(&mut self, token: &str) -> String {
         self.listener.gave(token);
         token.to_owned()
     }
@@ -157,6 +190,7 @@ impl<'a> Story<'a> {
         story.accounts(ada);
         story.logouts(&guest, &hers, &kept_guest);
         story.deletion(ada);
+        story.access_tokens(&kept_guest, clock);
         tell!(story.after_restore());
         story.login(Login::new("grace", PASSWORD).label(LABEL), Success).unwrap();
         story.open_session(OpenSession::new(DATA), Success).unwrap();
@@ -303,9 +337,7 @@ impl<'a> Story<'a> {
 
     fn logouts(&mut self, replaced: &str, live: &str, guest: &str) {
         // The same token as another engine's, whose master key this one was not given.
-        let mut bytes = Base64UrlUnpadded::decode_vec(&live[4..]).unwrap();
-        bytes[4] ^= 0x40;
-        let foreign = format!("dws_{}", Base64UrlUnpadded::encode_string(&bytes));
+        let foreign = format!("dws_{}", foreign(&live[4..]));
         tell!(self.logout(&foreign), "unknown key");
         tell!(self.logout(&live[1..]), "token");
         for token in [live, live, replaced, guest] {
@@ -318,7 +350,8 @@ impl<'a> Story<'a> {
         let bites = [("delete_account", Success), ("finish_deletion", Success), ("finish_deletion", Success)];
         tell!(self.delete_account(ada), as &bites);
         tell!(self.purge(10), as &[("tick", Success), ("purge", Success)]);
-        tell!(self.maintain(), as &[("tick", Success), ("deletions", Success), ("maintain", Success)]);
+        let steps = ["tick", "deletions", "rotate_keys", "maintain"].map(|step| (step, Success));
+        tell!(self.maintain(), as &steps);
     }
 
     /// Each method once, with what brings it to success while nothing fails. Nothing is said of how it ends.
@@ -331,6 +364,7 @@ impl<'a> Story<'a> {
         story.login(Login::new(NAME, PASSWORD).previous(guest).carry_data(), Success);
         story.login(Login::new(NAME, WRONG).device(device), Success);
         tell!(story.authenticate(live));
+        story.every_method_of_tokens(live);
         story.open_session(OpenSession::new(DATA).label(LABEL), Success);
         tell!(story.session_data(guest));
         story.update(UpdateSessionData::new(guest, DATA).lifetime(Duration::from_mins(15)), Success);

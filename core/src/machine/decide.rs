@@ -1,6 +1,7 @@
 //! What an operation is: a pure decision, and what it may look at.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::Writes;
 use crate::error::Fault;
@@ -95,6 +96,17 @@ pub trait Decide {
     /// Without it: it stays.
     fn is_due(&self, _outcome: &Self::Outcome) -> bool {
         true
+    }
+
+    /// Whether this outcome says that something is over, whoever has ended it: what its driver remembers of the store from
+    /// before it was said may not know. Without it: no.
+    fn says_over(&self, _outcome: &Self::Outcome) -> bool {
+        false
+    }
+
+    /// The outcome, given out so long after it was decided, because its commit took so long. Without it: the same.
+    fn given_out(&self, outcome: Self::Outcome, _after: Duration) -> Self::Outcome {
+        outcome
     }
 }
 

@@ -6,11 +6,11 @@
 //!
 //! | the row says generation *g* | a token of | within | then |
 //! |---|---|---|---|
-//! | live | *g* | | rotates: *g* + 1 is the latest ([`Turn::Next`]) |
-//! | live | *g* − 1 | the grace | the same successor again ([`Turn::Again`]): the answer was lost |
-//! | live | *g* − 1 | the skew after it | a typed conflict ([`Turn::Conflict`]); nothing changed |
-//! | live | *g* − 1 after that, or older | | reuse: the session ends ([`Turn::Reuse`]) (RFC 9700, section 4.14.2) |
-//! | live | newer than *g* | | nothing changed ([`Turn::Unknown`]): the store was set back |
+//! | live | *g* | | rotates: *g* + 1 is the latest (`Next`) |
+//! | live | *g* − 1 | the grace | the same successor again (`Again`): the answer was lost |
+//! | live | *g* − 1 | the skew after it | a typed conflict (`Conflict`); nothing changed |
+//! | live | *g* − 1 after that, or older | | reuse: the session ends (`Reuse`) (RFC 9700, section 4.14.2) |
+//! | live | newer than *g* | | nothing changed (`Unknown`): the store was set back |
 //! | revoked, pushed out by a newer family, of an earlier epoch | any | | refused, no grace |
 //!
 //! All of a session's families stand in one row beside it. It goes when the session goes, in the same blind batch, so that

@@ -109,18 +109,27 @@ impl RevocationView {
     /// # Errors
     /// [`RecordError`]: the keyring is none, or is not there.
     pub fn present(&self, access: &Access) -> Result<Result<(), Gone>, Fault> {
-        let keyring = self.keyring.as_ref().ok_or(RecordError::NoKeyring)?;
-        let Epochs { account, global, tokens } = access.epochs;
+        let spared = self.spared(access)?;
+        let account = access.epochs.account;
         let is_ended = |id: &[u8; 16]| self.ids.contains_key(id);
         if is_ended(access.session.as_bytes()) {
             return Ok(Err(Gone::Ended));
         }
         let is_revoked = is_ended(access.token.as_bytes())
             || access.family.is_some_and(|family| is_ended(family.as_bytes()))
-            || self.floors.get(&access.account).is_some_and(|(floor, _)| account < *floor)
-            || global != keyring.epoch
-            || tokens != keyring.keyring()?.token_epoch;
-        Ok(if is_revoked { Err(Gone::Revoked) } else { Ok(()) })
+            || self.floors.get(&access.account).is_some_and(|(floor, _)| account < *floor);
+        Ok(if is_revoked { Err(Gone::Revoked) } else { spared })
+    }
+
+    /// Whether it was spared by what ends all tokens of everybody: all that a follower knows of the keyring alone.
+    ///
+    /// # Errors
+    /// [`RecordError`]: the keyring is none, or is not there.
+    pub fn spared(&self, access: &Access) -> Result<Result<(), Gone>, Fault> {
+        let keyring = self.keyring.as_ref().ok_or(RecordError::NoKeyring)?;
+        let Epochs { global, tokens, .. } = access.epochs;
+        let is_of_now = global == keyring.epoch && tokens == keyring.keyring()?.token_epoch;
+        Ok(if is_of_now { Ok(()) } else { Err(Gone::Revoked) })
     }
 
     /// Forgets what no living token depends on, and says how much is left.

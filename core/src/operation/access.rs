@@ -137,6 +137,10 @@ impl Decide for Disable {
         Ok(Decision::Commit(writes.journal(Ending::Epoch { key: account, until }), Ok(())))
     }
 
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        matches!(outcome, Ok(()) | Err(AccountError::NotFound))
+    }
+
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         (AccountError::result(outcome), self.subject())
     }

@@ -108,6 +108,10 @@ impl Decide for DeleteAccount {
         Ok(Decision::Commit(names.into_iter().map(Key::Login).fold(writes, Writes::delete), Ok(())))
     }
 
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        matches!(outcome, Ok(()) | Err(AccountError::NotFound))
+    }
+
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         (AccountError::result(outcome), self.subject())
     }

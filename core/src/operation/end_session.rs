@@ -1,5 +1,7 @@
 //! Ending one session of an account by its id: "log out that other device".
 
+use core::time::Duration;
+
 use thiserror::Error;
 
 use crate::error::Fault;
@@ -100,6 +102,14 @@ impl Decide for EndSession {
             writes,
             Ok(Receipt::new(ended, self.session, Some(record.latest_end(cx.now)), cx)),
         ))
+    }
+
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        matches!(outcome, Ok(_) | Err(EndSessionError::NotFound))
+    }
+
+    fn given_out(&self, outcome: Self::Outcome, after: Duration) -> Self::Outcome {
+        outcome.map(|receipt| receipt.later(after))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {

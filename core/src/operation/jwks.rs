@@ -12,6 +12,7 @@ use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision};
 use crate::operation::issue::keyring_row;
 use crate::record::Key;
+use crate::token::jwt::VerifyingKey;
 use crate::token::ring;
 
 /// Gives the public keys: the one that signs, the next one, and those whose tokens still live. A secret (HS256) is never
@@ -31,7 +32,7 @@ use crate::token::ring;
 /// let published = engine.run(Jwks::new())?;
 /// assert_eq!(published.max_age.as_secs(), 12 * 3600); // for `Cache-Control: max-age`
 ///
-/// let verifier = Verifier::new(&published.to_json(), "doorward", "https://api.example")?;
+/// let verifier = Verifier::new(published.to_json(), "doorward", "https://api.example")?;
 /// let claims = verifier.verify(issued.access.expose(), engine.now)?;
 /// assert_eq!(claims.subject, ada.to_string());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -67,12 +68,13 @@ pub struct PublishedKeys {
     pub keys: JwkSet,
     /// How long they may be kept: half the overlap, so that everybody has the next key before it signs.
     pub max_age: Duration,
+    json: String,
 }
 
 impl PublishedKeys {
     /// The set as JSON.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(&self.keys).expect("a set of keys is JSON")
+    pub fn to_json(&self) -> &str {
+        &self.json
     }
 }
 
@@ -88,8 +90,9 @@ impl Decide for Jwks {
             return Ok(Decision::Read(vec![Key::Keyring]));
         }
         let keys = ring::public_keys(keyring_row(facts)?, cx)?;
-        let keys = JwkSet { keys: keys.iter().filter_map(|key| key.to_jwk()).collect() };
-        Ok(Decision::Done(PublishedKeys { keys, max_age: cx.policy.tokens().overlap / 2 }))
+        let keys = JwkSet { keys: keys.iter().filter_map(VerifyingKey::to_jwk).collect() };
+        let json = serde_json::to_string(&keys).map_err(|_| Fault::Signing)?;
+        Ok(Decision::Done(PublishedKeys { keys, max_age: cx.policy.tokens().overlap / 2, json }))
     }
 
     fn audit(&self, _: &PublishedKeys) -> (EventResult, Subject) {

@@ -94,6 +94,11 @@ impl Receipt {
         };
         Self { ended, session, access_dies_at, others_lag }
     }
+
+    /// Of a commit that took so long: until it stood, tokens were granted, and journals read, that do not show it.
+    pub(super) fn later(self, by: Duration) -> Self {
+        Self { access_dies_at: self.access_dies_at.map(|dies| dies.saturating_add(by)), ..self }
+    }
 }
 
 /// What a logout found.
@@ -187,6 +192,14 @@ impl Decide for Logout {
             writes = Writes::new();
         }
         Ok(Decision::Commit(writes, receipt(ended, Some(record.latest_end(cx.now)))))
+    }
+
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        outcome.is_ok()
+    }
+
+    fn given_out(&self, outcome: Self::Outcome, after: Duration) -> Self::Outcome {
+        outcome.map(|receipt| receipt.later(after))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {

@@ -168,6 +168,10 @@ impl Decide for LogoutEverywhere {
         Ok(Decision::Commit(writes, Ok(EndedEverywhere { kept: Some(renewed) })))
     }
 
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        matches!(outcome, Ok(_) | Err(LogoutEverywhereError::NoAccount))
+    }
+
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         let result = match outcome {
             Ok(_) => EventResult::Success,

@@ -1,5 +1,6 @@
 //! Making an access token: shared by the operations that issue one.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -14,7 +15,7 @@ use crate::model::session::SessionRecord;
 use crate::record::Row;
 use crate::time::Timestamp;
 use crate::token::access;
-use crate::token::jwt::{AccessToken, Claims, SignError, is_registered};
+use crate::token::jwt::{AccessToken, Claims, SignError, is_registered, is_shallow};
 use crate::token::ring;
 use crate::token::terms::{Audience, ClientId, Scope};
 use crate::work::{Work, Worked};
@@ -58,7 +59,7 @@ impl Minting<'_> {
         if claims.expires <= claims.issued_at {
             return Ok(Minted::Over);
         }
-        let work = Work::Sign { key, claims };
+        let work = Work::Sign { key, claims: Box::new(claims) };
         match facts.worked(&work) {
             None => Ok(Minted::Work(work)),
             Some(Worked::Signed(Ok(access))) => Ok(Minted::Token(access.clone(), token, expires)),
@@ -96,10 +97,12 @@ fn seconds(moment: Timestamp) -> i64 {
     moment.as_millis().div_euclid(1000)
 }
 
-/// Whether a host may add these claims: none that means something already, and all of them within 2 KiB.
+/// Whether a host may add these claims: none that means something already, none that nests deeper than anybody reads, and
+/// all of them within 2 KiB.
 pub(super) fn may_add(claims: &Map<String, Value>) -> bool {
     let is_free = |name: &String| !is_registered(name) && name != access::PRIVATE;
     claims.keys().all(is_free)
+        && is_shallow(claims)
         && serde_json::to_vec(claims).is_ok_and(|text: Vec<u8>| text.len() <= MOST_CLAIM_BYTES)
 }
 

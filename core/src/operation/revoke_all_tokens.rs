@@ -86,10 +86,10 @@ pub(super) fn revoked(keyring: &Row, and_sessions: bool, cx: &Context<'_>) -> Re
         Rotated::To(next) => next,
         Rotated::AsItIs | Rotated::Full => record.clone(),
     };
-    if !cx.policy.has(Planted::RevokeAllSparesTokens) {
-        next.token_epoch = next.token_epoch.saturating_add(1);
+    if cx.policy.has(Planted::RevokeAllSparesTokens) {
+        next = record.clone();
     } else {
-        next.signing.clone_from(&record.signing);
+        next.token_epoch = next.token_epoch.saturating_add(1);
     }
     let until = cx.now.saturating_add(cx.policy.longest_session());
     let writes = Writes::new().journal(Ending::Epoch { key: Key::Keyring, until });

@@ -12,12 +12,14 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::grant::{GrantsRecord, RevokedToken};
+use crate::operation::issue::keyring_row;
 use crate::operation::logout::Ended;
 use crate::operation::refresh::{Absence, Presented, RefreshError};
 use crate::operation::standing::Live;
 use crate::operation::verify::{Seen, VerifyError};
 use crate::record::{Key, Row};
 use crate::store::Ending;
+use crate::token::jwt::{Compact, JwtError};
 use crate::token::opaque::{REFRESH_PREFIX, TokenError};
 use crate::token::terms::{ClientId, TermError};
 
@@ -129,7 +131,7 @@ impl Decide for RevokeToken {
             refresh_token(&self.token, facts, cx)?
         } else {
             seen = Seen::of(&self.token, None, facts, cx)?;
-            access_token(&seen, facts, cx)?
+            access_token(&self.token, &seen, facts, cx)?
         };
         Ok(match found {
             Found::Unread(keys) => Decision::Read(keys),
@@ -144,6 +146,10 @@ impl Decide for RevokeToken {
                 Decision::Commit(live.granted(grants).journal(ending), Ok(Ended::Ended))
             }
         })
+    }
+
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        outcome.is_ok()
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
@@ -173,10 +179,21 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
 }
 
-fn access_token<'a>(seen: &'a Seen, facts: &'a Facts, cx: &Context<'_>) -> Result<Found<'a>, Fault> {
+fn access_token<'a>(
+    token: &str,
+    seen: &'a Seen,
+    facts: &'a Facts,
+    cx: &Context<'_>,
+) -> Result<Found<'a>, Fault> {
     let access = match seen {
         Seen::Unread(keys) => return Ok(Found::Unread(keys.clone())),
         Seen::Refused(VerifyError::Fault(fault)) => return Err(fault.clone()),
+        Seen::Refused(VerifyError::Token(JwtError::UnknownKey)) => {
+            // The store knows the key: it is its master key that this engine lacks.
+            let kid = Compact::parse(token).map(|said| String::from(said.kid())).unwrap_or_default();
+            let state = keyring_row(facts)?.keyring()?.state_of(&kid, cx.policy, cx.now);
+            return Ok(state.map_or(Found::Nothing, |_| Found::UnknownKey));
+        }
         Seen::Refused(_) => return Ok(Found::Nothing),
         Seen::Proven(proven) => &proven.access,
     };

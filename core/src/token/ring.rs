@@ -101,7 +101,7 @@ pub(crate) fn signer(keyring: &Row, cx: &Context<'_>) -> Result<Option<SigningKe
     if let Some(own) = cx.keys.own_signing_keys().first() {
         return Ok(Some(own.clone()));
     }
-    let Some((active, _)) = keyring.keyring()?.active_and_newest(cx.now) else {
+    let Some((active, _)) = keyring.keyring()?.signer_and_newest(cx.policy, cx.now) else {
         return Ok(None);
     };
     let ring = cx.keys.ring(keyring, cx.now)?;
@@ -162,8 +162,9 @@ impl KeyringRecord {
     /// The keyring with another key.
     pub(crate) fn rotated(&self, how: Rotation, cx: &Context<'_>) -> Result<Rotated, KeyError> {
         let tokens = cx.policy.tokens();
-        let present =
-            self.active_and_newest(cx.now).filter(|(active, _)| cx.keys.numbered(active.master).is_some());
+        let present = self
+            .signer_and_newest(cx.policy, cx.now)
+            .filter(|(active, _)| cx.keys.numbered(active.master).is_some());
         let mut next = self.clone();
         let active_from = match (how, present) {
             (Rotation::WhenDue, _) if !cx.keys.own_signing_keys().is_empty() => return Ok(Rotated::AsItIs),

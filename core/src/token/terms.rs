@@ -188,6 +188,7 @@ impl Scope {
 
     /// Whether it allows nothing that `wider` does not.
     pub fn is_within(&self, wider: &Self) -> bool {
+        // Both are in order: who looks for a word has passed all that are less.
         let mut wider = wider.words();
         self.words().all(|word| wider.any(|other| other == word))
     }

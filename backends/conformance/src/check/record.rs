@@ -8,11 +8,13 @@ use doorward_core::model::device::DevicesRecord;
 use doorward_core::model::grant::{GrantsRecord, RevokedToken};
 use doorward_core::model::keyring::{KeyCheck, KeyringRecord};
 use doorward_core::model::session::{Amr, SessionRecord};
+use doorward_core::model::signing::SigningEntry;
 use doorward_core::model::throttle::{AttemptsRecord, DeviceFailures, ThrottleRecord};
 use doorward_core::name::LoginName;
 use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind, LoginRecord, Record, Row};
 use doorward_core::store::{Expect, Range};
 use doorward_core::time::Timestamp;
+use doorward_core::token::jwt::Algorithm;
 use doorward_core::token::terms::Scope;
 
 use crate::draft::{
@@ -163,8 +165,24 @@ fn keyring(keys: u32) -> Record {
         throttle_key: [if keys == 0 { 0 } else { 0xa5 }; 32],
         peppers,
         token_epoch: if keys == 1 { u64::MAX } else { u64::from(keys) },
+        signing: (0..keys).zip(MOMENTS.into_iter().cycle().map(at)).map(signing_entry).collect(),
     }
     .into()
+}
+
+fn signing_entry((number, active_from): (u32, Timestamp)) -> SigningEntry {
+    let algorithm = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Hs256]
+        .into_iter()
+        .cycle()
+        .nth(usize::try_from(number).unwrap_or(0))
+        .unwrap_or_default();
+    let public = match algorithm {
+        Algorithm::EdDsa => vec![0x5a; 32],
+        Algorithm::Es256 => vec![4; 65],
+        Algorithm::Hs256 | Algorithm::Rs256 => Vec::new(),
+    };
+    let salt = *session_id(u64::from(number)).as_bytes();
+    SigningEntry { kid: "k".repeat(43), algorithm, master: u32::MAX - number, salt, public, active_from }
 }
 
 /// Up to more families and revoked tokens than the engine keeps of one session.

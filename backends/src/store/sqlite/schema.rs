@@ -79,9 +79,12 @@ mod tests {
     /// Each build against what each other one wrote. The older ones are this one with fewer migrations, as they had.
     #[test]
     fn what_is_older_lacks_the_steps_between_and_what_is_newer_is_refused() {
+        let number = |versions| i64::try_from(versions).unwrap();
         for written in 1..=MIGRATIONS.len() {
             let connection = Connection::open_in_memory().unwrap();
-            MIGRATIONS[..written].iter().for_each(|step| connection.execute_batch(step).unwrap());
+            for step in &MIGRATIONS[..written] {
+                connection.execute_batch(step).unwrap();
+            }
             connection.pragma_update(None, "application_id", APPLICATION).unwrap();
             connection.pragma_update(None, "user_version", newest(&MIGRATIONS[..written])).unwrap();
             for known in 1..=MIGRATIONS.len() {
@@ -90,7 +93,7 @@ mod tests {
                     Some(steps) => assert_eq!(told.unwrap(), steps),
                     None => assert!(
                         matches!(&told, Err(OpenError::Newer { found, known: newest })
-                            if (*found, *newest) == (written as i64, known as i64)),
+                            if (*found, *newest) == (number(written), number(known))),
                         "{told:?} by {known} of {written}"
                     ),
                 }

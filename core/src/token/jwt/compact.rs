@@ -48,15 +48,12 @@ pub struct Compact<'a> {
 impl<'a> Compact<'a> {
     /// Reads a token. Refuses every text but the canonical form of an access token.
     pub fn parse(text: &'a str) -> Result<Self, JwtError> {
-        if text.len() > MAX_BYTES {
-            return Err(JwtError::TooLong);
+        let Parts { signing_input, header, claims, signature } = Parts::split(text)?;
+        let Header { algorithm, kind, key_id } = Header::parse(&object_text(header)?)?;
+        if kind != Some(Kind::AccessToken) {
+            return Err(JwtError::Type);
         }
-        let (signing_input, signature) = text.rsplit_once('.').ok_or(JwtError::Form)?;
-        let (header, claims) = signing_input.split_once('.').ok_or(JwtError::Form)?;
-        if claims.contains('.') {
-            return Err(JwtError::Form);
-        }
-        let Header { algorithm, key_id } = Header::parse(&object_text(header)?)?;
+        let key_id = key_id.ok_or(JwtError::KeyId)?;
         let claims = Claims::parse(&object_text(claims)?)?;
         Ok(Self { signing_input, signature: decoded(signature)?, algorithm, key_id, claims })
     }
@@ -100,15 +97,58 @@ impl fmt::Debug for Compact<'_> {
     }
 }
 
-struct Header {
-    algorithm: Algorithm,
-    key_id: String,
+/// The parts of a text, still encoded.
+pub(super) struct Parts<'a> {
+    pub(super) signing_input: &'a str,
+    pub(super) header: &'a str,
+    pub(super) claims: &'a str,
+    pub(super) signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn split(text: &'a str) -> Result<Self, JwtError> {
+        if text.len() > MAX_BYTES {
+            return Err(JwtError::TooLong);
+        }
+        let (signing_input, signature) = text.rsplit_once('.').ok_or(JwtError::Form)?;
+        let (header, claims) = signing_input.split_once('.').ok_or(JwtError::Form)?;
+        if claims.contains('.') {
+            return Err(JwtError::Form);
+        }
+        Ok(Self { signing_input, header, claims, signature })
+    }
+}
+
+/// What a header's `typ` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    AccessToken,
+    Other,
+}
+
+impl Kind {
+    /// RFC 9068, section 4: `at+jwt` or `application/at+jwt` and nothing else. Media types are compared without regard
+    /// to case (RFC 7515, section 4.1.9).
+    fn of(name: &str) -> Self {
+        if name.eq_ignore_ascii_case("at+jwt") || name.eq_ignore_ascii_case("application/at+jwt") {
+            Self::AccessToken
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// What a header says: of any JWS, for only an access token must have all of it.
+pub(super) struct Header {
+    pub(super) algorithm: Algorithm,
+    pub(super) kind: Option<Kind>,
+    pub(super) key_id: Option<String>,
 }
 
 impl Header {
     /// RFC 7515, section 4: what is not understood is ignored, so `jku`, `jwk`, `x5u` and `x5c` lead nowhere.
-    fn parse(text: &str) -> Result<Self, JwtError> {
-        let (mut algorithm, mut kind, mut key_id) = (None, false, None);
+    pub(super) fn parse(text: &str) -> Result<Self, JwtError> {
+        let (mut algorithm, mut kind, mut key_id) = (None, None, None);
         let mut others = BTreeSet::new();
         json::object(text, |name, reader| {
             let again = match &*name {
@@ -119,10 +159,7 @@ impl Header {
                 }
                 "typ" => {
                     let found = reader.string().map_err(|error| typed(error, JwtError::Type))?;
-                    if !is_access_token(&found) {
-                        return Err(JwtError::Type);
-                    }
-                    core::mem::replace(&mut kind, true)
+                    kind.replace(Kind::of(&found)).is_some()
                 }
                 "kid" => {
                     let found = reader.string().map_err(|error| typed(error, JwtError::KeyId))?;
@@ -139,17 +176,8 @@ impl Header {
             };
             if again { Err(JwtError::Duplicate) } else { Ok(()) }
         })?;
-        if !kind {
-            return Err(JwtError::Type);
-        }
-        Ok(Self { algorithm: algorithm.ok_or(JwtError::Algorithm)?, key_id: key_id.ok_or(JwtError::KeyId)? })
+        Ok(Self { algorithm: algorithm.ok_or(JwtError::Algorithm)?, kind, key_id })
     }
-}
-
-/// RFC 9068, section 4: `at+jwt` or `application/at+jwt` and nothing else. Media types are compared without regard to
-/// case (RFC 7515, section 4.1.9).
-fn is_access_token(kind: &str) -> bool {
-    kind.eq_ignore_ascii_case("at+jwt") || kind.eq_ignore_ascii_case("application/at+jwt")
 }
 
 fn typed(error: JsonError, other_type: JwtError) -> JwtError {
@@ -159,13 +187,13 @@ fn typed(error: JsonError, other_type: JwtError) -> JwtError {
     }
 }
 
-fn object_text(part: &str) -> Result<String, JwtError> {
+pub(super) fn object_text(part: &str) -> Result<String, JwtError> {
     String::from_utf8(decoded(part)?).map_err(|_| JwtError::Json)
 }
 
 /// Strict: no padding, no other alphabet, no stray bits. Not in constant time, as keys and opaque tokens are read: that
 /// would take a third of the whole reading, and a token's text has nothing to compare it with.
-fn decoded(part: &str) -> Result<Vec<u8>, JwtError> {
+pub(super) fn decoded(part: &str) -> Result<Vec<u8>, JwtError> {
     BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtError::Encoding)
 }
 

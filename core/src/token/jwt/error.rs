@@ -130,7 +130,8 @@ pub enum KeyLoadError {
     /// The JWK is not meant for this: its `use` or `key_ops` say so.
     #[error("the JWK is meant for another use: see its members `use` and `key_ops`")]
     Use,
-    /// It can be guessed or computed: HMAC under 32 bytes, RSA under 2048 bits, a point of small order.
+    /// It can be guessed or computed: HMAC under 32 bytes, RSA under 2048 bits or with ROCA's fingerprint, a point of
+    /// small order.
     #[error("the key is too weak: HS256 takes 32 bytes or more, RS256 2048 bits or more")]
     Weak,
     /// It is no valid key of its kind.

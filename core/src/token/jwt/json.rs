@@ -24,6 +24,18 @@ pub(super) const MAX_DEPTH: u32 = 16;
 /// The greatest number of seconds that every reader of JSON holds exactly (RFC 8259, section 6).
 pub(super) const MAX_SECONDS: i64 = 1 << 53;
 
+/// Whether these members nest no deeper than is read.
+pub(crate) fn is_shallow(members: &Map<String, Value>) -> bool {
+    fn fits(value: &Value, depth: u32) -> bool {
+        match value {
+            Value::Array(all) => depth < MAX_DEPTH && all.iter().all(|value| fits(value, depth + 1)),
+            Value::Object(all) => depth < MAX_DEPTH && all.values().all(|value| fits(value, depth + 1)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+        }
+    }
+    members.values().all(|value| fits(value, 1))
+}
+
 /// Why a text was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JsonError {

@@ -17,8 +17,6 @@
 //!
 //! `jku`, `jwk`, `x5u` and `x5c` are ignored: keys come from configuration, never from a token (RFC 8725, section 3.10).
 
-#![allow(dead_code, unused_imports, reason = "the operations on top use them")]
-
 mod algorithm;
 mod claims;
 mod compact;
@@ -31,6 +29,7 @@ mod signing_key;
 mod tests;
 mod verifier;
 mod verifying_key;
+mod weak;
 
 use alloc::string::String;
 use core::fmt;
@@ -42,6 +41,7 @@ pub(crate) use claims::Expected;
 pub use claims::{Claims, is_registered};
 pub use compact::{Compact, MAX_BYTES};
 pub use error::{JwtError, KeyLoadError, SignError};
+pub(crate) use json::is_shallow;
 pub use signing_key::SigningKey;
 pub use verifier::Verifier;
 pub use verifying_key::VerifyingKey;

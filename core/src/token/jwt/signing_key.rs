@@ -24,7 +24,8 @@ use super::compact::MAX_BYTES;
 use super::error::{KeyLoadError, SignError};
 use super::jwk;
 use super::pem;
-use super::verifying_key::{VerifyingKey, modulus_bits, prepared};
+use super::verifying_key::{VerifyingKey, prepared};
+use super::weak;
 
 /// A key that access tokens are signed with. It has one algorithm and one `kid`, and is cheap to clone.
 ///
@@ -128,7 +129,9 @@ impl SigningKey {
     /// Why the key should be replaced although it is accepted.
     pub fn warning(&self) -> Option<&'static str> {
         match &self.0.private {
-            Private::Rs256(pair) if modulus_bits(pair.public_key()) < 3072 => {
+            Private::Rs256(pair)
+                if weak::bits(pair.public_key().modulus().big_endian_without_leading_zero()) < 3072 =>
+            {
                 Some("the RSA key has fewer than 3072 bits: replace it (ASVS 5.0, 11.2.3)")
             }
             Private::EdDsa(_) | Private::Es256(_) | Private::Hs256(_) | Private::Rs256(_) => None,
@@ -238,11 +241,13 @@ const DRAWS: u32 = 16;
 /// FIPS 186-5, appendix A.2.2: the candidate and one, if that is below the curve's order; else another is to be drawn.
 fn p256(candidate: &[u8; 32]) -> Option<EcdsaKeyPair> {
     let mut scalar = Zeroizing::new(*candidate);
-    let carried = scalar.iter_mut().rev().all(|byte| {
+    for byte in scalar.iter_mut().rev() {
         *byte = byte.wrapping_add(1);
-        *byte == 0
-    });
-    if carried { None } else { p256_scalar(&scalar) }
+        if *byte != 0 {
+            break;
+        }
+    }
+    p256_scalar(&scalar) // the greatest candidate has become zero, which is no key either
 }
 
 /// RFC 5915: a private key without its public half, which is then computed; refused unless it is from 1 to the order less 1.

@@ -20,10 +20,7 @@ use super::compact::MAX_KEY_ID;
 use super::error::KeyLoadError;
 use super::jwk;
 use super::pem;
-
-const MIN_SECRET: usize = 32;
-const MIN_MODULUS: usize = 2048;
-const MAX_MODULUS: usize = 8192;
+use super::weak;
 
 /// A key that access tokens are verified with. It has one algorithm and one `kid`, and is cheap to clone.
 ///
@@ -96,21 +93,19 @@ impl VerifyingKey {
         let info = info.as_ref();
         let bytes = match algorithm {
             // RFC 8410, section 4, and RFC 5480, section 2.2: the key is the last thing in it, whole.
-            Algorithm::EdDsa => info.last_chunk::<32>().ok_or(KeyLoadError::Invalid)?.to_vec(),
+            Algorithm::EdDsa => {
+                let point = info.last_chunk::<32>().ok_or(KeyLoadError::Invalid)?;
+                weak::refuse_point(point)?;
+                point.to_vec()
+            }
             Algorithm::Es256 => info.last_chunk::<65>().ok_or(KeyLoadError::Invalid)?.to_vec(),
             Algorithm::Rs256 => {
                 let key = rsa::PublicKey::from_der(info)?;
-                match modulus_bits(&key) {
-                    ..MIN_MODULUS => return Err(KeyLoadError::Weak),
-                    MIN_MODULUS..=MAX_MODULUS => key.as_ref().to_vec(),
-                    _ => return Err(KeyLoadError::TooLong),
-                }
+                weak::refuse_modulus(key.modulus().big_endian_without_leading_zero())?;
+                key.as_ref().to_vec()
             }
             Algorithm::Hs256 => return Err(KeyLoadError::Kind),
         };
-        if algorithm == Algorithm::EdDsa && is_weak_point(&bytes) {
-            return Err(KeyLoadError::Weak);
-        }
         let key_id = match kid {
             Some(kid) => checked_key_id(kid)?,
             None => jwk::thumbprint(algorithm, &bytes).ok_or(KeyLoadError::Invalid)?,
@@ -176,49 +171,12 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// A shared secret, which must be as long as the hash at least (RFC 7518, section 3.2).
+/// A shared secret, made ready.
 pub(super) fn prepared(secret: &[u8]) -> Result<Hmac<Sha256>, KeyLoadError> {
-    if secret.len() < MIN_SECRET {
-        return Err(KeyLoadError::Weak);
-    }
+    weak::refuse_secret(secret)?;
     Hmac::new_from_slice(secret).map_err(|_| KeyLoadError::Invalid)
 }
 
 fn checked_key_id(kid: &str) -> Result<String, KeyLoadError> {
     if kid.is_empty() || kid.len() > MAX_KEY_ID { Err(KeyLoadError::KeyId) } else { Ok(kid.to_owned()) }
 }
-
-/// How long an RSA key is.
-pub(super) fn modulus_bits(key: &rsa::PublicKey) -> usize {
-    let modulus = key.modulus().big_endian_without_leading_zero();
-    modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize)
-}
-
-/// Whether a point's multiples are eight at most, so that anybody can sign, or its encoding is not the canonical one
-/// (RFC 8032, section 5.1.3): y is below 2^255 - 19.
-fn is_weak_point(point: &[u8]) -> bool {
-    let mut y = [0; 32];
-    y.iter_mut().zip(point).for_each(|(to, from)| *to = *from);
-    let [low, middle @ .., high] = &mut y;
-    *high &= 0x7f; // the sign of x
-    let beyond = *low >= 0xed && middle.iter().all(|byte| *byte == 0xff) && *high == 0x7f;
-    beyond || SMALL_ORDER.contains(&y)
-}
-
-/// The y coordinates of the points whose order divides 8.
-const SMALL_ORDER: [[u8; 32]; 5] = [
-    [0; 32],
-    [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-    [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
-        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
-    ],
-    [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
-        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
-    ],
-    [
-        0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
-    ],
-];

@@ -130,6 +130,7 @@ fn jw_16_weak_keys_are_refused() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "any key of that length will do")]
 fn jw_16_an_rsa_key_under_3072_bits_is_warned_of() {
     let short = SigningKey::from_pem(RSA, Algorithm::Rs256).unwrap();
     assert!(short.warning().is_some_and(|text| text.contains("3072")));
@@ -141,6 +142,21 @@ fn jw_16_an_rsa_key_under_3072_bits_is_warned_of() {
     let body = base64ct::Base64::encode_string(der.as_ref());
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----");
     assert_eq!(SigningKey::from_pem(&pem, Algorithm::Rs256).unwrap().warning(), None);
+}
+
+/// CVE-2017-15361. A number that is a multiple of the primes, and 65537, is a power of 65537 modulo each.
+#[test]
+fn jw_16_a_modulus_with_rocas_fingerprint_is_refused() {
+    let primes = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
+    let product: u128 = primes.into_iter().product();
+    let load = |low: [u8; 3]| {
+        let mut n = [0; 257]; // 2052 bits: the product has 100
+        n[..13].copy_from_slice(&product.to_be_bytes()[3..]);
+        n[254..].copy_from_slice(&low);
+        VerifyingKey::from_jwk(&format!(r#"{{"kty":"RSA","n":"{}","e":"AQAB"}}"#, encode(&n)))
+    };
+    assert_eq!(load([1, 0, 1]), Err(KeyLoadError::Weak));
+    assert_eq!(load([1, 0, 3]).map(|key| key.algorithm()), Ok(Algorithm::Rs256));
 }
 
 /// Under such a key, one signature holds for every text, and anybody can make it.
@@ -173,7 +189,7 @@ const SMALL: [&str; 7] = [
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ];
 
-fn hex(text: &str) -> Vec<u8> {
+pub(super) fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 

@@ -1,12 +1,15 @@
 //! The rules of access tokens, each by the row that it keeps. What only needs the public interface is in `core/tests`.
 
 mod claims;
+mod cookbook;
 mod form;
 mod json;
 mod jwk;
 mod keys;
 mod matrix;
 mod oracle;
+mod vectors;
+mod wycheproof_jws;
 
 use std::format;
 use std::string::String;

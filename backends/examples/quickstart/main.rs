@@ -1,4 +1,4 @@
-//! The whole story of one session on a SQLite file: sign up, log in, be recognised, log out, be refused.
+//! The whole story of one session on a SQLite file: sign up, log in, be recognised, get tokens, log out, be refused.
 //!
 //! ```text
 //! cargo run --release --example quickstart [-- NAME]
@@ -21,7 +21,11 @@ use doorward::core::record::{Key, Kind, Row};
 use doorward::core::store::{Range, Store};
 use doorward::core::time::Timestamp;
 use doorward::store::SqliteStore;
-use doorward::{AuthenticateError, Ended, Engine, KeyFile, Login, LoginError, Register, RegisterError};
+use doorward::{
+    AuthenticateError, Ended, Engine, KeyFile, Login, LoginError, Register, RegisterError, Scope,
+};
+
+mod tokens;
 
 const DATABASE: &str = "doorward-quickstart.db";
 const KEY: &str = "doorward-quickstart.key";
@@ -58,7 +62,8 @@ fn story() -> Result<(), Box<dyn Error>> {
     }
 
     println!("4  Log in with the password");
-    let login = engine.login(Login::new(&name, password.as_str()).label("quickstart"))?;
+    let login = engine
+        .login(Login::new(&name, password.as_str()).label("quickstart").scope(Scope::parse("read write")?))?;
     let token = login.token.expose();
     println!("   Session {}", login.session.id);
     println!("   Its token, {} characters, goes to the client: {}…", token.len(), &token[..12]);
@@ -83,24 +88,30 @@ fn story() -> Result<(), Box<dyn Error>> {
     }
     println!("   Looked for the password and the token in the files' bytes: neither is there.\n");
 
-    println!("7  Log out");
-    let receipt = engine.logout(token)?;
-    expect(receipt.ended == Ended::Ended, "the logout ends the session")?;
-    println!(
-        "   Session {} is over, durably. There are no access tokens that could outlive it.\n",
-        receipt.session
-    );
+    let tokens = tokens::Story::begin(DATABASE, KEY, token)?;
+    for (what, secret) in tokens.secrets() {
+        refuse_in_files(what, secret)?;
+    }
+    println!("   Looked for both in the files' bytes: neither is there, nor a part of them.\n");
 
-    println!("8  The same token again");
+    println!("8  Log out");
+    let receipt = tokens.log_out(token)?;
+    expect(receipt.ended == Ended::Ended, "the logout ends the session")?;
+    println!("   Session {} is over, durably.\n", receipt.session);
+
+    println!("9  The same session token again");
     match engine.authenticate(token) {
         Err(AuthenticateError::Gone(Gone::Ended)) => println!("   Refused: {}.", Gone::Ended),
         other => return Err(unexpected("a refusal", &other)),
     }
     expect(engine.logout(token)?.ended == Ended::AlreadyGone, "a second logout finds nothing")?;
-    println!("   A second logout says that it is already gone.");
+    println!("   A second logout says that it is already gone.\n");
 
-    println!("\n9  Close and open again: is it still dead?");
-    drop(engine);
+    tokens.after_the_logout()?;
+    tokens.revoke_all()?;
+
+    println!("12 Close and open again: is it still dead?");
+    drop((engine, tokens));
     let engine = Engine::builder(SqliteStore::open(DATABASE)?).master_key(KeyFile::load(KEY)?).open()?;
     match engine.authenticate(token) {
         Err(AuthenticateError::Gone(Gone::Ended)) => println!("   Refused: {}.", Gone::Ended),

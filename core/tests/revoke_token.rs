@@ -1,0 +1,213 @@
+//! Revoking one token, and what a resource server is told of tokens.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail as their tests do"
+)]
+
+mod support;
+
+use doorward_core::model::session::Gone;
+use doorward_core::operation::introspect::Introspect;
+use doorward_core::operation::issue::Issue;
+use doorward_core::operation::logout::{Ended, Logout};
+use doorward_core::operation::open::Open;
+use doorward_core::operation::refresh::RefreshError;
+use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
+use doorward_core::operation::verify::VerifyError;
+use doorward_core::record::{Key, Kind};
+use doorward_core::store::{Durability, Ending};
+use serde_json::{Value, json};
+use support::home::is_live;
+use support::tokens::{API, OTHER_API, at_home, at_home_in, engine, refresh_of, scope, secs};
+use support::{START, Step, World, millis};
+
+fn inactive(world: &mut World, token: &str) -> bool {
+    let answer = world.run(Introspect::new(token)).unwrap();
+    answer.to_json() == r#"{"active":false}"# && !answer.is_active() && answer.members().len() == 1
+}
+
+fn revoke(world: &mut World, token: &str) -> Ended {
+    world.run(RevokeToken::new(token, "web")).unwrap().unwrap()
+}
+
+#[test]
+fn rv_6_an_access_tokens_members_are_exactly_these() {
+    let (mut world, ada) = at_home();
+    let issue = Issue::new(&ada.token, "web", API).audience(OTHER_API).claim("tenant", "acme");
+    let issued = world.run(issue).unwrap().unwrap();
+    let now = START.as_millis() / 1000;
+    let expected = json!({
+        "active": true, "scope": "read write", "client_id": "web", "token_type": "Bearer", "exp": now + 600, "iat": now,
+        "sub": ada.account.to_string(), "aud": [API, OTHER_API], "iss": "doorward", "jti": issued.token.to_string(),
+    });
+    for answer in [
+        world.run(Introspect::new(issued.access.expose())).unwrap(),
+        world.run(Introspect::new(issued.access.expose()).audience(OTHER_API)).unwrap(),
+    ] {
+        assert_eq!(json!(answer.members()), expected);
+        assert_eq!(serde_json::from_str::<Value>(&answer.to_json()).unwrap(), expected);
+    }
+    let bare = Issue::new(&ada.token, "web", API).scope(scope(""));
+    let bare = world.run(bare).unwrap().unwrap();
+    let answer = world.run(Introspect::new(bare.access.expose())).unwrap();
+    assert_eq!((answer.members().get("scope"), &answer.members()["aud"]), (None, &json!(API)));
+    let other = world.run(Introspect::new(bare.access.expose()).audience(OTHER_API)).unwrap();
+    assert_eq!(other.to_json(), r#"{"active":false}"#, "a token for others is none for it");
+}
+
+#[test]
+fn rv_6_a_refresh_tokens_members_are_exactly_these() {
+    let (mut world, ada) = at_home();
+    let (_, first) = world.issue_both(&ada);
+    world.wait(secs(30));
+    let next = world.turn(&first);
+    let before = world.map.clone();
+    let now = START.as_millis() / 1000;
+    let answer = world.run(Introspect::new(&next).audience(API)).unwrap();
+    let expected = json!({
+        "active": true, "scope": "read write", "client_id": "web", "exp": now + 3600, "iat": now + 30,
+        "sub": ada.account.to_string(), "aud": API, "iss": "doorward",
+    });
+    assert_eq!(json!(answer.members()), expected);
+    assert!(inactive(&mut world, &first), "one that was used is none, within the grace too");
+    assert!(!world.run(Introspect::new(&next).audience(OTHER_API)).unwrap().is_active());
+    world.wait(secs(30));
+    assert!(inactive(&mut world, &first));
+    assert_eq!(world.map, before, "whoever only looks raises no alarm");
+}
+
+#[test]
+fn rv_6_what_opens_nothing_is_inactive_and_nothing_else() {
+    let (mut world, ada) = at_home();
+    let (issued, refresh) = world.issue_both(&ada);
+    let texts = [issued.access.expose().to_owned(), refresh];
+    for text in ["", "x", "dws_", "dwr_", "a.b.c", &ada.token] {
+        assert!(inactive(&mut world, text), "{text}");
+    }
+    for text in &texts {
+        let mut forged = text.clone();
+        let last = forged.pop();
+        forged.push(if last == Some('A') { 'Q' } else { 'A' });
+        assert!(inactive(&mut world, &forged));
+    }
+    world.run(Logout::new(&ada.token)).unwrap().unwrap();
+    assert!(texts.iter().all(|text| inactive(&mut world, text)));
+    let (mut world, ada) = at_home();
+    let (issued, refresh) = world.issue_both(&ada);
+    world.now = issued.expires.saturating_add(secs(5));
+    assert!(inactive(&mut world, issued.access.expose()));
+    world.wait(secs(3600));
+    assert!(inactive(&mut world, &refresh));
+}
+
+#[test]
+fn rv_5_a_refresh_token_takes_its_access_tokens_along() {
+    for which in 0..2 {
+        let (mut world, ada) = at_home();
+        let (issued, first) = world.issue_both(&ada);
+        let (others, other) = world.issue_both(&ada);
+        let child = world.refresh(&first).unwrap();
+        let next = refresh_of(&child);
+        let family = world.grants(ada.session).families[0].id;
+        let token = [&first, &next][which];
+        let (outcome, steps) = world.trace(RevokeToken::new(token, "web"));
+        assert_eq!(outcome.unwrap(), Ended::Ended, "any token of the family will do");
+        let Some(Step::Commit { puts, takes, durability, .. }) = steps.last() else { panic!("a commit") };
+        assert_eq!((&puts[..], takes.len(), *durability), (&[Kind::Grants][..], 0, Durability::Durable));
+        // Ten minutes of life, five seconds of leeway, twice the skew; and the grace, whose retries give access tokens too.
+        let until = START.saturating_add(secs(609 + 10));
+        assert_eq!(world.map.journal, [Ending::Grant { grant: family, until }]);
+        for token in [&issued, &child] {
+            assert!(matches!(world.verify(token), Err(VerifyError::Gone(Gone::Revoked))));
+            assert!(inactive(&mut world, token.access.expose()));
+        }
+        assert!(matches!(world.refresh(&next), Err(RefreshError::Gone(Gone::Ended))));
+        assert!(world.accepts(&others) && is_live(&mut world, &ada.token));
+        world.turn(&other);
+        assert_eq!(revoke(&mut world, token), Ended::AlreadyGone);
+        assert_eq!(world.map.journal.len(), 1);
+    }
+}
+
+#[test]
+fn rv_5_an_access_token_ends_alone_and_for_good() {
+    let (mut world, ada) = at_home();
+    let (issued, refresh) = world.issue_both(&ada);
+    let (plain, other) = (world.issue(&ada), world.issue(&ada));
+    assert_eq!(revoke(&mut world, issued.access.expose()), Ended::Ended);
+    assert_eq!(revoke(&mut world, plain.access.expose()), Ended::Ended);
+    assert!(!world.accepts(&issued) && !world.accepts(&plain) && world.accepts(&other));
+    let until = START.saturating_add(secs(609));
+    let told = [&issued, &plain].map(|token| Ending::Grant { grant: token.token, until });
+    assert_eq!(world.map.journal, told);
+    let next = world.refresh(&refresh).unwrap();
+    assert!(world.accepts(&next) && !world.accepts(&issued), "INV 15: what writes the row keeps it in mind");
+    world.issue_both(&ada);
+    world.now = issued.expires.saturating_add(millis(4_999));
+    assert!(matches!(world.verify(&issued), Err(VerifyError::Gone(Gone::Revoked))), "to its last moment");
+}
+
+#[test]
+fn rv_5_what_is_unknown_is_done_and_what_is_anothers_is_refused() {
+    let (mut world, ada) = at_home();
+    let (issued, refresh) = world.issue_both(&ada);
+    let before = world.map.clone();
+    for text in ["", "no token", "dwr_AAAA", "a.b.c", &ada.token] {
+        assert_eq!(revoke(&mut world, text), Ended::AlreadyGone, "{text}");
+    }
+    for text in [issued.access.expose(), &refresh] {
+        let refused = world.run(RevokeToken::new(text, "app")).unwrap();
+        assert!(matches!(refused, Err(RevokeTokenError::Client)));
+        assert!(matches!(world.run(RevokeToken::new(text, "")).unwrap(), Err(RevokeTokenError::Term(_))));
+    }
+    assert_eq!(world.map, before);
+    assert!(world.accepts(&issued));
+    world.turn(&refresh);
+}
+
+#[test]
+fn rv_5_more_than_256_of_a_session_are_refused_in_so_many_words() {
+    let (mut world, ada) = at_home();
+    for _ in 0..256 {
+        let issued = world.issue(&ada);
+        assert_eq!(revoke(&mut world, issued.access.expose()), Ended::Ended);
+    }
+    let (issued, refresh) = world.issue_both(&ada);
+    let before = world.map.clone();
+    let refused = world.run(RevokeToken::new(issued.access.expose(), "web")).unwrap();
+    assert!(matches!(refused, Err(RevokeTokenError::TooMany)), "{refused:?}");
+    assert_eq!(world.map, before);
+    let key = Key::Grants(ada.session);
+    let row = &world.map.rows[&key];
+    let bytes = row.encode(&key);
+    assert!(
+        doorward_core::record::Row::decode(&key, row.stamp, row.epoch, row.owner, row.expires, &bytes)
+            .is_ok()
+    );
+    assert_eq!(revoke(&mut world, &refresh), Ended::Ended, "a family is not counted");
+    world.wait(secs(609));
+    let later = world.issue(&ada);
+    assert_eq!(revoke(&mut world, later.access.expose()), Ended::Ended, "what is dead makes room");
+    assert_eq!(world.grants(ada.session).revoked.len(), 1);
+}
+
+/// An access token under a master key that this engine lacked counted as gone, and the instance that has the key went on
+/// accepting it.
+#[test]
+fn rv_5_under_a_master_key_that_is_not_here_nothing_is_revoked() {
+    let (mut world, ada) = at_home_in(engine(&[2]));
+    let (issued, refresh) = world.issue_both(&ada);
+    world.become_engine(engine(&[2, 1]));
+    world.run(Open::new()).unwrap();
+    world.become_engine(engine(&[1]));
+    let before = world.map.clone();
+    for text in [issued.access.expose(), &refresh] {
+        let refused = world.run(RevokeToken::new(text, "web")).unwrap();
+        assert!(matches!(refused, Err(RevokeTokenError::UnknownKey)), "{refused:?}");
+    }
+    assert_eq!(world.map, before);
+    world.become_engine(engine(&[2]));
+    assert!(world.accepts(&issued));
+}
