@@ -23,7 +23,6 @@ use core::time::Duration;
 
 use crate::id::GrantId;
 use crate::model::keyring::Epochs;
-use crate::policy::Policy;
 use crate::time::Timestamp;
 use crate::token::terms::{Audience, ClientId, Scope};
 
@@ -162,12 +161,6 @@ impl Family {
         }
     }
 
-    /// When the last access token that came of it by `now` is dead for every clock. It may have been made by a clock that
-    /// has stepped back since, at the end of the grace at the latest.
-    pub(crate) fn access_dies_at(&self, policy: &Policy, now: Timestamp) -> Timestamp {
-        policy.access_dies_at(now.max(self.rotated.saturating_add(policy.tokens().grace)))
-    }
-
     /// The same family, one generation on; `None` after four thousand million of them.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Self> {
         Some(Self { generation: self.generation.checked_add(1)?, rotated: now, ..self.clone() })
@@ -186,14 +179,14 @@ impl GrantsRecord {
     }
 
     /// The same, with this family as well. Beyond `most` of them it takes the place of the one that was not used for
-    /// longest, which is told.
-    pub(crate) fn with(mut self, family: Family, most: usize) -> (Self, Vec<Family>) {
+    /// longest, whose id is told.
+    pub(crate) fn with(mut self, family: Family, most: usize) -> (Self, Vec<GrantId>) {
         let mut pushed_out = Vec::new();
         while self.families.len() >= most.max(1) {
             let oldest =
                 self.families.iter().enumerate().min_by_key(|(_, family)| (family.rotated, family.number));
             let Some((at, _)) = oldest else { break };
-            pushed_out.push(self.families.remove(at));
+            pushed_out.push(self.families.remove(at).id);
         }
         self.opened = family.number.saturating_add(1);
         self.families.push(family);

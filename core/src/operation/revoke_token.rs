@@ -174,7 +174,7 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
         Err(Absence::Refused(_)) => return Ok(Found::Nothing),
         Err(Absence::Over(_, writes)) => return Ok(Found::Over(writes)),
     };
-    let ending = Ending::Grant { grant: family.id, until: family.access_dies_at(cx.policy, cx.now) };
+    let ending = Ending::Grant { grant: family.id, until: live.access_dies_at(cx) };
     let grants = Some(grants.clone().without(family.number));
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
 }

@@ -116,7 +116,7 @@ impl TokenAction {
                 rng.weighted(&[(2, Rotate::WhenDue), (2, Rotate::Orderly), (1, Rotate::AtOnce)])
                     .unwrap_or(Rotate::WhenDue),
             ),
-            970..980 => Self::RevokeAll { and_sessions: rng.in_thousand(300) },
+            970..974 => Self::RevokeAll { and_sessions: rng.in_thousand(300) },
             _ => Self::Jwks,
         }
     }

@@ -118,6 +118,7 @@ impl Simulated for RevokeToken {
         match outcome {
             Ok(ended) => Ok(Answer::Ended(ended).into()),
             Err(RevokeTokenError::Client) => Ok(Answer::OtherClient.into()),
+            Err(RevokeTokenError::UnknownKey) => Ok(Answer::BadToken.into()),
             Err(RevokeTokenError::Fault(fault)) => Err(fault),
             Err(error) => Ok(other(error)),
         }

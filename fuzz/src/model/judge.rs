@@ -10,7 +10,7 @@ use doorward_core::time::Timestamp;
 
 use super::device::Origin;
 use super::keys::Rotation;
-use super::token::{Request, Scopes, TokenEffect};
+use super::token::{Bearer, Request, Scopes, TokenEffect};
 use super::{Counted, Model, Session, Stage};
 use crate::action::Rotate;
 use crate::answer::Answer;
@@ -239,6 +239,11 @@ impl Intent {
             | Self::Token(Request::Issue { token, .. }) => Some(*token),
             _ => None,
         }
+    }
+
+    /// Whether it revokes what is no refresh token.
+    pub(crate) fn revokes_garbage(&self) -> bool {
+        matches!(self, Self::Token(Request::Revoke { token: Bearer::Refresh(Shown::Garbage), .. }))
     }
 
     /// Whether it takes away only, and compares nothing.

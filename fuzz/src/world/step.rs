@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::machine::{Reply, Ticket};
 use doorward_core::model::session::Gone;
+use doorward_core::operation::logout::Ended;
 use doorward_core::time::Timestamp;
 use doorward_core::work::Work;
 
@@ -213,6 +214,8 @@ fn is_right(task: &Task, answer: &Answer, has_device: bool) -> bool {
         (Answer::Issued(told), Answer::Issued(judged)) => {
             Grant { ends: judged.ends, ..told.clone() } == *judged
         }
+        // A forged token may name a key that is not known here, and could be known to another.
+        (Answer::BadToken, Answer::Ended(Ended::AlreadyGone)) => task.intent.revokes_garbage(),
         // What is no token of ours can be wrong in many ways.
         (Answer::Unfit(_), Answer::Unfit(Flaw::Forged)) => true,
         (answer, judged) => answer == judged,

@@ -16,7 +16,7 @@ use doorward_core::token::jwt::Compact;
 
 use super::World;
 use super::start::{PROOF, with_another_character};
-use crate::action::{AccessPick, AnyPick, RefreshPick, Rotate, TokenAction, TokenForgery};
+use crate::action::{AccessPick, AnyPick, Pick, RefreshPick, Rotate, TokenAction, TokenForgery};
 use crate::answer::{Grant, Machinery};
 use crate::model::judge::{Intent, Shown};
 use crate::model::token::{
@@ -44,7 +44,7 @@ impl World {
     ) -> (Intent, Box<dyn Machinery>) {
         let (request, machine) = match action {
             TokenAction::Issue { token, client, audience, scope, with_refresh } => {
-                let (token, text) = self.shown(token);
+                let (token, text) = self.shown(self.lively(token));
                 let (client, audience) = (Client::numbered(client), Audiences::numbered(audience));
                 // Mostly less than the session was granted.
                 let scope = scope.map(|noise| match self.scope_of(token) {
@@ -118,6 +118,28 @@ impl World {
         (Intent::Token(request), machine)
     }
 
+    /// Mostly a session that is there, so that something is granted.
+    fn lively(&self, pick: Pick) -> Pick {
+        let is_there = |(_, token): &&(u32, usize)| {
+            let session = &self.model.sessions[self.model.tokens[*token].session];
+            session.is_there && !session.is_revoked && session.account.is_some()
+        };
+        let latest = self.wallet.iter().rev().take(8).filter(is_there).nth(usize::from(pick.of % 8 > 5));
+        let latest = latest.filter(|_| !pick.of.is_multiple_of(4));
+        Pick { of: latest.map_or(pick.of, |(label, _)| *label), ..pick }
+    }
+
+    /// The same of a family, one of two that were used last, so that several clients use it at once.
+    fn lively_family(&self, pick: RefreshPick) -> RefreshPick {
+        let is_there = |(_, token): &&(u32, usize)| {
+            let family = &self.model.families[self.model.refresh_tokens[*token].family];
+            family.is_there && !self.model.sessions[family.session].is_revoked
+        };
+        let latest = self.purse.refresh.iter().rev().take(16).filter(is_there).nth(usize::from(pick.of % 8 > 5));
+        let latest = latest.filter(|_| !pick.of.is_multiple_of(4));
+        RefreshPick { of: latest.map_or(pick.of, |(label, _)| *label), ..pick }
+    }
+
     fn scope_of(&self, token: Shown) -> Option<Scopes> {
         let (Shown::Token(number) | Shown::WrongProof(number)) = token else { return None };
         Some(self.model.sessions[self.model.tokens[number].session].scope)
@@ -150,6 +172,7 @@ impl World {
     }
 
     fn shown_refresh(&self, pick: RefreshPick) -> (Shown, String) {
+        let pick = self.lively_family(pick);
         let tokens = &self.model.refresh_tokens;
         let Some(number) = given_by(&self.purse.refresh, pick.of) else {
             return (Shown::Garbage, "dwr_none".to_owned());
