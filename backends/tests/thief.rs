@@ -141,7 +141,7 @@ impl Thief {
 }
 
 fn signed(key: &SigningKey, claims: Claims) -> String {
-    let work = Work::Sign { key: key.clone(), claims };
+    let work = Work::Sign { key: key.clone(), claims: Box::new(claims) };
     match work.run(&mut HashMemory::default()).unwrap() {
         Worked::Signed(Ok(token)) => token.expose().to_owned(),
         other => panic!("{other:?}"),

@@ -29,7 +29,12 @@ pub(super) async fn verify<E: Reach>(
             viewed(engine, token, audience, proven.as_ref(), max_key_age, lives).await
         }
         RevocationMode::Watched { max_staleness, when_stale } => {
-            let lives = |view: &RevocationView, access: &Access| Ok(view.present(access)??);
+            let lives = |view: &RevocationView, access: &Access| {
+                view.present(access)??;
+                // One of a policy of longer lives outlives what the view remembers.
+                let is_known = access.expires.since(access.issued_at) <= tokens.lifetime;
+                if is_known { Ok(()) } else { Err(VerifyError::Stale) }
+            };
             match viewed(engine, token, audience, proven.as_ref(), max_staleness, lives).await {
                 Err(VerifyError::Stale) if when_stale == WhenStale::AskStore => {
                     return asked(engine, token, audience, proven).await;

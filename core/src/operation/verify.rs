@@ -183,7 +183,6 @@ impl Proof<'_> {
         let issuer = tokens.issuer.as_str();
         claims.check(&Expected { issuer, audience: None, now: self.now, leeway: tokens.leeway })?;
         let access = Arc::new(Access::of(claims)?);
-        self.check_life(&access)?;
         let (digest, keyring) = (TokenDigest::of(token), self.keyring.stamp);
         Ok(Arc::new(Proven { access, digest, kid, keyring }))
     }
@@ -191,16 +190,10 @@ impl Proof<'_> {
     /// A key retires and a token ends by the clock, without a new stamp.
     fn again(&self, proven: &Arc<Proven>) -> Result<Arc<Proven>, VerifyError> {
         self.key(&proven.kid)?;
-        self.check_life(&proven.access)?;
+        if self.now >= proven.access.expires.saturating_add(self.policy.tokens().leeway) {
+            return Err(JwtError::Expired.into());
+        }
         Ok(Arc::clone(proven))
-    }
-
-    /// No token lives longer than this policy lets one live, whatever the policy of the instance that issued it: what was
-    /// revoked, and which keys are retired, is remembered for so long and no longer.
-    fn check_life(&self, access: &Access) -> Result<(), JwtError> {
-        let tokens = self.policy.tokens();
-        let end = access.expires.min(access.issued_at.saturating_add(tokens.lifetime));
-        if self.now < end.saturating_add(tokens.leeway) { Ok(()) } else { Err(JwtError::Expired) }
     }
 
     fn key(&self, kid: &str) -> Result<VerifyingKey, VerifyError> {

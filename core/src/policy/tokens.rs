@@ -33,8 +33,8 @@ pub struct TokenPolicy {
     pub issuer: Audience,
     /// What access tokens are signed with. Default [`Algorithm::EdDsa`].
     pub algorithm: Algorithm,
-    /// How long an access token lives, and never past its session's end: whole seconds. Default 10 min. No token is accepted
-    /// for longer: give every instance the same, and when you raise it, raise it where tokens are verified first.
+    /// How long an access token lives, and never past its session's end: whole seconds. Default 10 min. Give every
+    /// instance the same: a longer-lived one's token is accepted while its key is, and `Watched` asks the store for it.
     pub lifetime: Duration,
     /// How long after its end a token is still accepted, for clocks that differ (INV 18). Default 5 s, at most 1 min.
     pub leeway: Duration,

@@ -135,7 +135,8 @@ impl World {
             let family = &self.model.families[self.model.refresh_tokens[*token].family];
             family.is_there && !self.model.sessions[family.session].is_revoked
         };
-        let latest = self.purse.refresh.iter().rev().take(16).filter(is_there).nth(usize::from(pick.of % 8 > 5));
+        let latest =
+            self.purse.refresh.iter().rev().take(16).filter(is_there).nth(usize::from(pick.of % 8 > 5));
         let latest = latest.filter(|_| !pick.of.is_multiple_of(4));
         RefreshPick { of: latest.map_or(pick.of, |(label, _)| *label), ..pick }
     }
