@@ -266,6 +266,7 @@ fn inv_12_inv_14_what_spares_the_session_spares_no_family() {
         let (mut world, ada) = at_home();
         let (issued, token) = world.issue_both(&ada);
         let kept = end(&mut world, &ada);
+        assert_eq!(world.map.count(Kind::Grants), 0, "nor is a dead family left to count");
         assert!(matches!(refused(&mut world, Refresh::new(&token, "web")), RefreshError::Gone(_)));
         assert!(!world.accepts(&issued));
         let ada = Person { token: kept, ..ada };

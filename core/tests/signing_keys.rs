@@ -199,6 +199,25 @@ fn inv_36_a_master_key_moves_on_in_phases() {
     assert!(matches!(refused, Err(VerifyError::Token(JwtError::UnknownKey))), "{refused:?}");
 }
 
+/// Two instances, one of which has not heard of the new key's rank yet, do not make keys against each other.
+#[test]
+fn inv_36_a_master_key_does_not_move_back() {
+    let (mut world, _) = at_home_in(engine(&[1]));
+    for phase in [&[1, 2][..], &[2, 1]] {
+        world.become_engine(engine(phase));
+        world.run(Open::new()).unwrap();
+    }
+    world.now = keyring(&world).signing[1].active_from;
+    for _ in 0..3 {
+        world.become_engine(engine(&[1, 2]));
+        assert!(!rotate(&mut world, RotateKeys::when_due()));
+        world.become_engine(engine(&[2, 1]));
+        assert!(!rotate(&mut world, RotateKeys::when_due()));
+    }
+    let issued = issue_now(&mut world);
+    assert_eq!(kid_of(&issued), kids(&world)[1]);
+}
+
 #[test]
 fn jw_3_another_algorithm_follows_after_the_overlap_and_both_are_accepted() {
     for (one, other) in [

@@ -260,6 +260,61 @@ fn inv_36_a_remembered_proof_is_worth_nothing_under_another_keyring() {
     assert!(matches!(error, VerifyError::Token(JwtError::UnknownKey)), "{error:?}");
 }
 
+/// A key that has its successor already retires by the clock, without a new stamp: what was proven before knows it too.
+#[test]
+fn inv_36_a_remembered_proof_outlives_no_key() {
+    let (mut world, _) = at_home();
+    world.run(RotateKeys::new()).unwrap().unwrap();
+    let overlap = secs(24 * 3600);
+    world.now = support::START.saturating_add(overlap).saturating_sub(secs(1));
+    let ada = logged_in(&mut world, "ada");
+    let issued = world.issue(&ada);
+    let proven = world.verify(&issued).unwrap();
+    world.now = support::START.saturating_add(overlap).saturating_add(secs(609));
+    let error = refused(&mut world, issued.access.expose(), &proven);
+    assert!(matches!(error, VerifyError::Token(JwtError::UnknownKey)), "{error:?}");
+}
+
+/// Under the same `kid` stands another secret: only the signature tells.
+#[test]
+fn inv_36_a_remembered_proof_is_not_believed_under_another_secret() {
+    let (mut world, ada) = at_home_in(with_tokens(|tokens| tokens.algorithm = Algorithm::Hs256));
+    let issued = world.issue(&ada);
+    let proven = world.verify(&issued).unwrap();
+    let doorward_core::record::Record::Keyring(record) = &mut world.row(Key::Keyring).record else {
+        panic!()
+    };
+    record.signing[0].salt = [0xee; 16];
+    world.row(Key::Keyring).stamp = stamp(0xee);
+    let error = refused(&mut world, issued.access.expose(), &proven);
+    assert!(matches!(error, VerifyError::Token(JwtError::Signature)), "{error:?}");
+}
+
+#[test]
+fn a_proof_of_another_token_is_no_help_and_no_harm() {
+    let (mut world, ada) = at_home();
+    let one = world.issue(&ada);
+    let one = world.verify(&one).unwrap();
+    let other = logged_in(&mut world, "ada");
+    let issued = world.issue(&other);
+    let proven = world.run(Verify::new(issued.access.expose(), API).remembering(one)).unwrap().unwrap();
+    assert_eq!(proven.access.session, other.session);
+}
+
+/// The row that would know of its revocation is not there: that means no.
+#[test]
+fn inv_17_a_token_of_a_family_is_worth_nothing_without_the_grants() {
+    let (mut world, ada) = at_home();
+    let (of_family, alone) = (world.issue_both(&ada).0, world.issue(&ada));
+    let proven = world.verify(&of_family).unwrap();
+    world.map.rows.remove(&Key::Grants(ada.session));
+    assert!(matches!(
+        refused(&mut world, of_family.access.expose(), &proven),
+        VerifyError::Gone(Gone::Revoked)
+    ));
+    assert!(world.accepts(&alone), "it came of none");
+}
+
 /// n − s of the same signature verifies, too: another text with the same meaning.
 #[test]
 fn jw_17_the_twin_of_a_revoked_token_is_revoked() {
