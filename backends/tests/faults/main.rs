@@ -101,7 +101,7 @@ fn rv_11_inv_17_29_memory_every_fault_at_every_call_on_a_session() {
 
 #[test]
 fn rv_11_inv_17_27_29_memory_every_fault_at_every_call_on_an_account() {
-    assert_eq!(in_memory(&ACCOUNTS), 60 * 12 * 2);
+    assert_eq!(in_memory(&ACCOUNTS), 61 * 12 * 2);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn rv_7_rv_11_every_fault_and_then_a_restart() {
             let engine = stage.open(Arc::clone(&stage.inner)).unwrap();
             stage.check_afterwards(&came, &engine, &name);
         });
-        assert_eq!(cases, 14 * 12 * 2, "{kind}");
+        assert_eq!(cases, 20 * 12 * 2, "{kind}");
     }
 }
 

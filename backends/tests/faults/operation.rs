@@ -204,7 +204,7 @@ impl Operation {
             Self::UpdateData => &[&["~data"]],
             Self::UpdateLifetime => &[&["~data", "~session"]],
             Self::Rotate | Self::RotateGuest => &[&["~session"]],
-            Self::Reauthenticate => &[&["-attempts", "~data", "~session"]],
+            Self::Reauthenticate => &[&["-attempts", "~data", "~grants", "~session"]],
             Self::ReauthenticateWrong => &[&["+throttle", "~attempts"]],
             Self::EndSession => &[&["+journal", "-session"]],
             Self::LogoutEverywhere => &[&["+journal", "~account"]],

@@ -16,7 +16,7 @@ pub(crate) const PEPPER: [u8; 32] =
 
 /// A host's own key to sign with.
 pub(crate) const OWN: [u8; 32] =
-    *b"\x91\x0ecanary signing \xd0\x1c\xf4key\x07\xbb\x93\x12\xee\x80\x5a\x33\xc7\x6d";
+    *b"\x91\x0ecanary signing \xd0\x1c\xf4key\x07\xbb\x93\x12\xee\x80\x5a\x33\xc7";
 
 /// Seeds that the test knows, in their order.
 #[derive(Clone, Default)]
