@@ -234,6 +234,7 @@ fn jw_18_a_jwk_for_another_use_is_refused() {
 /// Each operation was compared with all others: a quarter of a megabyte of them, as an issuer may publish, held the reader
 /// up for seconds.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
 fn inv_40_a_key_for_very_many_uses_is_read_in_no_time() {
     let operations = |last: &str| {
         let mut all: Vec<_> = (0..60_000).map(|n| format!("{n:x}")).collect();
