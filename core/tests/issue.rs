@@ -21,7 +21,7 @@ use doorward_core::store::Durability;
 use doorward_core::token::jwt::Verifier;
 use doorward_core::token::terms::TermError;
 use serde_json::json;
-use support::tokens::{API, OTHER_API, Person, at_home, at_home_in, header, payload, scope, secs};
+use support::tokens::{API, OTHER_API, Person, at_home, at_home_in, header, kid_of, payload, scope, secs};
 use support::{RIGHT, START, Step, World, answer, environment_with, failed, millis, stamp};
 
 const START_SECONDS: i64 = START.as_millis() / 1000;
@@ -228,6 +228,24 @@ fn inv_36_a_conflict_after_signing_signs_again_under_another_key_only() {
         let kid = |text: &str| header(text)["kid"].clone();
         assert_eq!(kid(old.access.expose()) != kid(issued.access.expose()), rotates);
     }
+}
+
+/// The keyring is parsed once for all threads. Where one parsed it just after a rotation, another, which had read the clock
+/// just before, was told that there is no key to sign with.
+#[test]
+fn inv_36_a_clock_that_was_read_before_a_rotation_signs_with_the_earlier_key() {
+    let (mut world, ada) = at_home();
+    let old = world.issue(&ada);
+    let before = world.now;
+    world.wait(millis(1));
+    world.run(RotateKeys::at_once()).unwrap().unwrap();
+    let new = world.issue(&ada);
+    let after = std::mem::replace(&mut world.now, before);
+    let late = world.run(Issue::new(&ada.token, "web", API)).unwrap().expect("there is a key");
+    world.now = after;
+    assert_ne!(kid_of(&old), kid_of(&new));
+    assert_eq!(kid_of(&late), kid_of(&old));
+    assert!(world.accepts(&late));
 }
 
 #[test]

@@ -65,17 +65,32 @@ fn rv_6_a_refresh_tokens_members_are_exactly_these() {
     let next = world.turn(&first);
     let before = world.map.clone();
     let now = START.as_millis() / 1000;
-    let answer = world.run(Introspect::new(&next).audience(API)).unwrap();
+    let answer = world.run(Introspect::new(&next)).unwrap();
     let expected = json!({
         "active": true, "scope": "read write", "client_id": "web", "exp": now + 3600, "iat": now + 30,
         "sub": ada.account.to_string(), "aud": API, "iss": "doorward",
     });
     assert_eq!(json!(answer.members()), expected);
     assert!(inactive(&mut world, &first), "one that was used is none, within the grace too");
-    assert!(!world.run(Introspect::new(&next).audience(OTHER_API)).unwrap().is_active());
     world.wait(secs(30));
     assert!(inactive(&mut world, &first));
     assert_eq!(world.map, before, "whoever only looks raises no alarm");
+}
+
+/// A resource server that was sent a refresh token was told that it is active, for its audience: it served the bearer, who
+/// needed no access token, for as long as the session lived.
+#[test]
+fn inv_34_rv_6_a_refresh_token_is_active_for_no_resource_server() {
+    let (mut world, ada) = at_home();
+    let (issued, refresh) = world.issue_both(&ada);
+    for asked in [API, OTHER_API, ""] {
+        let answer = world.run(Introspect::new(&refresh).audience(asked)).unwrap();
+        assert_eq!(answer.to_json(), r#"{"active":false}"#, "{asked}");
+    }
+    let told = |world: &mut World, token: &str| world.run(Introspect::new(token)).unwrap().members().clone();
+    assert_eq!(told(&mut world, &refresh).get("token_type"), None, "the mark by which it is known");
+    assert_eq!(told(&mut world, issued.access.expose())["token_type"], "Bearer");
+    assert!(world.run(Introspect::new(issued.access.expose()).audience(API)).unwrap().is_active());
 }
 
 #[test]

@@ -354,7 +354,8 @@ impl Engine {
         self.parts.proven.count()
     }
 
-    /// Says what an access or refresh token is, for a resource server that asks (RFC 7662). Who may ask is the host's affair.
+    /// Says what an access or refresh token is (RFC 7662). Who may ask is the host's affair; if it is a resource server, say
+    /// which ([`Introspect::audience`]), or it may take a refresh token for an access token.
     pub fn introspect(&self, operation: Introspect) -> Result<Introspection, Fault> {
         self.run(operation)
     }

@@ -1,4 +1,4 @@
-//! Saying what a token is (RFC 7662), to a resource server that asks.
+//! Saying what a token is (RFC 7662), to a resource server or a client that asks.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -16,7 +16,6 @@ use crate::operation::refresh::{Absence, Presented};
 use crate::operation::verify::{Seen, VerifyError};
 use crate::time::Timestamp;
 use crate::token::opaque::REFRESH_PREFIX;
-use crate::token::terms::Audience;
 
 /// Looks at an access token or a refresh token, in one read. Whoever may ask is the host's affair: the answer tells whose
 /// the token is.
@@ -50,15 +49,17 @@ impl Introspect {
         Self { token: Zeroizing::new(token.into()), audience: None }
     }
 
-    /// As it is for this audience: a token for others is not active for it (RFC 7662, section 4). Without it: for any.
+    /// As it is for this resource server: a token for others is not active for it (RFC 7662, section 4), and a refresh
+    /// token is for none (RFC 6749, section 1.5). Without it: for any, and a refresh token is told as well, by the one mark
+    /// that it has no `token_type`. So whoever answers resource servers says which one asks.
     #[must_use]
     pub fn audience(mut self, audience: &str) -> Self {
         self.audience = Some(audience.into());
         self
     }
 
-    fn is_for<'a>(&self, mut audience: impl Iterator<Item = &'a str>) -> bool {
-        self.audience.as_deref().is_none_or(|asked| audience.any(|one| one == asked))
+    fn is_for(&self, audience: &[String]) -> bool {
+        self.audience.as_ref().is_none_or(|asked| audience.contains(asked))
     }
 }
 
@@ -113,6 +114,9 @@ impl Decide for Introspect {
     fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Introspection>, Fault> {
         let inactive = || Ok(Decision::Done(Introspection::inactive()));
         if self.token.starts_with(REFRESH_PREFIX) {
+            if self.audience.is_some() {
+                return inactive();
+            }
             let presented = match Presented::of(&self.token, facts, cx)? {
                 Ok(presented) => presented,
                 Err(Absence::Unread(keys)) => return Ok(Decision::Read(keys)),
@@ -120,7 +124,7 @@ impl Decide for Introspect {
             };
             let (tokens, family) = (cx.policy.tokens(), presented.family);
             let turn = family.turn(presented.generation, tokens.grace, cx.policy.max_skew(), cx.now);
-            if turn != Turn::Next || !self.is_for(family.audience.iter().map(Audience::as_str)) {
+            if turn != Turn::Next {
                 return inactive();
             }
             let live = presented.live;
@@ -148,7 +152,7 @@ impl Decide for Introspect {
             Seen::Proven(proven) => proven,
         };
         let access = &proven.access;
-        if access.present(facts, cx)?.is_err() || !self.is_for(access.audience.iter().map(String::as_str)) {
+        if access.present(facts, cx)?.is_err() || !self.is_for(&access.audience) {
             return inactive();
         }
         Ok(Decision::Done(Introspection {

@@ -105,7 +105,14 @@ pub(crate) fn signer(keyring: &Row, cx: &Context<'_>) -> Result<Option<SigningKe
         return Ok(None);
     };
     let ring = cx.keys.ring(keyring, cx.now)?;
-    Ok(ring.key(&active.kid).and_then(|key| key.signing.clone()))
+    let (Some(key), Some(master)) = (ring.key(&active.kid), cx.keys.numbered(active.master)) else {
+        return Ok(None);
+    };
+    Ok(match &key.signing {
+        Some(signing) => Some(signing.clone()),
+        // Whoever parsed the row read the clock after a rotation, and this operation before it.
+        None => RingKey::of(active, master, true)?.signing,
+    })
 }
 
 /// The key with this id, while what it signed is accepted.

@@ -9,6 +9,7 @@
 //! | `x` `y` `n` `e` `d` … `k` | canonical base64url of exactly the length that the kind has |
 //! | private members | none in a public key: not even where it would be skipped |
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -118,15 +119,11 @@ impl Members {
         match self.0.get("key_ops") {
             None => Ok(algorithm),
             Some(Value::Array(operations)) => {
-                let twice = |at: usize, one| operations.iter().skip(at + 1).any(|other| other == one);
-                if operations.iter().enumerate().any(|(at, one)| !one.is_string() || twice(at, one)) {
+                let mut seen = BTreeSet::new();
+                if !operations.iter().all(|one| one.as_str().is_some_and(|one| seen.insert(one))) {
                     return Err(KeyLoadError::Member("key_ops"));
                 }
-                if operations.iter().any(|one| one == operation) {
-                    Ok(algorithm)
-                } else {
-                    Err(KeyLoadError::Use)
-                }
+                if seen.contains(operation) { Ok(algorithm) } else { Err(KeyLoadError::Use) }
             }
             Some(_) => Err(KeyLoadError::Member("key_ops")),
         }

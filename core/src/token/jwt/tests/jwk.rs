@@ -231,6 +231,24 @@ fn jw_18_a_jwk_for_another_use_is_refused() {
     }
 }
 
+/// Each operation was compared with all others: a quarter of a megabyte of them, as an issuer may publish, held the reader
+/// up for seconds.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
+fn inv_40_a_key_for_very_many_uses_is_read_in_no_time() {
+    let operations = |last: &str| {
+        let mut all: Vec<_> = (0..60_000).map(|n| format!("{n:x}")).collect();
+        all.push(last.into());
+        let jwk = json!({"kty": "oct", "kid": "shared", "k": encode(&SECRET), "key_ops": all});
+        VerifyingKey::from_jwk(&jwk.to_string())
+    };
+    let begun = std::time::Instant::now();
+    assert_eq!(operations("verify").as_ref(), Ok(hs256().verifying_key()));
+    assert_eq!(operations("sign"), Err(KeyLoadError::Use));
+    assert_eq!(operations("0"), Err(KeyLoadError::Member("key_ops")));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
 fn encode(bytes: &[u8]) -> String {
     Base64UrlUnpadded::encode_string(bytes)
 }

@@ -72,6 +72,59 @@ fn jw_18_a_pem_key_is_of_the_kind_that_is_asked_for() {
     );
 }
 
+/// Keys were equal by name and algorithm alone: a stranger's key passed for a pinned one under its name, and a test that
+/// compared keys let a wrong one by.
+#[test]
+fn jw_3_two_keys_of_one_name_are_two_keys() {
+    let made = |algorithm, fill: u8| {
+        SigningKey::derived(algorithm, Some("k"), |_| Zeroizing::new([fill; 32])).unwrap()
+    };
+    let signing = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Hs256];
+    for algorithm in signing {
+        let (key, again, other) = (made(algorithm, 7), made(algorithm, 7), made(algorithm, 8));
+        assert!(key == again && key.verifying_key() == again.verifying_key(), "{algorithm}");
+        assert!(key != other && key.verifying_key() != other.verifying_key(), "{algorithm}");
+    }
+    let modular = |last: u8| {
+        let mut n = [0xff; 256];
+        n[255] = last;
+        let jwk = format!(r#"{{"kty":"RSA","kid":"k","n":"{}","e":"AQAB"}}"#, encode(&n));
+        VerifyingKey::from_jwk(&jwk).unwrap()
+    };
+    assert!(modular(0xff) == modular(0xff) && modular(0xff) != modular(0xfd));
+    let all = signing.map(|algorithm| made(algorithm, 7));
+    let equals = all.iter().map(|one| all.iter().filter(|other| *other == one).count());
+    assert_eq!(equals.collect::<Vec<_>>(), [1, 1, 1]);
+}
+
+/// PKCS#8 (RFC 5958, version 2) and SEC 1 carry the public half as well. A key that signs under another's public half tells
+/// its private half in two signatures.
+#[test]
+fn jw_18_a_pem_keys_halves_fit_each_other() {
+    let public = |algorithm, fill: u8| {
+        let key = SigningKey::derived(algorithm, None, |_| Zeroizing::new([fill; 32])).unwrap();
+        key.verifying_key().public_bytes().unwrap().to_vec()
+    };
+    let load = |algorithm, label: &str, parts: [&[u8]; 4]| {
+        let body = base64ct::Base64::encode_string(&parts.concat());
+        SigningKey::from_pem(&format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----"), algorithm)
+    };
+    let edwards = |public: &[u8]| {
+        let parts = [&hex("3051020101300506032b657004220420"), &[7; 32][..], &hex("812100"), public];
+        load(Algorithm::EdDsa, "PRIVATE KEY", parts)
+    };
+    let mut scalar = [7; 32];
+    scalar[31] = 8; // the candidate and one
+    let curve = |public: &[u8]| {
+        let between = hex("a00a06082a8648ce3d030107a144034200");
+        load(Algorithm::Es256, "EC PRIVATE KEY", [&hex("30770201010420"), &scalar, &between, public])
+    };
+    assert!(edwards(&public(Algorithm::EdDsa, 7)).is_ok());
+    assert_eq!(edwards(&public(Algorithm::EdDsa, 8)), Err(KeyLoadError::Invalid));
+    assert!(curve(&public(Algorithm::Es256, 7)).is_ok());
+    assert_eq!(curve(&public(Algorithm::Es256, 8)), Err(KeyLoadError::Invalid));
+}
+
 #[test]
 fn jw_18_a_pem_file_is_one_whole_block() {
     let body: Vec<_> = ED25519.lines().filter(|line| !line.starts_with('-')).collect();
