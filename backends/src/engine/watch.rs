@@ -11,15 +11,17 @@
 //!
 //! Its age is counted from when the reading *began*, by the monotonic clock and by the wall clock, whichever says more: a
 //! clock that is set back makes nothing younger, nor does a machine that slept. A commit of this engine that ends something
-//! makes it distrusted before anybody hears of the commit, and with it every reading that was under way.
+//! makes it distrusted before anybody hears of the commit, and with it every reading that was under way: for whoever begins
+//! to verify after it. Who had begun before may go by a reading of their own, or others' logouts would refuse good tokens.
 
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use doorward_core::error::{Fault, StoreError, StoreErrorKind};
 use doorward_core::model::view::RevocationView;
-use doorward_core::record::Key;
+use doorward_core::record::{Key, RecordError};
 use doorward_core::store::{Batch, Write};
 use doorward_core::time::Timestamp;
 
@@ -71,8 +73,13 @@ impl Watch {
         !batch.journal.is_empty() || batch.writes.iter().any(|write: &Write| *write.key() == Key::Keyring)
     }
 
+    /// A commit that ends something is under way.
+    pub(super) fn ending(&self) -> Ending<'_> {
+        Ending(self)
+    }
+
     /// What was read until now proves nothing any more.
-    pub(super) fn distrust(&self) {
+    fn distrust(&self) {
         self.endings.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -86,7 +93,8 @@ impl Watch {
         bound: Duration,
         look: impl FnOnce(&RevocationView) -> T + Send,
     ) -> Result<T, Fault> {
-        let age = self.age(engine);
+        let needed = self.endings.load(Ordering::SeqCst);
+        let age = self.age(engine, needed);
         if age.is_none_or(|age| age >= bound) {
             self.read_on(engine).await?;
         } else if age.is_none_or(|age| age >= bound / 2) && !self.is_reading.swap(true, Ordering::SeqCst) {
@@ -96,33 +104,33 @@ impl Watch {
             drop(reading);
         }
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        match self.age_of(state.read, Moment::of(engine)) {
+        match age_of(state.read, needed, Moment::of(engine)) {
             Some(age) if age < bound => Ok(look(&state.view)),
             _ => Err(STALE.into()),
         }
     }
 
-    fn age(&self, engine: &impl Reach) -> Option<Duration> {
+    fn age(&self, engine: &impl Reach, needed: u64) -> Option<Duration> {
         let read = self.state.read().unwrap_or_else(PoisonError::into_inner).read;
-        self.age_of(read, Moment::of(engine))
-    }
-
-    fn age_of(&self, read: Option<Read>, now: Moment) -> Option<Duration> {
-        let read = read.filter(|read| read.endings == self.endings.load(Ordering::SeqCst))?;
-        Some(now.since(read.began))
+        age_of(read, needed, Moment::of(engine))
     }
 
     /// Reads the keyring, and the journal to its end.
     async fn read_on<E: Reach>(&self, engine: &E) -> Result<(), Fault> {
         let read = Read { began: Moment::of(engine), endings: self.endings.load(Ordering::SeqCst) };
-        let keyring = engine.read(&[Key::Keyring]).await?.pop().flatten();
+        let keyring = engine.read(&[Key::Keyring]).await?.pop().flatten().ok_or(RecordError::NoKeyring)?;
         let policy = &engine.parts().environment.policy;
         for _ in 0..MOST_PAGES {
             let after = self.state.read().unwrap_or_else(PoisonError::into_inner).view.cursor();
             let page = engine.changes(after, PAGE).await?;
             let now = engine.parts().clock.now();
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            if state.view.learn(after, &page, policy, now) {
+            let has_more = state.view.learn(after, &page, policy, now);
+            if state.view.cursor() < after {
+                // It began anew, and knows nothing before it has read all of this journal.
+                state.read = None;
+            }
+            if has_more {
                 continue;
             }
             // Of two that read at once, the one that began later knows more.
@@ -131,9 +139,7 @@ impl Watch {
                 .is_none_or(|last| (last.endings, last.began.elapsed) <= (read.endings, read.began.elapsed))
             {
                 state.read = Some(read);
-                if let Some(keyring) = keyring {
-                    state.view.learn_keyring(keyring);
-                }
+                state.view.learn_keyring(keyring);
             }
             if now.since(state.forgotten) >= FORGET_EVERY {
                 state.forgotten = now;
@@ -143,6 +149,33 @@ impl Watch {
         }
         Err(STALE.into())
     }
+}
+
+/// A commit that ends something: when it is over, or nobody waits for it any more, the view is distrusted.
+pub(super) struct Ending<'a>(&'a Watch);
+
+impl Ending<'_> {
+    /// It may be carried out at any time from now on.
+    pub(super) fn is_in_doubt(&self) {
+        self.0.distrust();
+    }
+
+    /// It has done nothing.
+    pub(super) fn is_refused(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.distrust();
+    }
+}
+
+/// How old the view is that was read then; none if the reading may have missed one of so many endings.
+fn age_of(read: Option<Read>, needed: u64, now: Moment) -> Option<Duration> {
+    let read = read.filter(|read| read.endings >= needed)?;
+    Some(now.since(read.began))
 }
 
 /// Gives the turn back, also when its future is dropped.

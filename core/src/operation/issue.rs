@@ -319,7 +319,7 @@ impl Family {
 fn opened(live: &Live<'_>, grants: GrantsRecord, family: Family, cx: &Context<'_>) -> Writes {
     let most = usize::try_from(cx.policy.tokens().families).unwrap_or(usize::MAX);
     let (grants, pushed_out) = grants.with(family, most);
-    let until = cx.policy.access_dies_at(cx.now);
+    let until = cx.policy.revocation_dies_at(cx.now);
     let over = pushed_out.into_iter().map(|grant| Ending::Grant { grant, until });
     over.fold(live.used(grants, cx), Writes::journal)
 }

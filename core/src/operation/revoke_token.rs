@@ -166,7 +166,7 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
         Err(Absence::Refused(RefreshError::Token(TokenError::Key))) => return Ok(Found::UnknownKey),
         Err(Absence::Refused(_) | Absence::Over(..)) => return Ok(Found::Nothing),
     };
-    let ending = Ending::Grant { grant: family.id, until: cx.policy.access_dies_at(cx.now) };
+    let ending = Ending::Grant { grant: family.id, until: cx.policy.revocation_dies_at(cx.now) };
     let grants = Some(grants.clone().without(family.number));
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
 }
@@ -196,7 +196,7 @@ fn access_token<'a>(
     if access.present(facts, cx)?.is_err() {
         return Ok(Found::Nothing);
     }
-    let until = cx.policy.access_dies_at(cx.now);
+    let until = cx.policy.revocation_dies_at(cx.now);
     let token = RevokedToken { id: access.token, until };
     let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
     let live = Live { id: access.session, account: access.account, record: row.session()? };
