@@ -153,6 +153,12 @@ impl Policy {
         moment.saturating_add(self.tokens.lifetime).saturating_add(self.access_outlives_end())
     }
 
+    /// Until when a revocation at `moment` must be remembered. What it revokes may have been issued later than that: by a
+    /// clock that was set back across a restart since.
+    pub(crate) fn revocation_dies_at(&self, moment: Timestamp) -> Timestamp {
+        self.access_dies_at(moment).saturating_add(self.max_clock_regression)
+    }
+
     /// How long after its end some instance may still accept an access token.
     pub(crate) fn access_outlives_end(&self) -> Duration {
         self.tokens.leeway.saturating_add(self.max_skew * 2)

@@ -48,6 +48,7 @@ pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result
     let parts = engine.parts();
     let mut attempt = Attempt::begin(parts, operation)?;
     let source = attempt.subject.source.map(SourcePrefix::from);
+    let mut in_doubt = None;
     let (outcome, event) = loop {
         attempt.polled = parts.clock.now();
         let (ticket, reply) = match attempt.machine.poll(attempt.polled) {
@@ -58,11 +59,19 @@ pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result
                 (ticket, engine.scan(range, limit).await.map_or_else(Reply::Failed, Reply::Page))
             }
             Need::Commit(ticket, batch) => {
-                let ends = Watch::is_touched_by(batch);
+                let ending = Watch::is_touched_by(batch).then(|| parts.watch.ending());
                 let answer = engine.commit(batch).await;
-                // Before anybody hears that it is done.
-                if ends && !matches!(answer, Ok(Commit::Conflict)) {
-                    parts.watch.distrust();
+                if let Some(ending) = ending {
+                    match answer {
+                        // Before anybody hears that it is done.
+                        Ok(Commit::Applied) => drop(ending),
+                        Ok(Commit::Conflict) => ending.refused(),
+                        // It may land later, and be found done then.
+                        Err(_) => {
+                            ending.is_in_doubt();
+                            in_doubt = Some(ending);
+                        }
+                    }
                 }
                 (ticket, answer.map_or_else(Reply::Failed, Reply::Commit))
             }
@@ -75,6 +84,7 @@ pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result
             return Err(attempt.fail(misuse.into()));
         }
     };
+    drop(in_doubt);
     // It may be over by another's commit, or by one of ours of which nobody heard.
     if outcome.as_ref().is_ok_and(|outcome| attempt.machine.operation().says_over(outcome)) {
         parts.watch.distrust();

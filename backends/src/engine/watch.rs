@@ -14,6 +14,7 @@
 //! the view is distrusted before anybody hears it, and with it every reading that was under way. A verification that had
 //! begun by then may still take it: it comes before that ending.
 
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -73,6 +74,11 @@ impl Watch {
     /// Whether this batch ends something, or changes the keys.
     pub(super) fn is_touched_by(batch: &Batch) -> bool {
         !batch.journal.is_empty() || batch.writes.iter().any(|write: &Write| *write.key() == Key::Keyring)
+    }
+
+    /// A commit that ends something is under way.
+    pub(super) fn ending(&self) -> Ending<'_> {
+        Ending(self)
     }
 
     /// What was read until now proves nothing any more.
@@ -147,7 +153,12 @@ impl Watch {
             let page = engine.changes(after, PAGE).await?;
             let now = engine.parts().clock.now();
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            if state.view.learn(after, &page, &engine.parts().environment.policy, now) {
+            let has_more = state.view.learn(after, &page, &engine.parts().environment.policy, now);
+            if state.view.cursor() < after {
+                // It began anew, and knows nothing before it has read all of this journal.
+                state.read = None;
+            }
+            if has_more {
                 continue;
             }
             if now.since(state.forgotten) >= FORGET_EVERY {
@@ -157,6 +168,27 @@ impl Watch {
             return Ok(());
         }
         Err(STALE.into())
+    }
+}
+
+/// A commit that ends something: when it is over, or nobody waits for it any more, the view is distrusted.
+pub(super) struct Ending<'a>(&'a Watch);
+
+impl Ending<'_> {
+    /// It may be carried out at any time from now on.
+    pub(super) fn is_in_doubt(&self) {
+        self.0.distrust();
+    }
+
+    /// It has done nothing.
+    pub(super) fn refused(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.distrust();
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! | what comes | what is kept | until |
 //! |---|---|---|
-//! | a session, a grant | its id | no token that was made before lives, or the entry's own `until` |
+//! | a session, a grant | its id | no token that was made before lives |
 //! | an account's floor | the highest | the same |
 //! | the keyring row, and with it everybody's epochs | the latest | for ever: it is one row |
 //!
-//! An entry is forgotten when every token that was granted before it was *seen* is dead, so that the view is as large as
+//! An entry is forgotten when every token that was granted before it was *seen* is dead, also one whose clock was set back
+//! since (`Policy::max_clock_regression`), so that the view is as large as
 //! what is ended in one token's life, however long the journal. A follower that starts reads all of the journal: what it
 //! sees then again it forgets a token's life later.
 
@@ -77,7 +78,7 @@ impl RevocationView {
             self.cursor = Cursor::START;
             return page.end > Cursor::START;
         }
-        let forget = policy.access_dies_at(now);
+        let forget = policy.revocation_dies_at(now);
         for entry in &page.entries {
             match &entry.revocation {
                 Revocation::Session(session) => self.end(*session.as_bytes(), forget),
