@@ -138,7 +138,7 @@ fn inv_7_inv_11_no_token_outlives_its_session_and_no_receipt_says_less() {
     assert_eq!(issued.expires, end);
     let receipt = all.here.engine.run(Logout::new(all.session.expose())).unwrap().unwrap();
     assert!(receipt.access_dies_at >= Some(end.saturating_add(LEEWAY + SKEW * 2)));
-    advance_to(&all.there.clock, end.saturating_add(LEEWAY - MILLISECOND));
+    advance_to(&all.there.clock, end.saturating_add(LEEWAY.saturating_sub(MILLISECOND)));
     assert!(all.there.accepts(issued.access.expose()));
     all.there.clock.advance(MILLISECOND);
     assert!(!all.there.accepts(issued.access.expose()));
@@ -253,7 +253,7 @@ fn inv_18_inv_36_a_remembered_token_is_held_to_time_audience_revocation_and_key(
         let is_unknown = matches!(outcome, Err(VerifyError::Token(JwtError::UnknownKey)));
         assert!(is_unknown, "{mode:?}: {outcome:?}");
         // Its time.
-        advance_to(&all.here.clock, all.issued.expires.saturating_add(LEEWAY - MILLISECOND));
+        advance_to(&all.here.clock, all.issued.expires.saturating_add(LEEWAY.saturating_sub(MILLISECOND)));
         assert!(all.here.accepts(all.token()));
         all.here.clock.advance(MILLISECOND);
         let before = hits();

@@ -3,7 +3,7 @@
 //! `DOORWARD_ROTATION_SECONDS` says.
 //!
 //! The tokens of one engine live longer than the other's, so that a key can be over, for the other, before its tokens are.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // tests
 
 mod support;
 
@@ -199,11 +199,11 @@ fn work(
             _ => {
                 let fetched = engine.now();
                 let keys = engine.jwks().unwrap();
-                let verifier = Verifier::new(&keys.to_json(), "doorward", AUDIENCE).unwrap();
+                let verifier = Verifier::new(keys.to_json(), "doorward", AUDIENCE).unwrap();
                 (fetched, verifier)
             }
         };
-        let issued = if turn % 3 == 0 {
+        let issued = if turn.is_multiple_of(3) {
             count(&counts.refreshed);
             engine.refresh(Refresh::new(refresh.expose(), "web")).unwrap()
         } else {
@@ -211,7 +211,7 @@ fn work(
             engine.issue(asked()).unwrap()
         };
         let signed = engine.now();
-        if turn % 3 == 0 {
+        if turn.is_multiple_of(3) {
             refresh = issued.refresh.clone().unwrap();
         }
         // Whoever keeps a JWKS for no longer than the overlap knows each key before it signs.

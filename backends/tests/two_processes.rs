@@ -3,7 +3,7 @@
 //!
 //! The bounds are asserted of what was accepted, by the moments at which each verification began: they hold on a machine as
 //! loaded as it likes. Both processes look at the same machine's clock.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // tests
 
 mod support;
 
@@ -254,11 +254,11 @@ fn inv_17_a_process_whose_file_is_taken_away_accepts_nothing_beyond_the_bound() 
         }
         // A store looks for its file every 50 ms: from then on it reads nothing.
         thread::sleep(Duration::from_millis(100));
-        let taken = now();
+        let gone = now();
         let engine = open(&to, two.mode, SystemClock);
         engine.logout(session.expose()).unwrap();
         let bound = if which == 0 { Duration::ZERO } else { BOUND };
-        let why = two.assert_heard(taken, bound);
+        let why = two.assert_heard(gone, bound);
         let expected = if which < 2 { "fault" } else { "stale" };
         assert_eq!(why, expected, "{}", two.name);
     }

@@ -35,7 +35,7 @@ impl Tab {
 
 /// By this instance or the other, in turn.
 fn refresh(all: &Deployment, turn: u32, token: &RefreshToken) -> Result<Issued, RefreshError> {
-    let at = if turn % 2 == 0 { &all.here } else { &all.there };
+    let at = if turn.is_multiple_of(2) { &all.here } else { &all.there };
     at.engine.run(Refresh::new(token.expose(), "web")).unwrap()
 }
 
@@ -55,7 +55,7 @@ fn inv_2_inv_4_two_tabs_refresh_for_a_day_and_neither_is_called_a_thief() {
                 // Every few times the answer is lost, once or twice, and asked for again at either instance.
                 let times = if which == 0 { turn % 3 } else { u32::from(turn % 5 == 0) };
                 for retry in 0..times {
-                    all.wait(GRACE / 2 - MILLISECOND);
+                    all.wait((GRACE / 2).saturating_sub(MILLISECOND));
                     let again = refresh(&all, turn + retry, &tab.refresh).unwrap();
                     let (first, second) = (issued.refresh.unwrap(), again.refresh.clone().unwrap());
                     assert_eq!(first.expose(), second.expose(), "never a second child");
@@ -96,7 +96,7 @@ fn inv_3_a_thief_who_comes_first_is_found_out_by_the_honest_tab() {
         let all = Deployment::new(Kind::Blocking, mode);
         let honest = Tab::new(&all);
         let stolen = refresh(&all, 1, &honest.refresh).unwrap();
-        all.wait(GRACE - MILLISECOND);
+        all.wait(GRACE.saturating_sub(MILLISECOND));
         let same = refresh(&all, 0, &honest.refresh).unwrap();
         assert_eq!(same.refresh.unwrap().expose(), stolen.refresh.as_ref().unwrap().expose());
         all.wait(MILLISECOND);

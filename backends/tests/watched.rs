@@ -57,7 +57,7 @@ fn inv_11_inv_12_inv_14_watched_refuses_its_own_endings_at_once() {
 fn inv_11_inv_12_inv_14_watched_refuses_anothers_endings_within_the_bound() {
     for ending in &EVERY_ENDING {
         for (kind, mode) in BOTH.into_iter().zip(WATCHED) {
-            for after in [BOUND / 2, BOUND - MILLISECOND, BOUND, BOUND * 100] {
+            for after in [BOUND / 2, BOUND.saturating_sub(MILLISECOND), BOUND, BOUND * 100] {
                 let all = Deployment::new(kind, mode);
                 (ending.at)(&all, &all.here);
                 assert!(all.there.accepts(all.token()), "{}: it could not know", ending.name);
@@ -76,7 +76,7 @@ fn inv_11_the_bound_is_kept_to_the_millisecond_by_who_cannot_read() {
             let all = Deployment::new(kind, mode);
             all.here.engine.run(Logout::new(all.session.expose())).unwrap().unwrap();
             all.there.store.shut(taps);
-            all.there.clock.advance(BOUND - MILLISECOND);
+            all.there.clock.advance(BOUND.saturating_sub(MILLISECOND));
             assert!(all.there.accepts(all.token()));
             all.there.clock.advance(MILLISECOND);
             let outcome = all.there.verify(all.token());
@@ -94,7 +94,7 @@ fn inv_11_a_fresh_view_needs_no_store_and_reads_on_once_at_half_the_bound() {
             let verify = |times: usize| (0..times).all(|_| all.there.accepts(all.token()));
             for _ in 0..5 {
                 assert!(verify(100));
-                all.wait(BOUND / 2 - MILLISECOND);
+                all.wait((BOUND / 2).saturating_sub(MILLISECOND));
                 assert!(verify(100));
                 assert_eq!(all.there.store.calls(), []);
                 all.wait(MILLISECOND);
@@ -175,7 +175,7 @@ fn inv_21_a_clock_that_is_set_stretches_no_bound() {
             all.there.clock.set(all.now().saturating_sub(Duration::from_hours(hours)));
         }
         assert!(all.there.accepts(all.token()));
-        all.there.clock.advance(BOUND - MILLISECOND);
+        all.there.clock.advance(BOUND.saturating_sub(MILLISECOND));
         assert!(all.there.accepts(all.token()));
         all.there.clock.advance(MILLISECOND);
         assert!(!all.there.accepts(all.token()));
@@ -184,7 +184,7 @@ fn inv_21_a_clock_that_is_set_stretches_no_bound() {
         let all = Deployment::new(Kind::Blocking, mode);
         all.there.store.shut(&EVERY_TAP);
         // As a machine that slept finds it: the wall clock has run, the other stood still.
-        all.there.clock.set(all.now().saturating_add(BOUND - MILLISECOND));
+        all.there.clock.set(all.now().saturating_add(BOUND.saturating_sub(MILLISECOND)));
         assert!(all.there.accepts(all.token()));
         all.there.clock.set(all.now().saturating_add(BOUND));
         assert!(!all.there.accepts(all.token()));

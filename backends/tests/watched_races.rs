@@ -287,7 +287,7 @@ fn inv_36_a_rotation_elsewhere_is_known_before_the_key_signs() {
             let all = Deployment::with(kind, TokenPolicy { overlap, ..in_mode(mode) });
             let rotated = all.here.engine.run(RotateKeys::new()).unwrap().unwrap();
             assert!(rotated.is_new);
-            all.wait(overlap - MILLISECOND);
+            all.wait(overlap.saturating_sub(MILLISECOND));
             assert!(all.there.accepts(issue(&all.here, &all.session).access.expose()));
             all.wait(MILLISECOND);
             assert_eq!(all.now(), rotated.active_from);

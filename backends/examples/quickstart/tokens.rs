@@ -47,13 +47,13 @@ impl Story {
         let refresh = issued.refresh.ok_or("a refresh gives the next refresh token")?;
         println!("   An access token for {AUDIENCE}, scope \"{}\", and a refresh token;", issued.scope);
         println!("   refreshed once: the first refresh token is used up.");
-        let story = Self { bound, watched, until_expiry, access: issued.access, refresh };
-        for (mode, engine) in story.modes() {
-            let access = engine.verify(story.access.expose(), AUDIENCE)?;
+        let told = Self { bound, watched, until_expiry, access: issued.access, refresh };
+        for (mode, engine) in told.modes() {
+            let access = engine.verify(told.access.expose(), AUDIENCE)?;
             expect(access.client.as_str() == "quickstart", "the token is the client's")?;
             println!("   {mode:<12} accepts it.");
         }
-        Ok(story)
+        Ok(told)
     }
 
     /// What must rest nowhere.

@@ -46,8 +46,11 @@ struct State {
     calls: Vec<Tap>,
     shut: Vec<Tap>,
     held: Vec<Tap>,
-    steps: Vec<(Tap, Moment, Box<dyn FnOnce() + Send>)>,
+    steps: Vec<Step>,
 }
+
+/// What happens in the middle of a call.
+type Step = (Tap, Moment, Box<dyn FnOnce() + Send>);
 
 impl Tapped {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {

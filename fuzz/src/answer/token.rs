@@ -102,7 +102,7 @@ impl Simulated for Verify {
 impl Simulated for Introspect {
     fn told(outcome: Introspection) -> Result<Told, Fault> {
         let text = |name| outcome.members().get(name).and_then(|value| value.as_str()).unwrap_or_default();
-        let ends = outcome.members().get("exp").and_then(|value| value.as_i64()).unwrap_or_default();
+        let ends = outcome.members().get("exp").map_or(0, |value| value.as_i64().unwrap_or_default());
         let members = (text("scope").to_owned(), text("client_id").to_owned(), ends);
         let is_silent = outcome.members().len() == 1;
         Ok(match outcome.is_active() {

@@ -33,6 +33,7 @@ pub(super) fn login(number: usize) -> Key {
 }
 
 /// Whose rows a change may write.
+#[allow(clippy::struct_excessive_bools, reason = "each is a row, or rows, of its own")]
 #[derive(Clone, Copy, Default)]
 pub(super) struct Scope {
     pub(super) account: Option<usize>,
@@ -166,7 +167,9 @@ impl Model {
                 }
                 self.end_all(account, keep, touched);
                 // No token that was granted before is good, the kept session's neither.
-                keep.into_iter().for_each(|kept| self.drop_grants(kept));
+                if let Some(kept) = keep {
+                    self.drop_grants(kept);
+                }
                 of(account)
             }
             Effect::ChangePassword { session, new } => {

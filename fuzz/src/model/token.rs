@@ -189,9 +189,10 @@ impl Model {
                         let family = &self.families[number];
                         let is_for = audience.is_none_or(|asked| family.audience.has(asked));
                         let ends = seconds(self.sessions[family.session].idle_end());
-                        match generation == family.generation && is_for {
-                            true => Answer::Active((family.scope.text(), family.client.text(), ends)),
-                            false => Answer::Inactive,
+                        if generation == family.generation && is_for {
+                            Answer::Active((family.scope.text(), family.client.text(), ends))
+                        } else {
+                            Answer::Inactive
                         }
                     }
                     Presented::BadToken | Presented::Absent | Presented::Over(..) | Presented::Revoked => {
@@ -246,9 +247,10 @@ impl Model {
         };
         Judgement::of(
             answer,
-            match with_refresh {
-                true => TokenEffect::Open { session, terms, scope }.into(),
-                false => self.touch(session, now),
+            if with_refresh {
+                TokenEffect::Open { session, terms, scope }.into()
+            } else {
+                self.touch(session, now)
             },
         )
     }
