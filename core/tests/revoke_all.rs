@@ -34,7 +34,7 @@ fn inv_44_all_tokens_of_everybody_die_in_one_commit_and_sessions_live_on() {
     let bob = logged_in(&mut world, "bob");
     let all = [world.issue_both(&ada), world.issue_both(&bob)];
     let proven = world.verify(&all[0].0).unwrap();
-    let (_, steps) = world.trace(RevokeAllTokens::new());
+    let ((), steps) = world.trace(RevokeAllTokens::new());
     let (checks, puts, takes) = (vec![], vec![Kind::Keyring], vec![]);
     let commit = Step::Commit { checks, puts, takes, durability: Durability::Durable };
     assert_eq!(steps, [Step::Read(vec![Kind::Keyring]), commit]);
@@ -66,7 +66,7 @@ fn inv_44_with_the_sessions_nothing_is_left() {
         let (mut world, ada) = at_home();
         let (issued, refresh) = world.issue_both(&ada);
         let epoch = world.map.rows[&Key::Keyring].epoch;
-        let (_, steps) = world.trace(operation);
+        let ((), steps) = world.trace(operation);
         assert_eq!(steps.iter().filter(|step| matches!(step, Step::Commit { .. })).count(), 1);
         assert_eq!(world.map.rows[&Key::Keyring].epoch, epoch + 1);
         assert!(matches!(world.map.journal[..], [Ending::Epoch { key: Key::Keyring, .. }]));
@@ -142,7 +142,7 @@ fn inv_42_the_database_without_the_master_key_makes_no_accepted_token() {
         let forged = logged_in(&mut stolen, "ada");
         let (access, refresh) = stolen.issue_both(&forged);
         assert!(
-            !stolen.run(Authenticate::new(&ada.token)).unwrap().is_ok(),
+            stolen.run(Authenticate::new(&ada.token)).unwrap().is_err(),
             "nor are the real ones good there"
         );
         let before = world.map.clone();

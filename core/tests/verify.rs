@@ -89,7 +89,7 @@ fn inv_17_a_verification_is_one_read_of_all_that_a_token_depends_on() {
     world.wait(secs(120));
     let (proven, steps) = world.trace(Verify::new(issued.access.expose(), API));
     let reads = Step::Read(vec![Kind::Session, Kind::Account, Kind::Keyring, Kind::Grants]);
-    assert_eq!(steps, [reads.clone()], "and no activity of the session");
+    assert_eq!(steps, std::slice::from_ref(&reads), "and no activity of the session");
     let proven = proven.unwrap();
     assert_eq!((proven.access.account, proven.access.session), (ada.account, ada.session));
     let (_, steps) = world.trace(Verify::new(issued.access.expose(), API).remembering(proven));
