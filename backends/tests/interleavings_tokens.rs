@@ -284,9 +284,10 @@ fn inv_8_9_a_refresh_beside_another_clients() {
         let mut stage = Stage::new(ground);
         let mut refresh = stage.world.start(Refresh::new(&stage.parent, CLIENT));
         let mut other = stage.world.start(Refresh::new(&stage.parent, "another"));
-        race(&mut stage, [&mut refresh, &mut other], choices, &mut |stage, at, step| match at {
-            0 => stage.check_refresh(step),
-            _ => {
+        race(&mut stage, [&mut refresh, &mut other], choices, &mut |stage, at, step| {
+            if at == 0 {
+                stage.check_refresh(step);
+            } else {
                 let refused = outcome_of::<Refresh>(step);
                 assert!(matches!(refused, Ok(Err(RefreshError::Client))), "{refused:?}");
             }

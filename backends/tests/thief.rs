@@ -123,7 +123,9 @@ impl Thief {
         let mut subkey = [0; 32];
         self.0.expand(label, &mut subkey).unwrap();
         let mut mac = Hmac::<Sha256>::new_from_slice(&subkey).unwrap();
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         mac.finalize().into_bytes().into()
     }
 
@@ -187,8 +189,8 @@ fn inv_42_an_engine_with_another_master_key_does_not_open_the_stolen_database() 
     }
 }
 
-/// INV 35: of an EdDSA key the database has the public half, and its `kid` stands in every token. Neither makes an HS256
-/// token, nor another EdDSA one.
+/// INV 35: of an `EdDSA` key the database has the public half, and its `kid` stands in every token. Neither makes an HS256
+/// token, nor another `EdDSA` one.
 #[test]
 fn inv_35_inv_42_a_public_key_signs_nothing() {
     let victim = Victim::new(Algorithm::EdDsa);

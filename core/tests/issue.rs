@@ -50,7 +50,7 @@ fn jw_13_every_claim_of_rfc_9068_is_there_and_no_other() {
     assert_eq!((head["typ"].as_str(), head["alg"].as_str(), head.len()), (Some("at+jwt"), Some("EdDSA"), 3));
     assert_eq!(issued.expires.as_millis(), (now + 600) * 1000);
     let published = world.run(doorward_core::operation::jwks::Jwks::new()).unwrap();
-    let foreign = Verifier::new(&published.to_json(), "doorward", API).unwrap();
+    let foreign = Verifier::new(published.to_json(), "doorward", API).unwrap();
     let claims = foreign.verify(issued.access.expose(), world.now).unwrap();
     assert_eq!(claims.subject, ada.account.to_string());
 }

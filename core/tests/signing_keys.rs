@@ -54,7 +54,7 @@ fn issue_now(world: &mut World) -> Issued {
 }
 
 fn published(world: &mut World) -> Vec<Value> {
-    let json: Value = serde_json::from_str(&world.run(Jwks::new()).unwrap().to_json()).unwrap();
+    let json: Value = serde_json::from_str(world.run(Jwks::new()).unwrap().to_json()).unwrap();
     json["keys"].as_array().unwrap().clone()
 }
 

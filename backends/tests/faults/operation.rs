@@ -154,6 +154,7 @@ pub(crate) enum Held {
 
 impl Operation {
     /// All that differs from the store before it, after each of its commits, when nothing fails.
+    #[allow(clippy::too_many_lines, reason = "a table")]
     pub(crate) fn changes(self) -> &'static [&'static [&'static str]] {
         match self {
             Self::Open => &[&["+clock", "+keyring"]],
