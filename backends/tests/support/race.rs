@@ -9,6 +9,11 @@ use super::world::{Actor, Driver, LUCK, Luck, Operation, Step, World};
 pub(crate) trait Stage {
     fn world(&mut self) -> &mut World;
     fn watch(&mut self);
+
+    /// Whether something may go wrong.
+    fn has_faults(&self) -> bool {
+        true
+    }
 }
 
 /// Runs them to their end, with at most one unlucky commit, whose batch may land late or never, or, where futures may be
@@ -19,7 +24,7 @@ pub(crate) fn race<S: Stage, const N: usize>(
     choices: &mut Choices,
     done: &mut dyn FnMut(&mut S, usize, &dyn Step),
 ) {
-    let mut is_lucky = true;
+    let mut is_lucky = stage.has_faults();
     loop {
         let ready: Vec<usize> = (0..N).filter(|at| !actors[*at].is_over()).collect();
         let landing = usize::from(!stage.world().in_flight.is_empty());
