@@ -116,7 +116,7 @@ fn rv_5_a_refresh_token_takes_its_access_tokens_along() {
         assert_eq!(outcome.unwrap(), Ended::Ended, "any token of the family will do");
         let Some(Step::Commit { puts, takes, durability, .. }) = steps.last() else { panic!("a commit") };
         assert_eq!((&puts[..], takes.len(), *durability), (&[Kind::Grants][..], 0, Durability::Durable));
-        let until = START.saturating_add(secs(609));
+        let until = START.saturating_add(secs(909));
         assert_eq!(world.map.journal, [Ending::Grant { grant: family, until }]);
         for token in [&issued, &child] {
             assert!(matches!(world.verify(token), Err(VerifyError::Gone(Gone::Revoked))));
@@ -138,7 +138,7 @@ fn rv_5_an_access_token_ends_alone_and_for_good() {
     assert_eq!(revoke(&mut world, issued.access.expose()), Ended::Ended);
     assert_eq!(revoke(&mut world, plain.access.expose()), Ended::Ended);
     assert!(!world.accepts(&issued) && !world.accepts(&plain) && world.accepts(&other));
-    let until = START.saturating_add(secs(609));
+    let until = START.saturating_add(secs(909));
     let told = [&issued, &plain].map(|token| Ending::Grant { grant: token.token, until });
     assert_eq!(world.map.journal, told);
     let next = world.refresh(&refresh).unwrap();
@@ -186,7 +186,7 @@ fn rv_5_more_than_256_of_a_session_are_refused_in_so_many_words() {
             .is_ok()
     );
     assert_eq!(revoke(&mut world, &refresh), Ended::Ended, "a family is not counted");
-    world.wait(secs(609));
+    world.wait(secs(909));
     let later = world.issue(&ada);
     assert_eq!(revoke(&mut world, later.access.expose()), Ended::Ended, "what is dead makes room");
     assert_eq!(world.grants(ada.session).revoked.len(), 1);

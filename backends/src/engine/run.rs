@@ -65,7 +65,7 @@ pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result
                     match answer {
                         // Before anybody hears that it is done.
                         Ok(Commit::Applied) => drop(ending),
-                        Ok(Commit::Conflict) => ending.is_refused(),
+                        Ok(Commit::Conflict) => ending.forget(),
                         // It may land later, and be found done then.
                         Err(_) => {
                             ending.is_in_doubt();

@@ -161,7 +161,7 @@ impl Ending<'_> {
     }
 
     /// It has done nothing.
-    pub(super) fn is_refused(self) {
+    pub(super) fn forget(self) {
         mem::forget(self);
     }
 }
