@@ -149,7 +149,7 @@ impl Stage {
         let leaf = self.refresh(&child).expect("INV 2: the leaf rotates");
         assert_eq!(self.grants().unwrap().family(0).map(|family| family.generation), Some(3));
         // INV 3: an ancestor that is not the immediate parent ends the session, inside the grace too, and for good.
-        assert!(matches!(self.refresh(&parent), Err(RefreshError::Reused)), "INV 3");
+        assert!(matches!(self.refresh(&parent), Err(RefreshError::Reused { .. })), "INV 3");
         assert!(
             self.refresh(&refresh_of(&leaf)).is_err() && !self.verifies(leaf.access.expose()),
             "INV 3, 15"

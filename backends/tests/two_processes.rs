@@ -133,9 +133,9 @@ fn in_a_child_verify() {
     for line in std::io::stdin().lines().map(Result::unwrap) {
         match line.split_once(' ').unwrap() {
             ("watch", token) => {
-                let (mut accepted, begun) = (None, now());
+                let (mut accepted, since) = (None, now());
                 let why = loop {
-                    if now().saturating_sub(begun) > Duration::from_secs(20) {
+                    if now().saturating_sub(since) > Duration::from_secs(20) {
                         break "never";
                     }
                     let began = now();

@@ -78,7 +78,7 @@ fn inv_2_inv_4_two_tabs_refresh_for_a_day_and_neither_is_called_a_thief() {
             tab.take(issued);
         }
         all.wait(GRACE + SKEW);
-        assert!(matches!(refresh(&all, 1, &stolen), Err(RefreshError::Reused)));
+        assert!(matches!(refresh(&all, 1, &stolen), Err(RefreshError::Reused { .. })));
         for tab in &tabs {
             let outcome = refresh(&all, 0, &tab.refresh);
             assert!(matches!(outcome, Err(RefreshError::Gone(Gone::Ended))), "{outcome:?}");
@@ -104,7 +104,7 @@ fn inv_3_a_thief_who_comes_first_is_found_out_by_the_honest_tab() {
         refresh(&all, 1, stolen.refresh.as_ref().unwrap()).unwrap();
         // The honest tab holds what the thief has just used up, and what came before: the older one tells.
         assert!(
-            matches!(refresh(&all, 0, &honest.refresh), Err(RefreshError::Reused)),
+            matches!(refresh(&all, 0, &honest.refresh), Err(RefreshError::Reused { .. })),
             "inside the grace too"
         );
         assert!(matches!(refresh(&all, 1, stolen.refresh.as_ref().unwrap()), Err(RefreshError::Gone(_))));

@@ -127,7 +127,8 @@ fn inv_3_rv_1_reuse_ends_the_session_in_the_commit_that_precedes_its_answer() {
         let (_, other_family) = world.issue_both(&ada);
         story(&mut world, &first);
         let (outcome, steps) = world.trace(Refresh::new(&first, "web"));
-        assert!(matches!(outcome, Err(RefreshError::Reused)));
+        let Err(RefreshError::Reused { account, session }) = outcome else { panic!("{outcome:?}") };
+        assert_eq!((account, session), (ada.account, ada.session));
         let takes = vec![Kind::Session, Kind::Data, Kind::Grants];
         let commit = Step::Commit { checks: vec![], puts: vec![], takes, durability: Durability::Durable };
         assert_eq!(steps.last(), Some(&commit), "an ending compares nothing");
@@ -338,6 +339,6 @@ fn inv_10_a_proof_of_the_password_prolongs_what_remembers_replays() {
     let renewed = world.run(Reauthenticate::new(&ada.token, RIGHT)).unwrap().unwrap();
     let row = &world.map.rows[&Key::Grants(ada.session)];
     assert_eq!(row.expires, Some(renewed.session.absolute_ends));
-    assert!(matches!(world.refresh(&first), Err(RefreshError::Reused)));
+    assert!(matches!(world.refresh(&first), Err(RefreshError::Reused { .. })));
     assert!(world.run(Authenticate::new(renewed.token.expose())).unwrap().is_err());
 }

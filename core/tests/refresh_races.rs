@@ -60,7 +60,7 @@ fn inv_3_a_loser_that_comes_back_late_is_no_retry() {
     let slow = at_commit(&mut world, &first);
     world.turn(&first);
     world.wait(secs(12));
-    assert!(matches!(world.finish(slow).unwrap(), Err(RefreshError::Reused)));
+    assert!(matches!(world.finish(slow).unwrap(), Err(RefreshError::Reused { .. })));
     assert!(!is_live(&mut world, &ada.token));
 }
 

@@ -219,5 +219,5 @@ fn inv_42_a_refresh_token_over_another_salt_is_forged_and_alarms_nobody() {
     assert_eq!(world.map, before, "nobody who lacks the salt ends a session");
     let Record::Grants(record) = &mut world.row(Key::Grants(ada.session)).record else { panic!() };
     record.families[0].salt = salt;
-    assert!(matches!(world.refresh(&old), Err(RefreshError::Reused)));
+    assert!(matches!(world.refresh(&old), Err(RefreshError::Reused { .. })));
 }

@@ -333,7 +333,7 @@ impl<'a> Stage<'a> {
             Operation::IssueRefresh => came!(engine.issue(issue().with_refresh()), IssueError, with_both),
             Operation::Refresh | Operation::RefreshAgain | Operation::RefreshReused => {
                 came!(engine.refresh(Refresh::new(&base.refresh, CLIENT)), RefreshError, with_both,
-                    RefreshError::Reused => "reused", RefreshError::Gone(_) => "gone")
+                    RefreshError::Reused { .. } => "reused", RefreshError::Gone(_) => "gone")
             }
             Operation::Verify => done!(engine.verify(&base.access, API), VerifyError),
             Operation::Introspect => active(engine.introspect(Introspect::new(&base.access))),

@@ -58,7 +58,7 @@ pub(crate) const EVERY_ENDING: [Ending; 16] = [
         let refresh = |token: &str| at.engine.run(Refresh::new(token, "web")).unwrap();
         let second = refresh(first.expose()).unwrap().refresh.unwrap();
         refresh(second.expose()).unwrap();
-        assert!(matches!(refresh(first.expose()), Err(RefreshError::Reused)));
+        assert!(matches!(refresh(first.expose()), Err(RefreshError::Reused { .. })));
     }),
     of_session("change_password", |of, at| {
         at.engine.run(ChangePassword::new(of.session.expose(), PASSWORD, NEW)).unwrap().unwrap();

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
+use crate::id::{AccountId, SessionId};
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::grant::{Family, GrantsRecord, Turn};
 use crate::model::keyring::Epochs;
@@ -49,7 +50,7 @@ use crate::token::terms::{Audience, ClientId, Scope, TermError};
 /// assert_eq!(next.expose(), again.expose());
 ///
 /// engine.now = engine.now.saturating_add(Duration::from_mins(1)); // no client waits that long for an answer
-/// assert!(matches!(engine.run(Refresh::new(first.expose(), "web"))?, Err(RefreshError::Reused)));
+/// assert!(matches!(engine.run(Refresh::new(first.expose(), "web"))?, Err(RefreshError::Reused { .. })));
 /// assert!(engine.run(Refresh::new(next.expose(), "web"))?.is_err()); // thief and owner alike must log in again
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -100,6 +101,7 @@ impl Refresh {
 ///
 /// # Example: what the client is to do
 /// ```
+/// use doorward_core::model::session::Gone;
 /// use doorward_core::operation::refresh::RefreshError;
 ///
 /// /// The `error` of RFC 6749, section 5.2.
@@ -112,7 +114,7 @@ impl Refresh {
 ///         _ => "invalid_grant", // log in again
 ///     }
 /// }
-/// assert_eq!(code(&RefreshError::Reused), "invalid_grant");
+/// assert_eq!(code(&Gone::Ended.into()), "invalid_grant");
 /// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
@@ -125,7 +127,12 @@ pub enum RefreshError {
     Gone(#[from] Gone),
     /// It was used before: somebody holds a copy. The session is over, by the commit before this was said.
     #[error("a refresh token was used twice: the session has ended, log in again")]
-    Reused,
+    Reused {
+        /// Whose: somebody should be told.
+        account: AccountId,
+        /// The session that has ended.
+        session: SessionId,
+    },
     /// It was used a moment ago, by a client whose answer may be on its way. Nothing was changed.
     #[error("the token was used a moment ago: use the one that was given for it")]
     Conflict,
@@ -199,7 +206,8 @@ impl Decide for Refresh {
             Turn::Unknown => return refused(Gone::Ended.into()),
             Turn::Reuse => {
                 let writes = end(live.id, Some(live.account), live.record, Writes::new(), cx);
-                return Ok(Decision::Commit(writes, Err(RefreshError::Reused)));
+                let (account, session) = (live.account, live.id);
+                return Ok(Decision::Commit(writes, Err(RefreshError::Reused { account, session })));
             }
         };
         let minting = Minting {
@@ -240,6 +248,11 @@ impl Decide for Refresh {
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         match outcome {
             Ok(issued) => (EventResult::Success, issued.subject()),
+            Err(error @ RefreshError::Reused { account, session }) => {
+                let subject =
+                    Subject { account: Some(*account), session: Some(*session), ..Subject::default() };
+                (error.result(), subject)
+            }
             Err(error) => (error.result(), Subject::default()),
         }
     }
@@ -250,7 +263,7 @@ impl RefreshError {
         EventResult::Refused(match self {
             Self::Token(_) => "token",
             Self::Gone(_) => "gone",
-            Self::Reused => "reused",
+            Self::Reused { .. } => "reused",
             Self::Conflict => "conflict",
             Self::Client => "client",
             Self::Scope => "scope",

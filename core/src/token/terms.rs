@@ -32,7 +32,7 @@ pub enum TermError {
     Audience,
     /// It cannot be a scope.
     #[error(
-        "a scope is words of visible ASCII without quotes and backslashes, one space between two, {} bytes at most (RFC 6749, section 3.3)",
+        "a scope is words of visible ASCII without quotes and backslashes, with spaces between them, {} bytes at most (RFC 6749, section 3.3)",
         Scope::MAX_BYTES
     )]
     Scope,

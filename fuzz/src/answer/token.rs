@@ -74,7 +74,7 @@ impl Simulated for Refresh {
             Ok(issued) => Ok(granted(issued)),
             Err(RefreshError::Token(_)) => Ok(Answer::BadToken.into()),
             Err(RefreshError::Gone(gone)) => Ok(Answer::Gone(gone).into()),
-            Err(RefreshError::Reused) => Ok(Answer::Reused.into()),
+            Err(RefreshError::Reused { .. }) => Ok(Answer::Reused.into()),
             Err(RefreshError::Conflict) => Ok(Answer::Conflict.into()),
             Err(RefreshError::Client) => Ok(Answer::OtherClient.into()),
             Err(RefreshError::Scope) => Ok(Answer::TooWide.into()),

@@ -6,7 +6,8 @@
 //! | `aud` | string or array of strings, none empty, one at least | required | |
 //! | `exp` `iat` | whole seconds, 0 to 2^53 | required | |
 //! | `nbf` `auth_time` | whole seconds, 0 to 2^53 | may be absent | RFC 7519, section 4.1.5 |
-//! | `sid` `scope` | string | may be absent | RFC 9068, section 2.2.3 |
+//! | `scope` | string | may be absent | RFC 9068, section 2.2.3 |
+//! | `sid` | string | may be absent | OpenID Connect Front-Channel Logout 1.0, section 3 |
 //! | `amr` | array of strings | may be absent: none | RFC 8176 |
 //! | others | any | kept as they are | |
 

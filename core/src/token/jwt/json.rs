@@ -21,7 +21,8 @@ use serde_json::{Map, Number, Value};
 /// How deep objects and arrays may stand in each other, the outermost counted.
 pub(super) const MAX_DEPTH: u32 = 16;
 
-/// The greatest number of seconds that every reader of JSON holds exactly (RFC 8259, section 6).
+/// The greatest number of seconds that is read: every reader of JSON holds it exactly (RFC 8259, section 6, promises that of
+/// one less).
 pub(super) const MAX_SECONDS: i64 = 1 << 53;
 
 /// Whether these members nest no deeper than is read.

@@ -36,7 +36,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Reads a JWKS (RFC 7517, section 5). Keys for other uses and of kinds that are not known are skipped.
+    /// Reads a JWKS (RFC 7517, section 5). Keys for other uses and of kinds that are not known are skipped; one that is weak,
+    /// malformed or secret refuses the whole set, for somebody has to look at it.
     pub fn new(jwks: &str, issuer: &str, audience: &str) -> Result<Self, KeyLoadError> {
         if jwks.len() > MAX_JWKS {
             return Err(KeyLoadError::TooLong);
