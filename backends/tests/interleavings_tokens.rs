@@ -228,7 +228,7 @@ fn inv_1_2_3_4_25_two_refreshes_of_one_token() {
 
 #[test]
 fn inv_1_2_3_4_25_three_refreshes_of_one_token() {
-    assert_eq!(refreshes::<3>(Everywhere, false), 0);
+    assert_eq!(refreshes::<3>(Everywhere, false), 15_630);
 }
 
 #[test]
