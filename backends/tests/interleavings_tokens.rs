@@ -226,15 +226,10 @@ fn inv_1_2_3_4_25_two_refreshes_of_one_token() {
     assert_eq!(refreshes::<2>(Abandoning, true), 860);
 }
 
+/// Each order of their steps. With every fault there are more than half a million schedules: too many for each run.
 #[test]
 fn inv_1_2_3_4_25_three_refreshes_of_one_token() {
-    assert_eq!(refreshes::<3>(Everywhere, false), 0);
-}
-
-#[test]
-#[ignore = "some minutes"]
-fn inv_1_2_3_4_25_three_refreshes_of_one_token_and_every_fault() {
-    assert_eq!(refreshes::<3>(Everywhere, true), 0);
+    assert_eq!(refreshes::<3>(Everywhere, false), 15_630);
 }
 
 /// A refresh beside what ends its family; `is_done` says whether the outcome calls that done.
