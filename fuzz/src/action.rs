@@ -195,7 +195,7 @@ impl Action {
             750..780 => Self::Sessions { name },
             780..805 => Self::EndSession { name, session: token.of, own: !rng.in_thousand(250) },
             805..855 => Self::Logout { token },
-            855..880 => Self::LogoutEverywhere { name, keep: rng.in_thousand(700).then_some(token) },
+            855..880 => Self::LogoutEverywhere { name, keep: rng.in_thousand(500).then_some(token) },
             880..920 => Self::ChangePassword { token, guess, new: password },
             920..935 => Self::SetPassword { name, new: password },
             935..955 => Self::Unlock { name },

@@ -33,7 +33,7 @@ use crate::answer::Machinery;
 use crate::model::judge::{Attempt, Intent, Shown, Who};
 use crate::model::token::Scopes;
 use crate::model::{NAMES, PASSWORDS, Stage, lifetime, name};
-use crate::task::machine;
+use crate::task::{Task, machine};
 
 /// Where the proof begins: the last 16 bytes of 69, in base64.
 pub(super) const PROOF: usize = 21;
@@ -60,7 +60,9 @@ impl World {
                 // Whoever comes with a token comes back, every other time.
                 let own = previous.as_ref().and_then(|(shown, _)| self.account_of(*shown));
                 let own = own.filter(|_| number % 2 == 0).map(|account| self.model.accounts[account].name);
-                let number = own.unwrap_or(usize::from(number) % NAMES);
+                // And now and then somebody whose sessions are all being ended.
+                let raced = self.ending().filter(|_| number % 4 == 1);
+                let number = own.or(raced).unwrap_or(usize::from(number) % NAMES);
                 let password = self.guess(guess, self.model.names[number].account);
                 let (lifetime, scope) = (lifetime(kind), Scopes::numbered(kind / 4));
                 let mut operation = Login::new(&name(number), PASSWORDS[password]).lifetime(lifetime);
@@ -140,7 +142,7 @@ impl World {
                 (Intent::Logout(shown), machine(Logout::new(&text), environment, seed))
             }
             Action::LogoutEverywhere { name: number, keep } => {
-                let (mut who, mut id) = self.who(number);
+                let (mut who, mut id) = self.busy(number);
                 let mut operation = LogoutEverywhere::new(id);
                 let keep = keep.map(|pick| self.shown(pick));
                 if let Some((shown, text)) = &keep {
@@ -170,7 +172,7 @@ impl World {
                 (Intent::Unlock(who), machine(Unlock::new(id), environment, seed))
             }
             Action::Disable { name } => {
-                let (who, id) = self.who(name);
+                let (who, id) = self.busy(name);
                 (Intent::Disable(who), machine(Disable::new(id), environment, seed))
             }
             Action::Enable { name } => {
@@ -212,6 +214,27 @@ impl World {
             .and_then(|back| (self.model.accounts.len()).checked_sub(1 + usize::from(back)));
         let who = latest.or(self.model.names[usize::from(name) % NAMES].account);
         (who, who.map_or(AccountId::from_bytes([name; 16]), |account| self.model.accounts[account].id))
+    }
+
+    /// The name of an account whose sessions are all being ended.
+    fn ending(&self) -> Option<usize> {
+        let ended = self.tasks.iter().rev().find_map(|task| match *task.intent {
+            Intent::LogoutEverywhere(who, None) => who,
+            _ => None,
+        });
+        ended.map(|account| self.model.accounts[account].name)
+    }
+
+    /// Every other time one that is being granted something at this moment, so that the two race.
+    fn busy(&self, name: u8) -> (Who, AccountId) {
+        let granted = |task: &Task| match &*task.intent {
+            Intent::Login(attempt) => self.model.names[attempt.name].account,
+            intent => self.account_of(intent.session_token()?),
+        };
+        match self.tasks.iter().rev().find_map(granted).filter(|_| name.is_multiple_of(2)) {
+            Some(account) => (Some(account), self.model.accounts[account].id),
+            None => self.who(name),
+        }
     }
 
     /// The token that this operation gave to its client, or else the last one before.
