@@ -261,7 +261,7 @@ mod tests {
             drop(state);
             clock.advance(Duration::from_mins(1));
         }
-        assert_eq!(most, 11_000, "ten minutes and nine seconds of them");
+        assert_eq!(most, 16_000, "fifteen minutes and nine seconds of them");
     }
 
     #[test]
