@@ -187,7 +187,8 @@ impl Model {
                 Judgement::told(match self.presented(token, now) {
                     Presented::Live(number, generation) => {
                         let family = &self.families[number];
-                        let is_for = audience.is_none_or(|asked| family.audience.has(asked));
+                        // No resource server is to take one for a bearer's access token.
+                        let is_for = audience.is_none();
                         let ends = seconds(self.sessions[family.session].idle_end());
                         if generation == family.generation && is_for {
                             Answer::Active((family.scope.text(), family.client.text(), ends))
