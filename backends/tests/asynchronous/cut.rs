@@ -12,8 +12,8 @@ use doorward::core::store::{
 use doorward::core::time::Timestamp;
 use doorward::store::MemoryStore;
 use doorward::{
-    AsyncEngine, Entropy, EntropyError, Login, LogoutEverywhere, ManualClock, MasterKey, OpenSession,
-    Register, UpdateSessionData,
+    AsyncEngine, Entropy, EntropyError, Issue, Login, LogoutEverywhere, ManualClock, MasterKey, OpenSession,
+    Refresh, Register, RevokeAllTokens, RotateKeys, UpdateSessionData,
 };
 
 use super::polled::{Polled, block_on};
@@ -93,6 +93,7 @@ struct House {
     events: Arc<Mutex<Vec<Event>>>,
     token: String,
     guest: String,
+    refresh: String,
 }
 
 impl House {
@@ -107,15 +108,17 @@ impl House {
             .clock(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)))
             .entropy(Counted(Mutex::new(0)))
             .events(move |event| heard.lock().unwrap().push(event.clone()));
-        let (engine, token, guest) = block_on(async {
+        let (engine, token, guest, refresh) = block_on(async {
             let engine = builder.open().await.unwrap();
             engine.register(Register::new(NAME, PASSWORD)).await.unwrap();
             let token = engine.login(Login::new(NAME, PASSWORD)).await.unwrap().token.expose().to_owned();
             let guest = engine.open_session(OpenSession::new("a cart")).await.unwrap().token;
-            (engine, token, guest.expose().to_owned())
+            let issue = Issue::new(&token, "web", "https://api.example").with_refresh();
+            let refresh = engine.issue(issue).await.unwrap().refresh.unwrap();
+            (engine, token, guest.expose().to_owned(), refresh.expose().to_owned())
         });
         events.lock().unwrap().clear();
-        Self { store, engine, events, token, guest }
+        Self { store, engine, events, token, guest, refresh }
     }
 
     fn dump(&self) -> Dump {
@@ -134,7 +137,7 @@ macro_rules! operation {
     };
 }
 
-const OPERATIONS: [(&str, Operation); 11] = [
+const OPERATIONS: [(&str, Operation); 16] = [
     ("register", operation!(|house| house.engine.register(Register::new("grace", PASSWORD)))),
     ("login", operation!(|house| house.engine.login(Login::new(NAME, PASSWORD)))),
     (
@@ -156,6 +159,16 @@ const OPERATIONS: [(&str, Operation); 11] = [
         "change_password",
         operation!(|house| house.engine.change_password(&house.token, PASSWORD, "another long sentence")),
     ),
+    (
+        "issue",
+        operation!(|house| {
+            house.engine.issue(Issue::new(&house.token, "web", "https://api.example").with_refresh())
+        }),
+    ),
+    ("refresh", operation!(|house| house.engine.refresh(Refresh::new(&house.refresh, "web")))),
+    ("revoke_token", operation!(|house| house.engine.revoke_token(&house.refresh, "web"))),
+    ("rotate_keys", operation!(|house| house.engine.rotate_keys(RotateKeys::new()))),
+    ("revoke_all_tokens", operation!(|house| house.engine.revoke_all_tokens(RevokeAllTokens::new()))),
     ("logout", operation!(|house| house.engine.logout(&house.token))),
     (
         "logout_everywhere",
