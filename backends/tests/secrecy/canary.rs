@@ -110,6 +110,12 @@ impl Secrets {
         self
     }
 
+    /// What must not be found either.
+    pub(crate) fn and(mut self, name: &'static str, secret: &[u8]) -> Self {
+        self.0.push((name, secret.to_vec()));
+        self
+    }
+
     pub(crate) fn assert_not_in(&self, what: &str, haystack: &[u8]) {
         if let Some((secret, around)) = self.found_in(haystack) {
             panic!("{what} holds the {secret}: {around}");
@@ -117,7 +123,7 @@ impl Secrets {
     }
 
     /// The first secret that stands there in any form, and what is around it.
-    fn found_in(&self, haystack: &[u8]) -> Option<(&'static str, String)> {
+    pub(crate) fn found_in(&self, haystack: &[u8]) -> Option<(&'static str, String)> {
         let mut by_start: HashMap<[u8; 4], Vec<(&'static str, Vec<u8>)>> = HashMap::new();
         let mut begins = vec![false; 1 << 16];
         let two = |start: &[u8; 4]| usize::from(u16::from_be_bytes([start[0], start[1]]));
@@ -141,7 +147,7 @@ impl Secrets {
 }
 
 /// A secret in each form in which it could stand somewhere.
-fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     let hex: String = secret.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let list = format!("{secret:?}");
     let mut forms = vec![

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
 
 mod canary;
+mod dumps;
 mod needs;
 mod printed;
 #[path = "../support/mod.rs"]
@@ -27,19 +28,19 @@ use doorward::core::store::Store;
 use doorward::core::time::Timestamp;
 use doorward::core::token::terms::{Audience, ClientId, Scope};
 use doorward::events::EventQueue;
-use doorward::store::{MemoryStore, SqliteStore};
+use doorward::store::MemoryStore;
 use doorward::{
     Builder, Engine, Entropy, EntropyError, Issue, KeyFile, KeyFileError, Login, ManualClock, MasterKey,
     OpenSession, Pepper, Policy, Register,
 };
 use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
 
-use canary::{KEY, PEPPER, Secrets, Seeds, holds, seed};
+use canary::{KEY, PEPPER, Secrets, Seeds, seed};
 use printed::{Printed, traced};
 use support::engine::NAME;
 use support::operations::event_names;
 use support::rows::dump;
-use support::story::{DATA, LABEL, PASSWORD, Story, policy, refusals};
+use support::story::{DATA, PASSWORD, Story, policy, refusals};
 use support::token_story::{API, CLIENT, elsewhere};
 
 /// So that no two engines beside the first draw the same seeds.
@@ -328,32 +329,4 @@ fn key_files(printed: &Printed) {
         let loaded: Result<MasterKey, KeyFileError> = KeyFile::load(&path);
         printed.note_error(loaded);
     }
-}
-
-/// SE-2, INV 42: the files of a database in use, and after it was closed, hold nothing that makes a token.
-#[test]
-fn se_2_inv_42_no_secret_in_the_bytes_of_a_database() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("auth.db");
-    let (mut printed, clock, queue) = (Printed::default(), ManualClock::at(START), EventQueue::new(4096));
-    let engine = engine(Arc::new(SqliteStore::open(&path).unwrap()), &clock, &printed, &queue);
-    Story::new(&engine, &mut printed).every_outcome(&clock);
-
-    let tokens = printed.tokens();
-    let secrets = Secrets::put_in().tokens(&tokens);
-    let look = |ends: &[&str]| {
-        let mut found = Vec::new();
-        for end in ends {
-            let bytes = std::fs::read(format!("{}{end}", path.display())).unwrap();
-            secrets.assert_not_in(&format!("the database's file {end}"), &bytes);
-            found.extend(bytes);
-        }
-        // The net holds water: what may stand there does.
-        let guest = Base64UrlUnpadded::decode_vec(&tokens[tokens.len() - 1][4..]).unwrap()[21..37].to_vec();
-        assert!(holds(&found, &guest), "the live session's id is not there");
-        assert!(holds(&found, LABEL.as_bytes()) && holds(&found, DATA.as_bytes()));
-    };
-    look(&["", "-wal", "-shm"]);
-    drop(engine);
-    look(&[""]);
 }
