@@ -73,10 +73,8 @@ impl Minting<'_> {
         let tokens = cx.policy.tokens();
         let lifetime = i64::try_from(tokens.lifetime.as_secs()).unwrap_or(i64::MAX);
         // A lower bound: that this is an activity may not be written down.
-        let session_end = match cx.policy.has(Planted::ExpNotClamped) {
-            true => Timestamp::MAX,
-            false => self.record.idle_end(),
-        };
+        let is_clamped = !cx.policy.has(Planted::ExpNotClamped);
+        let session_end = if is_clamped { self.record.idle_end() } else { Timestamp::MAX };
         let mut extra = self.claims.clone();
         extra.insert(access::PRIVATE.into(), access::private(self.epochs, self.family));
         Claims {

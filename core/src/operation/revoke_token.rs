@@ -177,10 +177,8 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
         Err(Absence::Over(_, writes)) => return Ok(Found::Over(writes)),
     };
     let ending = Ending::Grant { grant: family.id, until: live.access_dies_at(cx) };
-    let grants = match cx.policy.has(Planted::RevokedFamilyLives) {
-        true => Some(grants.clone()),
-        false => Some(grants.clone().without(family.number)),
-    };
+    let lives = cx.policy.has(Planted::RevokedFamilyLives);
+    let grants = Some(if lives { grants.clone() } else { grants.clone().without(family.number) });
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
 }
 

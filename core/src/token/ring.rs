@@ -191,7 +191,11 @@ impl KeyringRecord {
         };
         next.signing = match how {
             Rotation::Only => Vec::new(),
-            _ if cx.policy.has(Planted::RotationForgets) => Vec::new(),
+            Rotation::WhenDue | Rotation::Orderly | Rotation::AtOnce
+                if cx.policy.has(Planted::RotationForgets) =>
+            {
+                Vec::new()
+            }
             Rotation::WhenDue | Rotation::Orderly | Rotation::AtOnce => {
                 // A key that is to come and never signed makes room for one that signs now.
                 let present = self.present_keys(cx.policy, cx.now);
