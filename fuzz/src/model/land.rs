@@ -11,7 +11,8 @@ use doorward_core::time::Timestamp;
 
 use super::device::Origin;
 use super::judge::{Effect, Judgement};
-use super::token::{Grants, Scopes};
+use super::terms::Scopes;
+use super::token::Grants;
 use super::{Account, Counted, Model, Session, Stage, Throttle};
 use crate::answer::{Answer, Life};
 use crate::violation::{Violation, ensure};
