@@ -198,7 +198,8 @@ fn inv_11_inv_15_an_update_beside_each_ending() {
         beside_ending(Everywhere, Stage::of_ada, |stage| Disable::new(stage.account)),
         beside_ending(Everywhere, Stage::of_a_guest, |_| AfterRestore::new()),
     ];
-    assert_eq!(counted, [242; 6]);
+    // The last puts the keyring: an answer that is lost is looked up, where an ending is done again.
+    assert_eq!(counted, [242, 242, 242, 242, 242, 153]);
 }
 
 /// What replaces the token keeps the data: as it was, or as an update that came before has made it.
@@ -274,7 +275,7 @@ fn inv_11_inv_15_an_update_beside_each_that_does_not_hash_one_of_them_dropped() 
         }),
         beside(Abandoning, Stage::of_ada, |stage| Authenticate::new(&stage.token), known, |_| ()),
     ];
-    assert_eq!(counted, [305, 305, 305, 305, 305, 305, 250, 250, 195]);
+    assert_eq!(counted, [305, 305, 305, 305, 305, 216, 250, 250, 195]);
 }
 
 /// Each that is done was there to be seen: the later one was decided on what the earlier one wrote.

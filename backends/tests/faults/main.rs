@@ -91,7 +91,7 @@ fn in_memory(operations: &[Operation]) -> u32 {
 
 #[test]
 fn rv_11_inv_17_24_29_memory_every_fault_at_every_call_of_opening_and_logging_in() {
-    assert_eq!(in_memory(&DOORS), 44 * 12 * 2);
+    assert_eq!(in_memory(&DOORS), 43 * 12 * 2);
 }
 
 #[test]
