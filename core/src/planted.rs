@@ -147,6 +147,28 @@ bugs! {
     RevokedTokenAccepted,
     /// Revoking all tokens revokes none.
     RevokeAllSparesTokens,
+    /// An access token may allow more than its session was granted.
+    IssueWidens,
+    /// An access token outlives its session's end.
+    ExpNotClamped,
+    /// Any client may use a refresh token.
+    ClientIgnored,
+    /// A refresh token that was revoked refreshes.
+    RevokedFamilyLives,
+    /// An access token is accepted without its family.
+    AccessOutlivesFamily,
+    /// An access token that was accepted once has no end.
+    RememberedIsEndless,
+    /// What a session has granted outlives it.
+    GrantsSurviveEnd,
+    /// A purge forgets what a session has granted that lives longer by now.
+    GrantsNotProlonged,
+    /// A session has as many families as were ever opened.
+    FamiliesUnbounded,
+    /// Another signing key ends what was signed with the ones before.
+    RotationForgets,
+    /// A refresh token that is revoked when its session is over leaves it where it is.
+    RevokedLateIsLeft,
     /// An upgraded hash stays under the number of the pepper that it had.
     RehashKeepsPepper,
 }

@@ -209,6 +209,37 @@ fn rv_5_more_than_256_of_a_session_are_refused_in_so_many_words() {
     assert_eq!(world.grants(ada.session).revoked.len(), 1);
 }
 
+/// An instance that was ahead forgot a revocation whose token had ended by its time, when it wrote down the next one. One
+/// whose clock was set back accepted the token again.
+#[test]
+fn inv_15_inv_21_rv_5_a_revoked_token_stays_so_for_a_clock_that_was_set_back() {
+    let (mut world, ada) = at_home();
+    let issued = world.issue(&ada);
+    assert_eq!(revoke(&mut world, issued.access.expose()), Ended::Ended);
+    world.wait(secs(700));
+    let later = world.issue(&ada);
+    assert_eq!(revoke(&mut world, later.access.expose()), Ended::Ended);
+    world.now = START;
+    assert!(matches!(world.verify(&issued), Err(VerifyError::Gone(Gone::Revoked))));
+}
+
+/// A client was told that its refresh token is gone, because the session was over by that instance's clock. Another, a
+/// moment behind, went on with it: for as long as it was used.
+#[test]
+fn inv_19_rv_5_a_refresh_token_of_a_session_seen_over_is_over_everywhere() {
+    let (mut world, ada) = at_home();
+    let (_, refresh) = world.issue_both(&ada);
+    let idle_end = world.map.rows[&Key::Session(ada.session)].session().unwrap().idle_end();
+    world.now = idle_end;
+    let (outcome, steps) = world.trace(RevokeToken::new(&refresh, "web"));
+    assert_eq!(outcome.unwrap(), Ended::AlreadyGone);
+    let Some(Step::Commit { takes, durability, .. }) = steps.last() else { panic!("nothing was ended") };
+    assert!(takes.contains(&Kind::Session) && takes.contains(&Kind::Grants));
+    assert_eq!(*durability, Durability::Durable);
+    world.now = idle_end.saturating_sub(millis(1));
+    assert!(matches!(world.refresh(&refresh), Err(RefreshError::Gone(Gone::Ended))));
+}
+
 /// An access token under a master key that this engine lacked counted as gone, and the instance that has the key went on
 /// accepting it.
 #[test]

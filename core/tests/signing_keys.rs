@@ -146,6 +146,27 @@ fn inv_36_a_clock_behind_replaces_no_key_and_signs_with_it() {
     }
 }
 
+/// A store made by a clock that was ten days ahead: the key of that time signed on, was never due, and the one after it,
+/// which begins earlier, could not sign.
+#[test]
+fn inv_36_a_key_of_a_time_that_was_never_to_come_is_followed_in_order() {
+    let (mut world, ada) = at_home();
+    world.now = START.saturating_sub(secs(10 * DAY));
+    let old = world.issue(&ada);
+    assert!(rotate(&mut world, RotateKeys::when_due()), "it is due at once");
+    assert_eq!(kid_of(&world.issue(&ada)), kids(&world)[0], "the overlap first");
+    assert!(!rotate(&mut world, RotateKeys::when_due()));
+    world.wait(secs(DAY - 1));
+    let last = world.issue(&ada);
+    world.wait(secs(1));
+    let new = world.issue(&ada);
+    let made = kids(&world);
+    for (token, key) in [(&old, &made[0]), (&last, &made[0]), (&new, &made[1])] {
+        assert_eq!(kid_of(token), *key);
+    }
+    assert!(world.accepts(&last) && world.accepts(&new), "no rotation kills");
+}
+
 #[test]
 fn sixty_four_keys_are_enough_and_rotating_further_is_refused() {
     let (mut world, ada) = at_home();

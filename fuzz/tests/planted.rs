@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 
 const OPERATIONS: usize = 2000;
 /// Every bug is found in fewer cases.
-const CASES: u64 = 100;
+const CASES: u64 = 200;
 
 fn world(bug: Planted) -> World {
     World::new().with(move |policy| policy.planted(bug))

@@ -207,9 +207,11 @@ impl GrantsRecord {
         self
     }
 
-    /// The same, with this token revoked, and without those that opens nothing any more; `None` when there are too many.
+    /// The same, with this token revoked; `None` when there are too many. Those that open nothing any more make room only
+    /// when it is needed: by a clock that was set back, one of them would open something again.
     pub(crate) fn revoking(mut self, token: RevokedToken, now: Timestamp) -> Option<Self> {
-        self.revoked.retain(|revoked| now < revoked.until && revoked.id != token.id);
+        let is_full = self.revoked.len() >= MOST_REVOKED;
+        self.revoked.retain(|revoked| revoked.id != token.id && (now < revoked.until || !is_full));
         if self.revoked.len() >= MOST_REVOKED {
             return None;
         }
@@ -308,14 +310,15 @@ mod tests {
     }
 
     #[test]
-    fn rv_5_a_revoked_token_is_remembered_until_its_end_and_their_number_is_bounded() {
+    fn rv_5_inv_15_a_revoked_token_is_remembered_while_there_is_room_and_their_number_is_bounded() {
         let token = |n: u8, until| RevokedToken { id: GrantId::from_bytes([n; 16]), until: at(until) };
         let grants = GrantsRecord::default().revoking(token(1, 10), at(0)).unwrap();
         assert!(grants.has_revoked(GrantId::from_bytes([1; 16]), None));
         assert!(!grants.has_revoked(GrantId::from_bytes([2; 16]), None));
         let later = grants.revoking(token(2, 20), at(10)).unwrap();
-        assert_eq!(later.revoked, [token(2, 20)]);
+        assert_eq!(later.revoked, [token(1, 10), token(2, 20)]);
         let full = GrantsRecord { revoked: vec![token(3, 99); MOST_REVOKED], ..GrantsRecord::default() };
-        assert_eq!(full.revoking(token(4, 99), at(0)), None);
+        assert_eq!(full.clone().revoking(token(4, 99), at(98)), None);
+        assert_eq!(full.revoking(token(4, 200), at(99)).unwrap().revoked, [token(4, 200)]);
     }
 }

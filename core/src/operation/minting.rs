@@ -12,6 +12,7 @@ use crate::id::{AccountId, GrantId, SessionId};
 use crate::machine::Context;
 use crate::model::keyring::Epochs;
 use crate::model::session::SessionRecord;
+use crate::planted::Planted;
 use crate::record::Row;
 use crate::time::Timestamp;
 use crate::token::access;
@@ -72,7 +73,8 @@ impl Minting<'_> {
         let tokens = cx.policy.tokens();
         let lifetime = i64::try_from(tokens.lifetime.as_secs()).unwrap_or(i64::MAX);
         // A lower bound: that this is an activity may not be written down.
-        let session_end = self.record.idle_end();
+        let is_clamped = !cx.policy.has(Planted::ExpNotClamped);
+        let session_end = if is_clamped { self.record.idle_end() } else { Timestamp::MAX };
         let mut extra = self.claims.clone();
         extra.insert(access::PRIVATE.into(), access::private(self.epochs, self.family));
         Claims {

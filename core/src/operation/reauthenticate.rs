@@ -16,6 +16,7 @@ use crate::operation::guess::Judged;
 use crate::operation::rotate_session::Renewed;
 use crate::operation::standing::{Entrance, account_guess};
 use crate::password::{Password, PasswordError};
+use crate::planted::Planted;
 use crate::record::Key;
 use crate::time::Timestamp;
 use crate::token::opaque::TokenError;
@@ -169,6 +170,7 @@ impl Decide for Reauthenticate {
         };
         let next = live.record.reauthenticated(cx.now);
         let writes = live.prolong(data, data_row, next.absolute_end, writes);
+        let grants_row = grants_row.filter(|_| !cx.policy.has(Planted::GrantsNotProlonged));
         let writes = live.prolong(grants, grants_row, next.absolute_end, writes);
         let (writes, renewed) = live.renew(next, writes, Session::of, cx);
         Ok(Decision::Commit(writes, Ok(renewed)))

@@ -17,6 +17,7 @@ use crate::operation::logout::Ended;
 use crate::operation::refresh::{Absence, Presented, RefreshError};
 use crate::operation::standing::Live;
 use crate::operation::verify::{Seen, VerifyError};
+use crate::planted::Planted;
 use crate::record::{Key, Row};
 use crate::store::Ending;
 use crate::token::jwt::{Compact, JwtError};
@@ -172,10 +173,12 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
         Err(Absence::Unread(keys)) => return Ok(Found::Unread(keys)),
         Err(Absence::Refused(RefreshError::Token(TokenError::Key))) => return Ok(Found::UnknownKey),
         Err(Absence::Refused(_)) => return Ok(Found::Nothing),
+        Err(Absence::Over(..)) if cx.policy.has(Planted::RevokedLateIsLeft) => return Ok(Found::Nothing),
         Err(Absence::Over(_, writes)) => return Ok(Found::Over(writes)),
     };
     let ending = Ending::Grant { grant: family.id, until: live.access_dies_at(cx) };
-    let grants = Some(grants.clone().without(family.number));
+    let lives = cx.policy.has(Planted::RevokedFamilyLives);
+    let grants = Some(if lives { grants.clone() } else { grants.clone().without(family.number) });
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
 }
 

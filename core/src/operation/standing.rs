@@ -93,7 +93,10 @@ pub(super) fn end(
         Some(_) => record.latest_end(cx.now),
         None => record.latest_anonymous_end(cx.policy.anonymous()),
     };
-    let mut writes = writes.delete(Key::Session(session)).delete(Key::Grants(session));
+    let mut writes = writes.delete(Key::Session(session));
+    if !cx.policy.has(Planted::GrantsSurviveEnd) {
+        writes = writes.delete(Key::Grants(session));
+    }
     if !cx.policy.has(Planted::DataSurvivesEnd) {
         writes = writes.delete(Key::Data(session));
     }

@@ -190,7 +190,8 @@ impl Proof<'_> {
     /// A key retires and a token ends by the clock, without a new stamp.
     fn again(&self, proven: &Arc<Proven>) -> Result<Arc<Proven>, VerifyError> {
         self.key(&proven.kid)?;
-        if self.now >= proven.access.expires.saturating_add(self.policy.tokens().leeway) {
+        let is_over = self.now >= proven.access.expires.saturating_add(self.policy.tokens().leeway);
+        if is_over && !self.policy.has(Planted::RememberedIsEndless) {
             return Err(JwtError::Expired.into());
         }
         Ok(Arc::clone(proven))
@@ -276,9 +277,10 @@ impl Access {
         if self.epochs != epochs_of(account, keyring)? && !cx.policy.has(Planted::AccessEpochsIgnored) {
             return Ok(Err(Gone::Revoked));
         }
+        let family = self.family.filter(|_| !cx.policy.has(Planted::AccessOutlivesFamily));
         let is_revoked = match grants.map(Row::grants).transpose()? {
-            Some(grants) => grants.has_revoked(self.token, self.family),
-            None => self.family.is_some(),
+            Some(grants) => grants.has_revoked(self.token, family),
+            None => family.is_some(),
         };
         let is_revoked = is_revoked && !cx.policy.has(Planted::RevokedTokenAccepted);
         Ok(if is_revoked { Err(Gone::Revoked) } else { Ok(()) })

@@ -14,6 +14,7 @@ use crate::id::Stamp;
 use crate::machine::Context;
 use crate::model::keyring::KeyringRecord;
 use crate::model::signing::{KeyState, MOST_KEYS, SigningEntry};
+use crate::planted::Planted;
 use crate::policy::Policy;
 use crate::record::Row;
 use crate::secret::{DerivedKeys, KeyError, MasterKeys};
@@ -190,6 +191,11 @@ impl KeyringRecord {
         };
         next.signing = match how {
             Rotation::Only => Vec::new(),
+            Rotation::WhenDue | Rotation::Orderly | Rotation::AtOnce
+                if cx.policy.has(Planted::RotationForgets) =>
+            {
+                Vec::new()
+            }
             Rotation::WhenDue | Rotation::Orderly | Rotation::AtOnce => {
                 // A key that is to come and never signed makes room for one that signs now.
                 let present = self.present_keys(cx.policy, cx.now);

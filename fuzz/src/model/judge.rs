@@ -10,7 +10,8 @@ use doorward_core::time::Timestamp;
 
 use super::device::Origin;
 use super::keys::Rotation;
-use super::token::{Bearer, Request, Scopes, TokenEffect};
+use super::terms::Scopes;
+use super::token::{Bearer, Request, TokenEffect};
 use super::{Counted, Model, Session, Stage};
 use crate::action::Rotate;
 use crate::answer::Answer;

@@ -11,7 +11,8 @@ use doorward_core::time::Timestamp;
 
 use super::device::Origin;
 use super::judge::{Effect, Judgement};
-use super::token::{Grants, Scopes};
+use super::terms::Scopes;
+use super::token::Grants;
 use super::{Account, Counted, Model, Session, Stage, Throttle};
 use crate::answer::{Answer, Life};
 use crate::violation::{Violation, ensure};
@@ -56,8 +57,10 @@ impl Model {
         let told = |what: &str| format!("{:?} {what} where {:?} was the answer", wrote(), judged.answer);
         ensure(effect != Effect::None, judged.answer.blame(&Answer::Done), || told("was written"))?;
         let is_relaxed = landing.batch.durability == Durability::Relaxed;
-        let blame =
-            if matches!(judged.answer, Answer::Gone(_)) { judged.answer.blame(&Answer::Done) } else { 41 };
+        let blame = match judged.answer {
+            Answer::Gone(_) | Answer::Reused | Answer::Issued(_) => judged.answer.blame(&Answer::Done),
+            _ => 41,
+        };
         ensure(effect.is_relaxed() == is_relaxed, blame, || {
             told("was written without a barrier, or a touch with one,")
         })?;

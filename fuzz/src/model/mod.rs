@@ -15,6 +15,7 @@
 //! | `leave` | what is true when an account goes, or a session for want of room? |
 //! | `rows` | do the rows say the same? |
 //! | `token` | what has a session granted, and what is each token worth? |
+//! | `terms` | to whom, for whom and for what? |
 //! | `granted` | what is true when that changes? |
 //! | `keys` | which keys sign access tokens? |
 //! | `promise` | does what a client was told before still hold? |
@@ -32,7 +33,8 @@ use doorward_core::time::Timestamp;
 use self::device::Device;
 use self::judge::{Intent, Shown};
 use self::keys::SigningKey;
-use self::token::{AccessToken, Family, Grants, RefreshToken, Request, Scopes};
+use self::terms::Scopes;
+use self::token::{AccessToken, Family, Grants, RefreshToken, Request};
 use crate::answer::Life;
 
 mod counters;
@@ -45,6 +47,7 @@ pub(crate) mod land;
 mod leave;
 pub(crate) mod promise;
 mod rows;
+pub(crate) mod terms;
 pub(crate) mod token;
 
 /// The names that people sign up under and log in with; most come to exist.

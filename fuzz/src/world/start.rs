@@ -31,7 +31,7 @@ use super::World;
 use crate::action::{Action, Forgery, Guess, Pick, ShownDevice, Stay};
 use crate::answer::Machinery;
 use crate::model::judge::{Attempt, Intent, Shown, Who};
-use crate::model::token::Scopes;
+use crate::model::terms::Scopes;
 use crate::model::{NAMES, PASSWORDS, Stage, lifetime, name};
 use crate::task::{Task, machine};
 

@@ -19,9 +19,8 @@ use super::start::{PROOF, with_another_character};
 use crate::action::{AccessPick, AnyPick, Pick, RefreshPick, Rotate, TokenAction, TokenForgery};
 use crate::answer::{Grant, Machinery};
 use crate::model::judge::{Intent, Shown};
-use crate::model::token::{
-    AccessToken, Audiences, Bearer, Client, RefreshToken, Request, Scopes, Terms, seconds,
-};
+use crate::model::terms::{Audiences, Client, Scopes};
+use crate::model::token::{AccessToken, Bearer, RefreshToken, Request, Terms, seconds};
 use crate::task::{Task, machine};
 use crate::violation::{Violation, ensure};
 
