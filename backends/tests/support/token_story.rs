@@ -233,10 +233,10 @@ fn spoilt(access: &str) -> Vec<(String, &'static str)> {
 /// use if there is one, and the story's policy and clock.
 pub(crate) fn elsewhere(
     begin: &dyn Fn(FaultStore, Option<MasterKey>) -> Builder,
-    rows: std::sync::Arc<dyn Store>,
+    store: std::sync::Arc<dyn Store>,
     listener: &mut dyn Listener,
 ) {
-    let faulty = FaultStore::new(rows);
+    let faulty = FaultStore::new(store);
     let open = |listener: &mut dyn Listener, builder: Builder| -> Engine {
         let engine = builder.open().unwrap();
         listener.came(&engine, &[], &[("open", Success)]);
@@ -244,25 +244,25 @@ pub(crate) fn elsewhere(
     };
     let tokens = TokenPolicy::default();
     let engine = open(listener, begin(faulty.clone(), None));
-    let mut teller = Story::new(&engine, listener);
-    let (session, _) = teller.login(Login::new("grace", PASSWORD), Success).unwrap();
-    let issued = teller.issue(issue(&session).with_refresh(), Success).unwrap();
+    let mut telling = Story::new(&engine, listener);
+    let (session, _) = telling.login(Login::new("grace", PASSWORD), Success).unwrap();
+    let issued = telling.issue(issue(&session).with_refresh(), Success).unwrap();
     let access = issued.access.expose();
     for _ in 0..256 {
-        let token = teller.issue(issue(&session), Success).unwrap().access;
-        tell!(teller.revoke_token(token.expose(), CLIENT)).unwrap();
+        let token = telling.issue(issue(&session), Success).unwrap().access;
+        tell!(telling.revoke_token(token.expose(), CLIENT)).unwrap();
     }
-    tell!(teller.revoke_token(access, CLIENT), "too many");
+    tell!(telling.revoke_token(access, CLIENT), "too many");
 
     // With a key of the host's own, whatever it signs: for another issuer, and for a time that has not come.
     let own = SigningKey::from_secret("own", &[0x77; 32]).unwrap();
     let other = open(listener, begin(faulty.clone(), None).signing_key(own.clone()));
     let claims = Compact::parse(access).unwrap().claims().clone();
-    let mut teller = Story::new(&other, listener);
+    let mut telling = Story::new(&other, listener);
     let foreign = Claims { issuer: "another".into(), ..claims.clone() };
-    tell!(teller.verify(&signed(&own, foreign), API), "issuer");
+    tell!(telling.verify(&signed(&own, foreign), API), "issuer");
     let later = Claims { not_before: Some(claims.issued_at + 300), ..claims };
-    tell!(teller.verify(&signed(&own, later), API), "not_yet_valid");
+    tell!(telling.verify(&signed(&own, later), API), "not_yet_valid");
 
     // Nobody may look further than a view that cannot be had.
     let revocation =
@@ -273,18 +273,18 @@ pub(crate) fn elsewhere(
         faulty.add(Rule::new(Failure::Retryable).on(kind).sticky());
     }
     std::thread::sleep(Duration::from_millis(3));
-    let mut teller = Story::new(&watching, listener);
-    tell!(teller.verify(access, API), "stale");
+    let mut telling = Story::new(&watching, listener);
+    tell!(telling.verify(access, API), "stale");
     faulty.heal();
 
     // Another instance has a master key that this one does not have, and makes the keys.
     let at_once = with_tokens(TokenPolicy { overlap: Duration::ZERO, ..tokens });
     let key = MasterKey::new(99, [0x99; 32]);
     open(listener, begin(faulty, Some(key)).policy(at_once));
-    let mut teller = Story::new(&engine, listener);
-    teller.issue(issue(&session), Refused("no key"));
-    teller.refresh(refresh(issued.refresh.unwrap().expose()), Refused("no key"));
-    while tell_rotation(&mut teller) {}
+    let mut telling = Story::new(&engine, listener);
+    telling.issue(issue(&session), Refused("no key"));
+    telling.refresh(refresh(issued.refresh.unwrap().expose()), Refused("no key"));
+    while tell_rotation(&mut telling) {}
 }
 
 /// Whether there was room for another key.
@@ -301,7 +301,7 @@ fn with_tokens(tokens: TokenPolicy) -> Policy {
 }
 
 fn signed(key: &SigningKey, claims: Claims) -> String {
-    let work = Work::Sign { key: key.clone(), claims };
+    let work = Work::Sign { key: key.clone(), claims: Box::new(claims) };
     match work.run(&mut HashMemory::default()).unwrap() {
         Worked::Signed(Ok(token)) => token.expose().to_owned(),
         other => panic!("{other:?}"),
