@@ -39,6 +39,7 @@ pub use label::ClientLabel;
 mod encoding;
 mod key;
 mod label;
+pub(crate) mod text;
 
 /// A row as a store keeps it.
 ///

@@ -13,7 +13,8 @@ use doorward_core::work::Work;
 
 use crate::answer::{Asked, Machinery, Simulated};
 use crate::model::Session;
-use crate::model::judge::{Intent, Judgement};
+use crate::model::judge::Intent;
+use crate::model::verdict::Judgement;
 use crate::rng::Rng;
 
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own; no two make a state")]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use std::{fmt, io, mem};
 
 use doorward_core::error::Fault;
-use doorward_core::event::{Event, EventResult, Subject};
+use doorward_core::event::{EventResult, Subject};
 use doorward_core::id::AccountId;
 use doorward_core::operation::deletions::Deletions;
 use doorward_core::operation::finish_deletion::{FinishDeletion, Remains};
@@ -129,8 +129,7 @@ pub(super) async fn finish_deletion<E: Reach>(
 fn tell<T>(engine: &impl Reach, operation: &'static str, outcome: &Result<T, Fault>) {
     let result =
         outcome.as_ref().map_or_else(|fault| EventResult::Failed(fault.word()), |_| EventResult::Success);
-    let parts = engine.parts();
-    parts.events.tell(&Event { at: parts.clock.now(), operation, result, subject: Subject::default() });
+    engine.parts().tell(operation, result, Subject::default());
 }
 
 /// A time that can be right. A purge goes by it alone: the clock may jump while it is under way.

@@ -10,7 +10,6 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use doorward_core::error::Fault;
-
 use doorward_core::event::{Event, EventResult, Subject};
 use doorward_core::id::AccountId;
 use doorward_core::machine::{Decide, Environment, Machine, Need, Reply};
@@ -43,6 +42,13 @@ pub(super) struct Parts {
     pub(super) proven: ProvenTokens,
 }
 
+impl Parts {
+    /// Tells of what the machine has no event for.
+    pub(super) fn tell(&self, operation: &'static str, result: EventResult, subject: Subject) {
+        self.events.tell(&Event { at: self.clock.now(), operation, result, subject });
+    }
+}
+
 /// Runs an operation to its end.
 pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result<O::Outcome, Fault> {
     let parts = engine.parts();
@@ -59,7 +65,7 @@ pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result
                 (ticket, engine.scan(range, limit).await.map_or_else(Reply::Failed, Reply::Page))
             }
             Need::Commit(ticket, batch) => {
-                let ending = Watch::is_touched_by(batch).then(|| parts.watch.ending());
+                let ending = Watch::is_ending(batch).then(|| parts.watch.ending());
                 let answer = engine.commit(batch).await;
                 if let Some(ending) = ending {
                     match answer {
@@ -135,8 +141,7 @@ impl<'a, O: Decide> Attempt<'a, O> {
         let seed = match entropy::seed(&*parts.entropy) {
             Ok(seed) => seed,
             Err(fault) => {
-                let result = EventResult::Failed(fault.word());
-                parts.events.tell(&Event { at: parts.clock.now(), operation: name, result, subject });
+                parts.tell(name, EventResult::Failed(fault.word()), subject);
                 return Err(fault);
             }
         };

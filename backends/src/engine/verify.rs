@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_core::error::Fault;
-use doorward_core::event::{Event, EventResult, Subject};
+use doorward_core::event::{EventResult, Subject};
 use doorward_core::model::view::RevocationView;
 use doorward_core::operation::verify::{Proof, Proven, TokenDigest, Verify, VerifyError};
 use doorward_core::policy::{RevocationMode, WhenStale};
@@ -98,12 +98,11 @@ fn remember<E: Reach>(engine: &E, proven: &Arc<Proven>, remembered: Option<&Arc<
     }
 }
 
-/// What is no operation of the core is told here.
+/// What no operation of the core has decided is told here.
 fn tell<E: Reach>(engine: &E, verified: &Result<Arc<Access>, VerifyError>) {
-    let parts = engine.parts();
     let (result, subject) = match verified {
         Ok(access) => (EventResult::Success, access.subject()),
         Err(error) => (error.result(), Subject::default()),
     };
-    parts.events.tell(&Event { at: parts.clock.now(), operation: "verify", result, subject });
+    engine.parts().tell("verify", result, subject);
 }

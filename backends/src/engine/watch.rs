@@ -72,13 +72,13 @@ impl Moment {
 
 impl Watch {
     /// Whether this batch ends something, or changes the keys.
-    pub(super) fn is_touched_by(batch: &Batch) -> bool {
+    pub(super) fn is_ending(batch: &Batch) -> bool {
         !batch.journal.is_empty() || batch.writes.iter().any(|write: &Write| *write.key() == Key::Keyring)
     }
 
     /// A commit that ends something is under way.
-    pub(super) fn ending(&self) -> Ending<'_> {
-        Ending(self)
+    pub(super) fn ending(&self) -> EndingCommit<'_> {
+        EndingCommit(self)
     }
 
     /// What was read until now proves nothing any more.
@@ -172,9 +172,9 @@ impl Watch {
 }
 
 /// A commit that ends something: when it is over, or nobody waits for it any more, the view is distrusted.
-pub(super) struct Ending<'a>(&'a Watch);
+pub(super) struct EndingCommit<'a>(&'a Watch);
 
-impl Ending<'_> {
+impl EndingCommit<'_> {
     /// It may be carried out at any time from now on.
     pub(super) fn is_in_doubt(&self) {
         self.0.distrust();
@@ -186,7 +186,7 @@ impl Ending<'_> {
     }
 }
 
-impl Drop for Ending<'_> {
+impl Drop for EndingCommit<'_> {
     fn drop(&mut self) {
         self.0.distrust();
     }

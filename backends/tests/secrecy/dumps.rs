@@ -45,7 +45,9 @@ fn played(store: &Arc<dyn Store>) -> (Engine, Secrets, Vec<u8>) {
 fn signing_seeds(store: &dyn Store) -> Vec<[u8; 32]> {
     let mac = |key: &[u8], parts: &[&[u8]]| -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         mac.finalize().into_bytes().into()
     };
     let mut subkey = [0; 32];

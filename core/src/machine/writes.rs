@@ -64,40 +64,41 @@ impl Writes {
     /// Create the row, or replace it as it was read. Its epoch stays.
     #[must_use]
     pub fn put(
-        mut self,
+        self,
         key: Key,
         owner: Option<AccountId>,
         expires: Option<Timestamp>,
         record: impl Into<Record>,
     ) -> Self {
-        self.intents.insert(key, Intent::Put { owner, expires, record: record.into(), raise: false });
-        self
+        self.intend(key, Intent::Put { owner, expires, record: record.into(), raise: false })
     }
 
     /// Replace the row as it was read, and add one to its epoch: what was granted under it is over, in the same commit.
     #[must_use]
     pub fn put_raised(
-        mut self,
+        self,
         key: Key,
         owner: Option<AccountId>,
         expires: Option<Timestamp>,
         record: impl Into<Record>,
     ) -> Self {
-        self.intents.insert(key, Intent::Put { owner, expires, record: record.into(), raise: true });
-        self
+        self.intend(key, Intent::Put { owner, expires, record: record.into(), raise: true })
     }
 
     /// Remove the row.
     #[must_use]
-    pub fn delete(mut self, key: Key) -> Self {
-        self.intents.insert(key, Intent::Delete);
-        self
+    pub fn delete(self, key: Key) -> Self {
+        self.intend(key, Intent::Delete)
     }
 
     /// Add one to the row's epoch.
     #[must_use]
-    pub fn raise(mut self, key: Key) -> Self {
-        self.intents.insert(key, Intent::Raise);
+    pub fn raise(self, key: Key) -> Self {
+        self.intend(key, Intent::Raise)
+    }
+
+    fn intend(mut self, key: Key, intent: Intent) -> Self {
+        self.intents.insert(key, intent);
         self
     }
 

@@ -37,7 +37,8 @@ use crate::token::terms::{Audience, ClientId, Scope};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, minicbor::Encode, minicbor::Decode)]
 pub struct GrantsRecord {
-    /// How many families there ever were: the number of the next. None is given twice.
+    /// How many families there ever were: the number of the next. None is given twice while the row is there; after that
+    /// another salt tells an old token from a new one.
     #[n(0)]
     pub opened: u32,
     /// Those that live.

@@ -8,9 +8,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::error::Fault;
 use crate::id::{AccountId, NameHash};
 use crate::model::signing::SigningEntry;
 use crate::name::LoginName;
+use crate::record::Row;
 use crate::secret::{DerivedKeys, KeyError, MasterKeys, Pepper, keyed, same, truncated};
 
 /// What the keyring row says.
@@ -69,6 +71,17 @@ pub struct Epochs {
     /// The keyring record's token epoch: all tokens revoked.
     #[n(2)]
     pub tokens: u64,
+}
+
+impl Epochs {
+    /// Those that count now, by these rows of one snapshot. An account that is gone grants nothing.
+    pub(crate) fn now(account: Option<&Row>, keyring: &Row) -> Result<Self, Fault> {
+        Ok(Self {
+            account: account.map_or(u64::MAX, |row| row.epoch),
+            global: keyring.epoch,
+            tokens: keyring.keyring()?.token_epoch,
+        })
+    }
 }
 
 /// A master key or a pepper as the store remembers it.

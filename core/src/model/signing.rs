@@ -135,16 +135,4 @@ impl KeyringRecord {
         let active = self.signing.iter().rfind(|entry| entry.active_from <= now).or(self.signing.first())?;
         Some((active, self.signing.last()?))
     }
-
-    /// The key to sign with by a clock that may be behind, and the newest one: where none is active yet, another clock has
-    /// begun to sign with the first.
-    pub(crate) fn signer_and_newest(
-        &self,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Option<(&SigningEntry, &SigningEntry)> {
-        let latest = now.saturating_add(policy.max_clock_regression());
-        let begun = || self.signing.first().filter(|first| first.active_from <= latest);
-        self.active_and_newest(now).or_else(|| Some((begun()?, self.signing.last()?)))
-    }
 }

@@ -18,10 +18,10 @@ use crate::model::grant::{Family, GrantsRecord};
 use crate::model::keyring::Epochs;
 use crate::model::session::Gone;
 use crate::operation::authenticate::AuthenticateError;
-use crate::operation::minting::{MOST_AUDIENCES, MOST_CLAIM_BYTES, Minted, Minting, may_add};
-use crate::operation::standing::{Entrance, Live};
+use crate::operation::minting::{MOST_AUDIENCES, MOST_CLAIM_BYTES, Minting, Unissuable, may_add};
+use crate::operation::standing::{Entrance, Live, keyring_row};
 use crate::planted::Planted;
-use crate::record::{Key, RecordError, Row};
+use crate::record::{Key, Row};
 use crate::store::Ending;
 use crate::time::Timestamp;
 use crate::token::jwt::AccessToken;
@@ -214,6 +214,16 @@ impl From<AuthenticateError> for IssueError {
     }
 }
 
+impl From<Unissuable> for IssueError {
+    fn from(why: Unissuable) -> Self {
+        match why {
+            Unissuable::NoKey => Self::NoKey,
+            Unissuable::Over => Gone::Expired.into(),
+            Unissuable::TooLarge => Self::Claims,
+        }
+    }
+}
+
 impl Decide for Issue {
     type Outcome = Result<Issued, IssueError>;
 
@@ -272,22 +282,10 @@ impl Decide for Issue {
             family: family.as_ref().map(|family| family.id),
             claims: &self.claims,
         };
-        let (access, token, expires) = match minting.token(keyring, facts, cx)? {
-            Minted::Work(work) => return Ok(Decision::Work(work)),
-            Minted::Token(access, token, expires) => (access, token, expires),
-            Minted::NoKey => return refused(IssueError::NoKey),
-            Minted::Over => return refused(Gone::Expired.into()),
-            Minted::TooLarge => return refused(IssueError::Claims),
-        };
         let refresh = family.as_ref().map(|family| family.token(live.account, live.id, cx));
-        let issued = Issued {
-            access,
-            token,
-            expires,
-            scope: scope.clone(),
-            refresh,
-            account: live.account,
-            session: live.id,
+        let issued = match minting.issued(refresh, facts, cx)? {
+            Ok(issued) => issued,
+            Err(unissued) => return Ok(unissued.decision()),
         };
         Ok(match family {
             None => live.for_anybody().touched(Ok(issued), cx),
@@ -348,12 +346,6 @@ impl Live<'_> {
         let absolute_end = Some(self.record.absolute_end);
         Writes::new().put(Key::Grants(self.id), Some(self.account), absolute_end, grants)
     }
-}
-
-/// The keyring that was read.
-pub(super) fn keyring_row(facts: &Facts) -> Result<&Row, Fault> {
-    let keyring = facts.rows([&Key::Keyring]).and_then(|[row]| row);
-    Ok(keyring.ok_or(RecordError::NoKeyring)?)
 }
 
 impl fmt::Debug for Issue {

@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision};
-use crate::operation::issue::keyring_row;
+use crate::operation::standing::keyring_row;
 use crate::record::Key;
 use crate::token::jwt::VerifyingKey;
 use crate::token::ring;

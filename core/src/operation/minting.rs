@@ -9,14 +9,16 @@ use serde_json::{Map, Value};
 use crate::error::Fault;
 use crate::facts::Facts;
 use crate::id::{AccountId, GrantId, SessionId};
-use crate::machine::Context;
+use crate::machine::{Context, Decision};
 use crate::model::keyring::Epochs;
 use crate::model::session::SessionRecord;
+use crate::operation::issue::Issued;
+use crate::operation::standing::keyring_row;
 use crate::planted::Planted;
-use crate::record::Row;
 use crate::time::Timestamp;
 use crate::token::access;
-use crate::token::jwt::{AccessToken, Claims, SignError, is_registered, is_shallow};
+use crate::token::jwt::{Claims, SignError, is_registered, is_shallow};
+use crate::token::opaque::RefreshToken;
 use crate::token::ring;
 use crate::token::terms::{Audience, ClientId, Scope};
 use crate::work::{Work, Worked};
@@ -34,12 +36,16 @@ pub(super) struct Minting<'a> {
     pub(super) claims: &'a Map<String, Value>,
 }
 
-/// How far it has come.
-pub(super) enum Minted {
+/// Why nothing is issued yet, or at all.
+pub(super) enum Unissued {
     /// It must be signed.
     Work(Work),
-    /// It is signed, and lives until then.
-    Token(AccessToken, GrantId, Timestamp),
+    /// It cannot be.
+    Refused(Unissuable),
+}
+
+/// Why no access token can be made: each operation has words of its own for it.
+pub(super) enum Unissuable {
     /// There is no key to sign with.
     NoKey,
     /// The session ends before the token would begin.
@@ -48,25 +54,45 @@ pub(super) enum Minted {
     TooLarge,
 }
 
+impl Unissued {
+    /// The decision of the operation that was to issue it.
+    pub(super) fn decision<T, E: From<Unissuable>>(self) -> Decision<Result<T, E>> {
+        match self {
+            Self::Work(work) => Decision::Work(work),
+            Self::Refused(why) => Decision::Done(Err(why.into())),
+        }
+    }
+}
+
 impl Minting<'_> {
-    /// The token, signed once: an attempt after the first finds the work done, unless what it says has changed.
-    pub(super) fn token(&self, keyring: &Row, facts: &Facts, cx: &Context<'_>) -> Result<Minted, Fault> {
-        let Some(key) = ring::signer(keyring, cx)? else {
-            return Ok(Minted::NoKey);
+    /// The access token beside this refresh token, signed once: an attempt after the first finds the work done, unless what
+    /// it says has changed.
+    pub(super) fn issued(
+        &self,
+        refresh: Option<RefreshToken>,
+        facts: &Facts,
+        cx: &Context<'_>,
+    ) -> Result<Result<Issued, Unissued>, Fault> {
+        let Some(key) = ring::signer(keyring_row(facts)?, cx)? else {
+            return Ok(Err(Unissued::Refused(Unissuable::NoKey)));
         };
         let token = GrantId::from_bytes(cx.bytes("access token"));
         let claims = self.claims_at(facts.signed_at().unwrap_or(seconds(cx.now)), token, cx);
         let expires = Timestamp::from_millis(claims.expires.saturating_mul(1000));
         if claims.expires <= claims.issued_at {
-            return Ok(Minted::Over);
+            return Ok(Err(Unissued::Refused(Unissuable::Over)));
         }
         let work = Work::Sign { key, claims: Box::new(claims) };
-        match facts.worked(&work) {
-            None => Ok(Minted::Work(work)),
-            Some(Worked::Signed(Ok(access))) => Ok(Minted::Token(access.clone(), token, expires)),
-            Some(Worked::Signed(Err(SignError::TooLong | SignError::Claim(_)))) => Ok(Minted::TooLarge),
-            Some(_) => Err(Fault::Signing),
-        }
+        let access = match facts.worked(&work) {
+            None => return Ok(Err(Unissued::Work(work))),
+            Some(Worked::Signed(Ok(access))) => access.clone(),
+            Some(Worked::Signed(Err(SignError::TooLong | SignError::Claim(_)))) => {
+                return Ok(Err(Unissued::Refused(Unissuable::TooLarge)));
+            }
+            Some(_) => return Err(Fault::Signing),
+        };
+        let (scope, account, session) = (self.scope.clone(), self.account, self.session);
+        Ok(Ok(Issued { access, token, expires, scope, refresh, account, session }))
     }
 
     fn claims_at(&self, issued_at: i64, token: GrantId, cx: &Context<'_>) -> Claims {

@@ -18,11 +18,11 @@ use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::grant::{Family, GrantsRecord, Turn};
 use crate::model::keyring::Epochs;
 use crate::model::session::{Gone, Holder};
-use crate::operation::issue::{Issued, keyring_row};
-use crate::operation::minting::{Minted, Minting, may_add};
-use crate::operation::standing::{Live, end};
+use crate::operation::issue::Issued;
+use crate::operation::minting::{Minting, Unissuable, may_add};
+use crate::operation::standing::{Live, end, keyring_row};
 use crate::planted::Planted;
-use crate::record::{Key, Row};
+use crate::record::Key;
 use crate::token::opaque::{Claim, Purpose, TokenError};
 use crate::token::terms::{Audience, ClientId, Scope, TermError};
 
@@ -156,6 +156,16 @@ pub enum RefreshError {
     Fault(#[from] Fault),
 }
 
+impl From<Unissuable> for RefreshError {
+    fn from(why: Unissuable) -> Self {
+        match why {
+            Unissuable::NoKey => Self::NoKey,
+            Unissuable::Over => Gone::Expired.into(),
+            Unissuable::TooLarge => Self::Claims,
+        }
+    }
+}
+
 impl Decide for Refresh {
     type Outcome = Result<Issued, RefreshError>;
 
@@ -221,21 +231,10 @@ impl Decide for Refresh {
             family: Some(family.id),
             claims: &self.claims,
         };
-        let (access, token, expires) = match minting.token(keyring_row(facts)?, facts, cx)? {
-            Minted::Work(work) => return Ok(Decision::Work(work)),
-            Minted::Token(access, token, expires) => (access, token, expires),
-            Minted::NoKey => return refused(RefreshError::NoKey),
-            Minted::Over => return refused(Gone::Expired.into()),
-            Minted::TooLarge => return refused(RefreshError::Claims),
-        };
-        let issued = Issued {
-            access,
-            token,
-            expires,
-            scope: scope.clone(),
-            refresh: Some(next.token(live.account, live.id, cx)),
-            account: live.account,
-            session: live.id,
+        let refresh = next.token(live.account, live.id, cx);
+        let issued = match minting.issued(Some(refresh), facts, cx)? {
+            Ok(issued) => issued,
+            Err(unissued) => return Ok(unissued.decision()),
         };
         Ok(match turn {
             Turn::Next => Decision::Commit(live.used(grants.clone().moved_on(next), cx), Ok(issued)),
@@ -332,20 +331,12 @@ impl<'a> Presented<'a> {
             }
             Err(gone) => return refused(gone.into()),
         }
-        if family.epochs != epochs_of(account_row, keyring)? && !cx.policy.has(Planted::FamilyEpochsIgnored) {
+        if family.epochs != Epochs::now(account_row, keyring)? && !cx.policy.has(Planted::FamilyEpochsIgnored)
+        {
             return refused(Gone::Revoked.into());
         }
         Ok(Ok(Self { live, grants, family, generation }))
     }
-}
-
-/// The epochs that count now.
-pub(super) fn epochs_of(account: Option<&Row>, keyring: &Row) -> Result<Epochs, Fault> {
-    Ok(Epochs {
-        account: account.map_or(u64::MAX, |row| row.epoch),
-        global: keyring.epoch,
-        tokens: keyring.keyring()?.token_epoch,
-    })
 }
 
 #[cfg(feature = "planted")]

@@ -6,7 +6,7 @@ use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision, Writes};
-use crate::operation::issue::keyring_row;
+use crate::operation::standing::keyring_row;
 use crate::planted::Planted;
 use crate::record::{Key, Row};
 use crate::store::Ending;

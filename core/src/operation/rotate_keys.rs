@@ -9,7 +9,7 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::keyring::KeyringRecord;
-use crate::operation::issue::keyring_row;
+use crate::operation::standing::keyring_row;
 use crate::record::Key;
 use crate::time::Timestamp;
 use crate::token::ring::{Rotated, Rotation};

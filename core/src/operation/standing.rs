@@ -22,10 +22,15 @@ pub(super) fn keys_of(session: SessionId, account: AccountId) -> [Key; 3] {
     [Key::Session(session), Key::Account(account), Key::Keyring]
 }
 
+/// The keyring that was read.
+pub(super) fn keyring_row(facts: &Facts) -> Result<&Row, Fault> {
+    let keyring = facts.rows([&Key::Keyring]).and_then(|[row]| row);
+    Ok(keyring.ok_or(RecordError::NoKeyring)?)
+}
+
 /// A guess at an account's password by somebody who is inside one of its sessions.
 pub(super) fn account_guess(account: AccountId, facts: &Facts) -> Result<Guess<'static>, Fault> {
-    let keyring = facts.rows([&Key::Keyring]).and_then(|[row]| row).ok_or(RecordError::NoKeyring)?;
-    let throttle = Key::Throttle(keyring.keyring()?.account_hash(account));
+    let throttle = Key::Throttle(keyring_row(facts)?.keyring()?.account_hash(account));
     Ok(Guess::new(throttle, account, Some(account)).inside())
 }
 

@@ -14,9 +14,9 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::Stamp;
 use crate::machine::{Context, Decide, Decision};
+use crate::model::keyring::Epochs;
 use crate::model::session::{Gone, Holder};
-use crate::operation::issue::keyring_row;
-use crate::operation::refresh::epochs_of;
+use crate::operation::standing::keyring_row;
 use crate::planted::Planted;
 use crate::policy::Policy;
 use crate::record::{Key, Row};
@@ -248,14 +248,6 @@ impl VerifyError {
 }
 
 impl Access {
-    /// That it is for this audience.
-    ///
-    /// # Errors
-    /// [`JwtError::Audience`].
-    pub fn check_audience(&self, audience: &str) -> Result<(), JwtError> {
-        if self.audience.iter().any(|one| one == audience) { Ok(()) } else { Err(JwtError::Audience) }
-    }
-
     /// The rows that its life depends on.
     fn keys(&self) -> [Key; 4] {
         [Key::Session(self.session), Key::Account(self.account), Key::Keyring, Key::Grants(self.session)]
@@ -274,7 +266,7 @@ impl Access {
         if let Err(gone) = session.session()?.present(Holder::Account(account), keyring, cx.now) {
             return Ok(Err(gone));
         }
-        if self.epochs != epochs_of(account, keyring)? && !cx.policy.has(Planted::AccessEpochsIgnored) {
+        if self.epochs != Epochs::now(account, keyring)? && !cx.policy.has(Planted::AccessEpochsIgnored) {
             return Ok(Err(Gone::Revoked));
         }
         let family = self.family.filter(|_| !cx.policy.has(Planted::AccessOutlivesFamily));
@@ -357,12 +349,5 @@ impl Decide for Verify {
 impl fmt::Debug for Verify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verify").field("audience", &self.audience).finish_non_exhaustive()
-    }
-}
-
-impl Access {
-    /// Who and what it is about.
-    pub fn subject(&self) -> Subject {
-        Subject { account: Some(self.account), session: Some(self.session), ..Subject::default() }
     }
 }

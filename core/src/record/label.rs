@@ -2,6 +2,8 @@
 
 use alloc::string::String;
 
+use super::text::text_in_records;
+
 /// How a person calls the device or client of a session: shown in lists, at most
 /// [`ClientLabel::MAX_BYTES`] bytes, control characters replaced.
 ///
@@ -15,28 +17,7 @@ use alloc::string::String;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientLabel(String);
 
-impl<C> minicbor::Encode<C> for ClientLabel {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        encoder: &mut minicbor::Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        encoder.str(&self.0)?.ok()
-    }
-}
-
-impl<'b, C> minicbor::Decode<'b, C> for ClientLabel {
-    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let text = decoder.str()?;
-        let label = Self::new(text);
-        // Read back only if it is one: what is safe to show stays so.
-        if label.as_str() == text {
-            Ok(label)
-        } else {
-            Err(minicbor::decode::Error::message("not a client label"))
-        }
-    }
-}
+text_in_records!(ClientLabel, |text| Some(ClientLabel::new(text)));
 
 impl ClientLabel {
     /// The longest label kept; the rest is cut at a character boundary.

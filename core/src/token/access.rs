@@ -6,6 +6,7 @@ use core::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::event::Subject;
 use crate::id::{AccountId, GrantId, SessionId};
 use crate::model::keyring::Epochs;
 use crate::time::Timestamp;
@@ -66,6 +67,19 @@ pub struct Access {
 }
 
 impl Access {
+    /// That it is for this audience.
+    ///
+    /// # Errors
+    /// [`JwtError::Audience`].
+    pub fn check_audience(&self, audience: &str) -> Result<(), JwtError> {
+        if self.audience.iter().any(|one| one == audience) { Ok(()) } else { Err(JwtError::Audience) }
+    }
+
+    /// Who and what it is about.
+    pub fn subject(&self) -> Subject {
+        Subject { account: Some(self.account), session: Some(self.session), ..Subject::default() }
+    }
+
     /// What these claims say.
     pub(crate) fn of(mut claims: Claims) -> Result<Self, JwtError> {
         let private = claims.extra.remove(PRIVATE).ok_or(JwtError::Missing(PRIVATE))?;

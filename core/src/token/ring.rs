@@ -1,7 +1,6 @@
 //! The keyring's signing keys, ready to use: derived and parsed once for each stamp of the keyring's row.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -102,7 +101,7 @@ pub(crate) fn signer(keyring: &Row, cx: &Context<'_>) -> Result<Option<SigningKe
     if let Some(own) = cx.keys.own_signing_keys().first() {
         return Ok(Some(own.clone()));
     }
-    let Some((active, _)) = keyring.keyring()?.signer_and_newest(cx.policy, cx.now) else {
+    let Some((active, _)) = keyring.keyring()?.active_and_newest(cx.now) else {
         return Ok(None);
     };
     let ring = cx.keys.ring(keyring, cx.now)?;
@@ -170,9 +169,8 @@ impl KeyringRecord {
     /// The keyring with another key.
     pub(crate) fn rotated(&self, how: Rotation, cx: &Context<'_>) -> Result<Rotated, KeyError> {
         let tokens = cx.policy.tokens();
-        let present = self
-            .signer_and_newest(cx.policy, cx.now)
-            .filter(|(active, _)| cx.keys.numbered(active.master).is_some());
+        let is_ours = |entry: &SigningEntry| cx.keys.numbered(entry.master).is_some();
+        let present = self.active_and_newest(cx.now).filter(|(active, _)| is_ours(active));
         let mut next = self.clone();
         let active_from = match (how, present) {
             (Rotation::WhenDue, _) if !cx.keys.own_signing_keys().is_empty() => return Ok(Rotated::AsItIs),
@@ -236,8 +234,7 @@ fn is_to_come(newest: &SigningEntry, cx: &Context<'_>) -> bool {
 fn fresh(active_from: Timestamp, cx: &Context<'_>) -> Result<SigningEntry, KeyError> {
     let (master, algorithm) = (cx.keys.active(), cx.policy.tokens().algorithm);
     let salt = cx.bytes("signing key salt");
-    let random: [u8; 16] = cx.bytes("signing key id");
-    let random = random.iter().fold(String::with_capacity(32), |kid, byte| kid + &format!("{byte:02x}"));
+    let random = format!("{:032x}", u128::from_be_bytes(cx.bytes("signing key id")));
     let key = derive(algorithm, &random, &salt, master)?;
     Ok(SigningEntry {
         kid: key.kid().into(),

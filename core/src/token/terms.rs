@@ -1,9 +1,12 @@
 //! The words that tokens are granted in: who asks (`client_id`), for whom (`aud`), and for what (`scope`).
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use core::fmt;
 
 use thiserror::Error;
+
+use crate::record::text::text_in_records;
 
 /// Why a text is no term of a grant.
 ///
@@ -64,11 +67,12 @@ macro_rules! term {
             }
         }
 
-        text_of_cbor!($name);
+        shown!($name);
+        text_in_records!($name, |text| $name::parse(text).ok());
     };
 }
 
-macro_rules! text_of_cbor {
+macro_rules! shown {
     ($name:ident) => {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,29 +83,6 @@ macro_rules! text_of_cbor {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
-            }
-        }
-
-        impl<C> minicbor::Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                encoder: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                encoder.str(&self.0)?.ok()
-            }
-        }
-
-        impl<'b, C> minicbor::Decode<'b, C> for $name {
-            fn decode(
-                decoder: &mut minicbor::Decoder<'b>,
-                _: &mut C,
-            ) -> Result<Self, minicbor::decode::Error> {
-                let text = decoder.str()?;
-                match Self::parse(text) {
-                    Ok(term) if term.0 == text => Ok(term),
-                    _ => Err(minicbor::decode::Error::message(concat!("not a ", stringify!($name)))),
-                }
             }
         }
     };
@@ -169,8 +150,7 @@ impl Scope {
         if text.len() > Self::MAX_BYTES || !text.split(' ').all(is_word) {
             return Err(TermError::Scope);
         }
-        let words: alloc::collections::BTreeSet<&str> =
-            text.split(' ').filter(|word| !word.is_empty()).collect();
+        let words: BTreeSet<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
         let mut canonical = String::with_capacity(text.len());
         for word in words {
             if !canonical.is_empty() {
@@ -204,7 +184,8 @@ impl Scope {
     }
 }
 
-text_of_cbor!(Scope);
+shown!(Scope);
+text_in_records!(Scope, |text| Scope::parse(text).ok());
 
 #[cfg(test)]
 mod tests {

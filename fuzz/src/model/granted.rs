@@ -8,9 +8,9 @@ use doorward_core::record::{Key, Row};
 use doorward_core::store::{Ending, Write};
 use doorward_core::time::Timestamp;
 
-use super::judge::Judgement;
 use super::land::{Landing, Scope};
 use super::token::{Family, Grants, TokenEffect};
+use super::verdict::Judgement;
 use super::{Model, Session};
 use crate::violation::{Violation, ensure};
 

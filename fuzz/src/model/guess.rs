@@ -3,7 +3,8 @@
 use doorward_core::time::Timestamp;
 
 use super::device::Origin;
-use super::judge::{Attempt, Effect, Judgement, Standing};
+use super::judge::{Attempt, Standing};
+use super::verdict::{Effect, Judgement};
 use super::{Account, Counted, Model, Name, Session};
 use crate::answer::Answer;
 

@@ -10,9 +10,9 @@ use doorward_core::store::{Batch, Durability, Write};
 use doorward_core::time::Timestamp;
 
 use super::device::Origin;
-use super::judge::{Effect, Judgement};
 use super::terms::Scopes;
 use super::token::Grants;
+use super::verdict::{Effect, Judgement};
 use super::{Account, Counted, Model, Session, Stage, Throttle};
 use crate::answer::{Answer, Life};
 use crate::violation::{Violation, ensure};

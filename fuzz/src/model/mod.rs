@@ -8,6 +8,7 @@
 //! |---|---|
 //! | this one | who is there? |
 //! | `judge` | what should this request be told, and what should it change? |
+//! | `verdict` | what is an answer, what a change? |
 //! | `guess` | and a guess at a password? |
 //! | `device` | what do failures and successes come to, from a known device and from others? |
 //! | `land` | what is true after the change? |
@@ -49,6 +50,7 @@ pub(crate) mod promise;
 mod rows;
 pub(crate) mod terms;
 pub(crate) mod token;
+pub(crate) mod verdict;
 
 /// The names that people sign up under and log in with; most come to exist.
 pub(crate) const NAMES: usize = 20;

@@ -6,9 +6,10 @@ use doorward_core::model::session::Gone;
 use doorward_core::operation::logout::Ended;
 use doorward_core::time::Timestamp;
 
-use super::judge::{Effect, Judgement, Shown};
+use super::judge::Shown;
 use super::keys::Rotation;
 use super::terms::{Audiences, Client, Scopes};
+use super::verdict::{Effect, Judgement};
 use super::{Model, Session};
 use crate::action::Rotate;
 use crate::answer::{Answer, Flaw, Grant, Seen};

@@ -13,8 +13,9 @@ use doorward_core::time::Timestamp;
 
 use super::World;
 use crate::answer::{Answer, Asked};
-use crate::model::judge::{Effect, Intent, Judgement};
+use crate::model::judge::Intent;
 use crate::model::land::Landing;
+use crate::model::verdict::{Effect, Judgement};
 use crate::model::{Counted, Throttle};
 use crate::plan::Luck;
 use crate::task::{Flight, Task, machine};

@@ -20,7 +20,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::error::{JwtError, SignError};
-use super::json::{self, JsonError, MAX_DEPTH, MAX_SECONDS};
+use super::json::{self, JsonError, MAX_SECONDS};
 use crate::time::Timestamp;
 
 /// What an access token says. Times are whole seconds since 1970.
@@ -189,11 +189,7 @@ impl Claims {
         if let Some(hidden) = READ.into_iter().find(|name| self.extra.contains_key(*name)) {
             return Err(SignError::Claim(hidden));
         }
-        if self.extra.values().all(|value| is_shallow(value, MAX_DEPTH - 1)) {
-            Ok(())
-        } else {
-            Err(SignError::Nested)
-        }
+        if json::is_shallow(&self.extra) { Ok(()) } else { Err(SignError::Nested) }
     }
 }
 
@@ -268,18 +264,6 @@ fn optional<M: SerializeMap, T: Serialize>(
     value: Option<&T>,
 ) -> Result<(), M::Error> {
     value.map_or(Ok(()), |value| map.serialize_entry(name, value))
-}
-
-/// Whether at most so many objects and arrays stand in each other.
-fn is_shallow(value: &Value, levels: u32) -> bool {
-    let below = levels.checked_sub(1);
-    match value {
-        Value::Array(values) => {
-            below.is_some_and(|below| values.iter().all(|value| is_shallow(value, below)))
-        }
-        Value::Object(map) => below.is_some_and(|below| map.values().all(|value| is_shallow(value, below))),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
-    }
 }
 
 fn moment(seconds: i64) -> Timestamp {
