@@ -33,4 +33,5 @@ pub mod secret;
 pub mod store;
 pub mod time;
 pub mod token;
+pub mod web;
 pub mod work;
