@@ -118,6 +118,20 @@ impl Cookie {
         Ok(Self { settings, former: Vec::new() })
     }
 
+    /// The session's cookie of [`CookieSettings::plain_http`].
+    pub fn plain_http() -> Self {
+        Self { settings: CookieSettings::plain_http(), former: Vec::new() }
+    }
+
+    /// The cookie for a known device's token beside this session's cookie: for this host alone, and as secure.
+    #[must_use]
+    pub fn of_device(&self) -> Self {
+        let secure = self.settings.secure;
+        let name = if secure { "__Host-device" } else { "device" };
+        let settings = CookieSettings { name: name.into(), secure, ..CookieSettings::default() };
+        Self { settings, former: Vec::new() }
+    }
+
     /// The same, after an earlier configuration of the host's: whatever is still kept of that is cleared with this one.
     ///
     /// # Errors
@@ -424,6 +438,16 @@ mod tests {
             assert!(cleared.expose().starts_with(&is_gone), "{}", cleared.expose());
         }
         assert_eq!(cleared.len(), 2);
+    }
+
+    #[test]
+    fn what_is_made_unchecked_holds_together() {
+        for session in [Cookie::default(), Cookie::plain_http()] {
+            for cookie in [&session, &session.of_device()] {
+                assert_eq!(Cookie::new(cookie.settings.clone()).as_ref(), Ok(cookie));
+                assert_eq!(cookie.is_secure(), session.is_secure());
+            }
+        }
     }
 
     #[test]

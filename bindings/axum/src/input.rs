@@ -1,0 +1,122 @@
+//! Bodies: JSON or a form, bounded, and read strictly. What is wrong with one is told without a word of it.
+
+use axum::body::{Body, to_bytes};
+use axum::http::header;
+use axum::http::request::Parts;
+use doorward::core::web::problem::{Kind, Problem};
+use doorward::core::web::target::ReturnTarget;
+use percent_encoding::percent_decode;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, Unexpected};
+use serde_json::{Map, Value};
+
+use crate::extract::Visit;
+use crate::respond::Rejection;
+
+/// What a route takes, and how that is said.
+pub(crate) trait Input: DeserializeOwned {
+    const FIELDS: &'static str;
+    /// What an empty body means, where it means something.
+    fn empty() -> Option<Self> {
+        None
+    }
+}
+
+/// The body of a request.
+pub(crate) async fn read<T: Input>(visit: &Visit<'_>, parts: &Parts, body: Body) -> Result<T, Rejection> {
+    let most = visit.auth.settings.max_body;
+    let too_large = || visit.reject(Kind::TooLarge, "the body is larger than is read");
+    let announced =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > most as u64) {
+        return Err(too_large());
+    }
+    let bytes = to_bytes(body, most).await.map_err(|error| {
+        let mut source = std::error::Error::source(&error);
+        let is_limit = std::iter::from_fn(|| {
+            let here = source?;
+            source = here.source();
+            Some(here.to_string())
+        })
+        .any(|text| text.contains("length limit"));
+        if is_limit { too_large() } else { visit.reject(Kind::Body, "the body broke off") }
+    })?;
+    let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
+    if bytes.is_empty()
+        && let Some(empty) = T::empty()
+    {
+        return Ok(empty);
+    }
+    let media = kind.and_then(|kind| kind.split(';').next()).map(|media| media.trim().to_ascii_lowercase());
+    let read = match media.as_deref() {
+        Some("application/json") => serde_json::from_slice(&bytes).ok(),
+        Some("application/x-www-form-urlencoded") => {
+            form(&bytes).and_then(|form| serde_json::from_value(Value::Object(form)).ok())
+        }
+        _ => {
+            let problem = "send application/json or application/x-www-form-urlencoded";
+            return Err(visit.reject(Kind::ContentType, problem));
+        }
+    };
+    let problem = || Problem::new(Kind::Body, format!("send a JSON object or a form of: {}", T::FIELDS));
+    read.ok_or_else(|| Rejection::new(problem(), visit.wants))
+}
+
+/// The fields of a form, each once, in UTF-8 (WHATWG URL, section 5.1).
+fn form(bytes: &[u8]) -> Option<Map<String, Value>> {
+    let mut fields = Map::new();
+    for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let name = decoded(halves.next()?)?;
+        let value = decoded(halves.next().unwrap_or_default())?;
+        if fields.insert(name, Value::String(value)).is_some() {
+            return None;
+        }
+    }
+    Some(fields)
+}
+
+fn decoded(text: &[u8]) -> Option<String> {
+    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    String::from_utf8(percent_decode(&spaced).collect()).ok()
+}
+
+/// A checkbox: JSON's booleans, or a form's words.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Bool(flag) => Ok(Some(flag)),
+        Value::String(text) => match text.as_str() {
+            "on" | "true" | "1" => Ok(Some(true)),
+            "" | "off" | "false" | "0" => Ok(Some(false)),
+            _ => Err(D::Error::invalid_value(Unexpected::Other("another text"), &"on or off")),
+        },
+        _ => Err(D::Error::invalid_type(Unexpected::Other("no flag"), &"true or false")),
+    }
+}
+
+/// Where to go next: `/`, unless a path of this site is asked for. An empty one is none.
+pub(crate) fn target(visit: &Visit<'_>, next: Option<&str>) -> Result<ReturnTarget, Rejection> {
+    match next {
+        None | Some("") => Ok(ReturnTarget::default()),
+        Some(next) => ReturnTarget::parse(next).map_err(|error| visit.refuse(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forms_fields_come_once_and_in_utf_8() {
+        let read = |text: &str| form(text.as_bytes()).map(|form| Value::Object(form).to_string());
+        assert_eq!(
+            read("name=a+b&password=%C3%A9%26&&x").as_deref(),
+            Some(r#"{"name":"a b","password":"é&","x":""}"#)
+        );
+        assert_eq!(read("").as_deref(), Some("{}"));
+        assert_eq!(read("name=a=b").as_deref(), Some(r#"{"name":"a=b"}"#));
+        assert_eq!(read("name=a&name=b"), None);
+        assert_eq!(read("name=a&n%61me=b"), None);
+        assert_eq!(read("name=%ff"), None);
+        assert_eq!(form(b"name=\xff"), None);
+    }
+}

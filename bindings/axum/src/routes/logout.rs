@@ -1,0 +1,66 @@
+//! `POST /auth/logout`, `GET /auth/logout`.
+
+use axum::extract::Request;
+use axum::http::request::Parts;
+use doorward::LogoutError;
+use doorward::core::web::logout_link::is_logout_token;
+use doorward::core::web::target::ReturnTarget;
+use serde::Deserialize;
+
+use crate::extract::Visit;
+use crate::input::{self, Input};
+
+use super::{Answer, Planned};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Next {
+    next: Option<String>,
+}
+
+impl Input for Next {
+    const FIELDS: &'static str = "next (optional)";
+
+    fn empty() -> Option<Self> {
+        Some(Self { next: None })
+    }
+}
+
+pub(super) async fn by_post(request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let visit = Visit::of(&parts)?;
+    visit.check_write()?;
+    let Next { next } = input::read(&visit, &parts, body).await?;
+    let target = input::target(&visit, next.as_deref())?;
+    end(&visit, target).await
+}
+
+/// By a link: of a page that was made for this session, or followed by a person on any page of ours.
+pub(super) async fn by_link(request: Request) -> Answer {
+    let (parts, _) = request.into_parts();
+    let visit = Visit::of(&parts)?;
+    let session = visit.session_token()?;
+    let is_ours =
+        matches!((&session, token(&parts)), (Some(session), Some(token)) if is_logout_token(token, session));
+    if !is_ours {
+        visit.check_link()?;
+    }
+    end(&visit, ReturnTarget::default()).await
+}
+
+async fn end(visit: &Visit<'_>, target: ReturnTarget) -> Answer {
+    let receipt = match visit.session_token()? {
+        None => None,
+        Some(token) => match visit.auth.engine.logout(&token).await {
+            Ok(receipt) => Some(receipt),
+            // It opens nothing, so there is nothing to end: the browser is to forget it all the same.
+            Err(LogoutError::Token(_)) => None,
+            Err(error) => return Err(visit.refuse(&error)),
+        },
+    };
+    Ok(Planned(visit.auth.settings.replies.logged_out(receipt.as_ref(), visit.wants, target)))
+}
+
+fn token(parts: &Parts) -> Option<&str> {
+    parts.uri.query()?.split('&').find_map(|pair| pair.strip_prefix("token="))
+}

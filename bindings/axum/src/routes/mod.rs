@@ -1,0 +1,65 @@
+//! The routes of a web login.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use doorward::core::web::problem::Kind;
+use doorward::core::web::reply::Plan;
+
+use crate::auth::Auth;
+use crate::extract::Visit;
+use crate::respond::{Rejection, response};
+
+mod account;
+mod login;
+mod logout;
+mod published;
+mod sessions;
+mod token;
+
+impl Auth {
+    /// The routes of a web login: see the [crate's page](crate). Merge it into the host's router before the layer.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        Router::new()
+            .route("/auth/register", post(account::register))
+            .route("/auth/login", post(login::login))
+            .route("/auth/reauthenticate", post(account::reauthenticate))
+            .route("/auth/password", post(account::password))
+            .route("/auth/token", post(token::token))
+            .route("/auth/refresh", post(token::refresh))
+            // A HEAD request is no navigation: it gets what any other method gets.
+            .route("/auth/logout", post(logout::by_post).get(logout::by_link).head(method))
+            .route("/auth/sessions", get(sessions::list))
+            .route("/auth/sessions/{id}", delete(sessions::end))
+            .route("/auth/openapi.json", get(published::openapi))
+            .route("/.well-known/jwks.json", get(published::keys))
+            .method_not_allowed_fallback(method)
+            .layer(self.clone())
+    }
+}
+
+/// A route's answer: a plan, or a refusal.
+type Answer = Result<Planned, Rejection>;
+
+struct Planned(Plan);
+
+impl IntoResponse for Planned {
+    fn into_response(self) -> Response {
+        response(&self.0)
+    }
+}
+
+fn split(request: Request) -> (Parts, Body) {
+    request.into_parts()
+}
+
+async fn method(request: Request) -> Rejection {
+    let (parts, _) = split(request);
+    match Visit::of(&parts) {
+        Ok(visit) => visit.reject(Kind::Method, "see the Allow header for the methods of this route"),
+        Err(rejection) => rejection,
+    }
+}
