@@ -186,8 +186,8 @@ impl AuthBuilder {
         self
     }
 
-    /// Where a request comes from, for what is slowed by source: a header that your proxy sets, and that nobody else can.
-    /// `None` slows nothing.
+    /// Where a request comes from, for what is slowed by source. Behind a proxy every peer is that proxy, and all would be
+    /// slowed as one: read the header that it sets, and that nobody else can. `None` slows nothing.
     pub fn source(mut self, source: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         self.settings.source = Box::new(source);
         self

@@ -4,22 +4,22 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{self, AsHeaderName};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponseParts, ResponseParts};
 use doorward::core::web::bearer::bearer;
 use doorward::core::web::logout_link::logout_token;
-use doorward::core::web::origin::FetchHeaders;
 use doorward::core::web::problem::{Kind, Problem, Refusal};
-use doorward::core::web::reply::Wants;
-use doorward::{Access, UpdateSessionData};
+use doorward::core::web::reply::{Plan, Wants};
+use doorward::core::web::target::ReturnTarget;
+use doorward::{Access, UpdateSessionData, Visitor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::auth::Auth;
-use crate::layer::Personal;
-use crate::respond::{Rejection, refuse};
+use crate::respond::{Rejection, append, refuse};
+use crate::visit::Visit;
 
 /// A live session of a person's: the extractor of whatever needs a login. A request that may change something (any method
 /// but `GET`, `HEAD` and `OPTIONS`) must also come from a page of ours. The answer is kept by no cache.
@@ -84,6 +84,23 @@ impl Session {
         Ok(())
     }
 
+    /// Gives the session a new cookie, and ends the old one: after whatever changed what this person may do (OWASP, session
+    /// management). Return it in front of the body, as axum takes response parts.
+    ///
+    /// # Errors
+    /// The session has ended meanwhile, or the store failed: the cookie is as it was.
+    pub async fn rotate(&self) -> Result<RotatedSession, Rejection> {
+        let renewed =
+            self.auth.engine.rotate_session(&self.token).await.map_err(|error| self.refuse(&error))?;
+        let Visitor::Account(session) = &renewed.session else {
+            let problem = Problem::new(Kind::Anonymous, "log in first");
+            return Err(Rejection::new(problem, self.wants));
+        };
+        let (replies, target) = (&self.auth.settings.replies, ReturnTarget::default());
+        let plan = replies.renewed(&renewed.token, session, Wants::Form, target);
+        plan.map(RotatedSession).map_err(|error| self.refuse(&error))
+    }
+
     fn refuse(&self, refusal: &impl Refusal) -> Rejection {
         refuse(refusal, self.auth.engine.now(), self.wants)
     }
@@ -114,6 +131,33 @@ impl<S: Sync> FromRequestParts<S> for Session {
         }
         let live = visit.auth.engine.authenticate(&token).await.map_err(|error| visit.refuse(&error))?;
         Ok(Self { live, token, auth: visit.auth, wants: visit.wants })
+    }
+}
+
+/// A session's new cookie, as a part of a response: see [`Session::rotate`].
+///
+/// # Example: somebody becomes an administrator
+/// ```
+/// use axum::{Router, routing::post};
+/// use doorward_axum::{Rejection, RotatedSession, Session};
+///
+/// async fn promote(session: Session) -> Result<(RotatedSession, &'static str), Rejection> {
+///     Ok((session.rotate().await?, "welcome"))
+/// }
+/// # let app: Router = Router::new().route("/promote", post(promote));
+/// # assert!(app.has_routes());
+/// ```
+#[derive(Debug)]
+#[must_use = "without it the browser keeps a cookie that opens nothing any more"]
+pub struct RotatedSession(Plan);
+
+impl IntoResponseParts for RotatedSession {
+    type Error = std::convert::Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Self::Error> {
+        let cookies = self.0.cookies.iter().map(|cookie| ("set-cookie", cookie.expose()));
+        append(parts.headers_mut(), cookies);
+        Ok(parts)
     }
 }
 
@@ -228,107 +272,11 @@ impl<S: Sync> FromRequestParts<S> for AccessToken {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
         let visit = Visit::of(parts)?;
         let headers = parts.headers.get_all(header::AUTHORIZATION);
-        let token = bearer(headers.iter().map(axum::http::HeaderValue::as_bytes))
+        let token = bearer(headers.iter().map(HeaderValue::as_bytes))
             .map_err(|error| visit.refuse(&error))?
             .ok_or_else(|| visit.reject(Kind::Token, "send an access token: Authorization: Bearer …"))?;
         let audience = visit.auth.settings.audience.as_str();
         let access = visit.auth.engine.verify(token, audience).await.map_err(|error| visit.refuse(&error))?;
         Ok(Self { access, wants: visit.wants })
     }
-}
-
-/// A request, as far as every route looks at it.
-pub(crate) struct Visit<'a> {
-    pub(crate) auth: Auth,
-    pub(crate) wants: Wants,
-    parts: &'a Parts,
-}
-
-impl<'a> Visit<'a> {
-    pub(crate) fn of(parts: &'a Parts) -> Result<Self, Rejection> {
-        let text = |name| one(&parts.headers, name);
-        let wants = Wants::of(text(header::CONTENT_TYPE), text(header::ACCEPT));
-        let Some(auth) = parts.extensions.get::<Auth>().cloned() else {
-            let problem = "the layer is missing: Router::layer(auth), after the routes";
-            return Err(Rejection::new(Problem::new(Kind::Unavailable, problem), wants));
-        };
-        if let Some(personal) = parts.extensions.get::<Personal>() {
-            personal.mark();
-        }
-        Ok(Self { auth, wants, parts })
-    }
-
-    /// The value of the session's cookie.
-    pub(crate) fn session_token(&self) -> Result<Option<Zeroizing<String>>, Rejection> {
-        self.cookie(&self.auth.settings.replies.session)
-    }
-
-    /// The value of the known device's cookie.
-    pub(crate) fn device_token(&self) -> Result<Option<Zeroizing<String>>, Rejection> {
-        self.auth.settings.replies.device.as_ref().map_or(Ok(None), |(cookie, _)| self.cookie(cookie))
-    }
-
-    fn cookie(
-        &self,
-        cookie: &doorward::core::web::cookie::Cookie,
-    ) -> Result<Option<Zeroizing<String>>, Rejection> {
-        let headers =
-            self.parts.headers.get_all(header::COOKIE).iter().map(axum::http::HeaderValue::as_bytes);
-        let value = cookie.read(headers).map_err(|error| self.refuse(&error))?;
-        Ok(value.map(|value| Zeroizing::new(value.to_owned())))
-    }
-
-    pub(crate) fn check_write(&self) -> Result<(), Rejection> {
-        self.fetch().check_write(&self.auth.settings.origins).map_err(|error| self.refuse(&error))
-    }
-
-    pub(crate) fn check_foreign(&self) -> Result<(), Rejection> {
-        self.fetch().check_foreign(&self.auth.settings.origins).map_err(|error| self.refuse(&error))
-    }
-
-    pub(crate) fn check_link(&self) -> Result<(), Rejection> {
-        self.fetch().check_link(&self.auth.settings.origins).map_err(|error| self.refuse(&error))
-    }
-
-    fn fetch(&self) -> FetchHeaders<'_> {
-        let text = |name: &'static str| one(&self.parts.headers, HeaderName::from_static(name));
-        let authority = self.parts.uri.authority().map(axum::http::uri::Authority::as_str);
-        FetchHeaders {
-            host: text("host").or(authority),
-            origin: text("origin"),
-            site: text("sec-fetch-site"),
-            mode: text("sec-fetch-mode"),
-            dest: text("sec-fetch-dest"),
-            user: text("sec-fetch-user"),
-            purpose: text("sec-purpose").or_else(|| text("purpose")),
-        }
-    }
-
-    pub(crate) fn source(&self) -> Option<std::net::IpAddr> {
-        self.auth.source(self.parts)
-    }
-
-    /// What the browser calls itself.
-    pub(crate) fn label(&self) -> Option<&str> {
-        one(&self.parts.headers, header::USER_AGENT).filter(|label| !label.is_empty())
-    }
-
-    pub(crate) fn nobody(&self) -> Rejection {
-        self.reject(Kind::Session, "log in first")
-    }
-
-    pub(crate) fn reject(&self, kind: Kind, detail: &'static str) -> Rejection {
-        Rejection::new(Problem::new(kind, detail), self.wants)
-    }
-
-    pub(crate) fn refuse(&self, refusal: &impl Refusal) -> Rejection {
-        refuse(refusal, self.auth.engine.now(), self.wants)
-    }
-}
-
-/// The text of a header that may come once. Several, or one that is no text, are an empty one, which matches nothing.
-fn one(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?;
-    if values.next().is_some() { Some("") } else { Some(value.to_str().unwrap_or_default()) }
 }

@@ -9,8 +9,8 @@ use percent_encoding::percent_decode;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, Unexpected};
 use serde_json::{Map, Value};
 
-use crate::extract::Visit;
 use crate::respond::Rejection;
+use crate::visit::Visit;
 
 /// What a route takes, and how that is said.
 pub(crate) trait Input: DeserializeOwned {

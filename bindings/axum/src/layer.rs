@@ -23,6 +23,22 @@ impl<S> Layer<S> for Auth {
 }
 
 /// A service whose requests carry an [`Auth`].
+///
+/// # Example: what the layer makes of a router
+/// ```
+/// use axum::Router;
+/// use doorward::{AsyncEngine, MasterKey, store::MemoryStore};
+/// use doorward_axum::{Auth, WithAuth};
+/// use tower_layer::Layer;
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let engine = AsyncEngine::builder(MemoryStore::new()).ephemeral().master_key(MasterKey::new(1, [7; 32])).open().await?;
+/// let site: WithAuth<Router> = Auth::new(engine).layer(Router::new());
+/// assert!(format!("{site:?}").contains("__Host-session"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct WithAuth<S> {
     inner: S,

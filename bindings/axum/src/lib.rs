@@ -30,7 +30,8 @@
 #![forbid(unsafe_code)]
 
 pub use auth::{Auth, AuthBuilder};
-pub use extract::{AccessToken, FreshSession, OptionalSession, Session};
+pub use extract::{AccessToken, FreshSession, OptionalSession, RotatedSession, Session};
+pub use layer::WithAuth;
 pub use respond::Rejection;
 
 mod auth;
@@ -39,3 +40,4 @@ mod input;
 mod layer;
 mod respond;
 mod routes;
+mod visit;

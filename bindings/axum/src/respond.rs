@@ -1,7 +1,7 @@
 //! Plans of the core as responses of axum.
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use doorward::Timestamp;
 use doorward::core::web::problem::{Kind, Problem, Refusal};
@@ -63,17 +63,21 @@ pub(crate) fn response(plan: &Plan) -> Response {
         None => Body::empty(),
     });
     *response.status_mut() = StatusCode::from_u16(plan.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in plan.headers() {
-        // All of them are checked where they are made; one that is none would be left out rather than sent changed.
+    append(response.headers_mut(), plan.headers());
+    response
+}
+
+/// All of them are checked where they are made; one that is none would be left out rather than sent changed.
+pub(crate) fn append<'a>(to: &mut HeaderMap, headers: impl Iterator<Item = (&'a str, &'a str)>) {
+    for (name, value) in headers {
         let (Ok(name), Ok(mut value)) =
             (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
         else {
             continue;
         };
         value.set_sensitive(name == header::SET_COOKIE);
-        response.headers_mut().append(name, value);
+        to.append(name, value);
     }
-    response
 }
 
 /// A refusal at this time, for who asks in this way.

@@ -6,8 +6,8 @@ use doorward::core::operation::change_password::ChangePassword;
 use doorward::core::operation::reauthenticate::Reauthenticate;
 use serde::Deserialize;
 
-use crate::extract::Visit;
 use crate::input::{self, Input};
+use crate::visit::Visit;
 
 use super::{Answer, Planned};
 

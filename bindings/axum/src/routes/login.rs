@@ -5,8 +5,8 @@ use doorward::Login;
 use doorward::core::model::session::Lifetime;
 use serde::Deserialize;
 
-use crate::extract::Visit;
 use crate::input::{self, Input};
+use crate::visit::Visit;
 
 use super::{Answer, Planned};
 

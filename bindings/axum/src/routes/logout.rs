@@ -7,8 +7,8 @@ use doorward::core::web::logout_link::is_logout_token;
 use doorward::core::web::target::ReturnTarget;
 use serde::Deserialize;
 
-use crate::extract::Visit;
 use crate::input::{self, Input};
+use crate::visit::Visit;
 
 use super::{Answer, Planned};
 

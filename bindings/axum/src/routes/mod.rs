@@ -10,8 +10,8 @@ use doorward::core::web::problem::Kind;
 use doorward::core::web::reply::Plan;
 
 use crate::auth::Auth;
-use crate::extract::Visit;
 use crate::respond::{Rejection, response};
+use crate::visit::Visit;
 
 mod account;
 mod login;

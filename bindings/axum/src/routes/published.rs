@@ -4,8 +4,8 @@ use axum::extract::Request;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use crate::extract::Visit;
 use crate::respond::Rejection;
+use crate::visit::Visit;
 
 /// RFC 7517, section 8.5: `application/jwk-set+json`.
 pub(super) async fn keys(request: Request) -> Result<Response, Rejection> {

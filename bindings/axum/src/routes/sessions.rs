@@ -4,7 +4,8 @@ use axum::extract::{FromRequestParts as _, Path, Request};
 use doorward::SessionId;
 use doorward::core::web::problem::Kind;
 
-use crate::extract::{Session, Visit};
+use crate::extract::Session;
+use crate::visit::Visit;
 
 use super::{Answer, Planned};
 

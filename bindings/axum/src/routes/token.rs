@@ -4,9 +4,9 @@ use axum::extract::Request;
 use doorward::{Issue, Refresh, Scope};
 use serde::Deserialize;
 
-use crate::extract::Visit;
 use crate::input::{self, Input};
 use crate::respond::Rejection;
+use crate::visit::Visit;
 
 use super::{Answer, Planned};
 
