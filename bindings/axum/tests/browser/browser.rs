@@ -1,4 +1,4 @@
-//! Chromium, driven through WebDriver.
+//! Chromium, driven through `WebDriver`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -87,9 +87,8 @@ impl Browser {
             if said.is_ok_and(|said| *said.json() == json!(true)) {
                 return;
             }
-            if begun.elapsed() > PATIENCE {
-                panic!("not within {PATIENCE:?}: {script}\n{}", self.source().await);
-            }
+            let source = if begun.elapsed() > PATIENCE { self.source().await } else { String::new() };
+            assert!(source.is_empty(), "not within {PATIENCE:?}: {script}\n{source}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -1,6 +1,6 @@
 //! A browser drives the example: what a person sees, and what the browser keeps.
 //!
-//! It runs where `DOORWARD_WEBDRIVER` names a WebDriver of Chromium's, as `http://127.0.0.1:9515`; elsewhere it says that it
+//! It runs where `DOORWARD_WEBDRIVER` names a `WebDriver` of Chromium's, as `http://127.0.0.1:9515`; elsewhere it says that it
 //! was not run. `DOORWARD_SCREENSHOT` names the file that README's picture is written to.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
 
