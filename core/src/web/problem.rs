@@ -38,15 +38,21 @@ pub struct Problem {
     /// Which it is: status, `type` and title.
     pub kind: Kind,
     /// What it says, for people.
-    pub detail: Cow<'static, str>,
+    pub detail: String,
     /// How long to wait before the next try, when waiting helps.
     pub retry_after: Option<Duration>,
 }
 
 impl Problem {
-    /// Of this kind.
-    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None }
+    /// Of this kind. What an error says becomes a sentence: a person reads it.
+    pub fn new(kind: Kind, detail: impl AsRef<str>) -> Self {
+        let mut letters = detail.as_ref().chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        let mut detail: String = first.into_iter().chain(letters).collect();
+        if !detail.ends_with(['.', '!', '?', '…']) {
+            detail.push('.');
+        }
+        Self { kind, detail, retry_after: None }
     }
 
     /// The response.
@@ -301,9 +307,16 @@ mod tests {
     }
 
     #[test]
+    fn what_an_error_says_is_a_sentence() {
+        for (said, told) in [("it is off", "It is off."), ("Wait!", "Wait!"), ("é", "é."), ("", ".")] {
+            assert_eq!(Problem::new(Kind::Body, said).detail, told);
+        }
+    }
+
+    #[test]
     fn a_page_cannot_be_written_into() {
         let plan = Problem::new(Kind::Body, "<script src=\"x\">&").plan(Wants::Page);
-        assert!(body(&plan).contains("<p>&lt;script src=&quot;x&quot;&gt;&amp;</p>"));
+        assert!(body(&plan).contains("<p>&lt;script src=&quot;x&quot;&gt;&amp;.</p>"));
         assert!(plan.headers().any(
             |(name, value)| name == "content-security-policy" && value.starts_with("default-src 'none'")
         ));

@@ -81,14 +81,26 @@ impl Browser {
 
     /// Until the script says true; also while pages come and go.
     pub(crate) async fn wait_until(&self, script: &str) {
-        let begun = Instant::now();
-        loop {
+        let is_true = async || {
             let said = self.0.execute(script, Vec::new()).await;
-            if said.is_ok_and(|said| *said.json() == json!(true)) {
-                return;
-            }
+            said.is_ok_and(|said| *said.json() == json!(true))
+        };
+        self.wait(script, is_true).await;
+    }
+
+    pub(crate) async fn wait_for_address(&self, address: &str) {
+        self.wait(address, async || self.address().await == address).await;
+    }
+
+    pub(crate) async fn wait_for_cookies(&self, count: usize) {
+        self.wait("cookies", async || self.cookies().await.len() == count).await;
+    }
+
+    async fn wait(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+        let begun = Instant::now();
+        while !is_so().await {
             let source = if begun.elapsed() > PATIENCE { self.source().await } else { String::new() };
-            assert!(source.is_empty(), "not within {PATIENCE:?}: {script}\n{source}");
+            assert!(source.is_empty(), "not within {PATIENCE:?}: {what}\n{source}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -111,6 +123,7 @@ impl Browser {
     /// The picture in README, where it is asked for.
     pub(crate) async fn save_picture(&self) {
         let Some(file) = std::env::var_os("DOORWARD_SCREENSHOT") else { return };
+        self.0.set_window_rect(0, 0, 1100, 1500).await.unwrap();
         self.0.screenshot(Path::new(&file)).await.unwrap();
     }
 }

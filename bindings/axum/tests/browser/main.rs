@@ -190,20 +190,23 @@ fn forms_work_without_scripts() {
         browser.go(&site.url("/")).await;
         browser.fill("#signup-form", &[("name", "ada"), ("password", PASSWORD)]).await;
         browser.press("#signup-form button.primary").await;
-        assert_eq!(browser.address().await, site.url("/"));
+        browser.wait_for_address(&site.url("/")).await;
 
         browser.fill("#login-form", &[("name", "ada"), ("password", "another kettle orbit")]).await;
         browser.press("#login-form button.primary").await;
+        browser.wait_for_address(&site.url("/auth/login")).await;
         assert_eq!(browser.text("h1").await, "Name or password is wrong");
         assert_eq!(browser.cookies().await.len(), 0);
 
         browser.go(&site.url("/")).await;
         browser.fill("#login-form", &[("name", "ada"), ("password", PASSWORD)]).await;
         browser.press("#login-form button.primary").await;
-        assert_eq!((browser.address().await, browser.cookies().await.len()), (site.url("/"), 1));
+        browser.wait_for_cookies(1).await;
+        browser.wait_for_address(&site.url("/")).await;
 
         browser.press("#logout").await;
-        assert_eq!((browser.address().await, browser.cookies().await.len()), (site.url("/"), 0));
+        browser.wait_for_cookies(0).await;
+        browser.wait_for_address(&site.url("/")).await;
     });
 }
 
