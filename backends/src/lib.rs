@@ -9,6 +9,7 @@
 //! | [`KeyFile`] | a master key in a file of its own |
 //! | [`store`] | where rows live |
 //! | [`Policy`] | every number, with its default |
+//! | [`core::web`] | cookies, origins and replies of a web login, as values; `doorward-axum` serves them |
 //! | [`core`] | the sans-IO core: how an operation is decided, and what a store promises |
 //!
 //! | feature | default | adds |
