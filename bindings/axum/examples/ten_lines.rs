@@ -9,13 +9,14 @@ use doorward_axum::{AccessToken, Auth, Session};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Pooled::new(SqliteStore::open("app.db")?)?;
     let engine = AsyncEngine::builder(store).master_key(KeyFile::load_or_create("app.key")?).open().await?;
-    let auth = Auth::new(engine); // pages at https://; Auth::builder(engine).loopback() while you develop
+    let auth = Auth::new(engine); // behind a proxy: Auth::builder(engine).source(…); without TLS: .loopback()
 
     let app = Router::new()
         .route("/account", get(async |session: Session| session.account.to_string()))
         .route("/api/me", get(async |token: AccessToken| token.account.to_string()))
         .merge(auth.router()) // POST /auth/register, /auth/login, /auth/token, /auth/logout …
         .layer(auth);
+    let app = app.into_make_service_with_connect_info::<std::net::SocketAddr>(); // who asks is slowed by address
     axum::serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?, app).await?;
     Ok(())
 }

@@ -4,12 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use doorward::core::web::cookie::Cookie;
+use doorward::core::web::cookie::{Cookie, CookieError};
 use doorward::core::web::origin::Origins;
-use doorward::core::web::reply::Replies;
-use doorward::{AsyncEngine, Audience, ClientId, Scope};
+use doorward::core::web::reply::{Replies, Wants};
+use doorward::core::web::target::ReturnTarget;
+use doorward::{AsyncEngine, Audience, ClientId, LoggedIn, Scope};
+
+use crate::respond::SessionCookies;
 
 /// A web login on an engine: a layer that lets the extractors work, and the [`router`](Self::router) of its routes.
 /// Cheap to clone.
@@ -47,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) scope: Scope,
     pub(crate) fresh_within: Duration,
     pub(crate) max_body: usize,
+    pub(crate) takes_registrations: bool,
     source: Box<SourceOf>,
 }
 
@@ -69,6 +73,7 @@ impl Auth {
             scope: Scope::default(),
             fresh_within: Duration::from_mins(10),
             max_body: 16 * 1024,
+            takes_registrations: true,
             source: Box::new(peer),
         };
         AuthBuilder { engine, settings, remembers_devices: false }
@@ -79,8 +84,31 @@ impl Auth {
         &self.engine
     }
 
+    /// The cookies of a login that a host did by itself, with [`engine`](Self::engine): parts of its response.
+    ///
+    /// # Errors
+    /// [`CookieError`]: the token does not fit the cookie.
+    pub fn cookies_of(&self, login: &LoggedIn) -> Result<SessionCookies, CookieError> {
+        let plan = self.settings.replies.logged_in(login, Wants::Form, ReturnTarget::default())?;
+        Ok(SessionCookies(plan.cookies))
+    }
+
+    /// What makes a browser forget the session's cookie, after a host has ended the session by itself.
+    pub fn cleared_cookies(&self) -> SessionCookies {
+        SessionCookies(self.settings.replies.session.clear())
+    }
+
     pub(crate) fn source(&self, parts: &Parts) -> Option<IpAddr> {
         (self.settings.source)(parts)
+    }
+}
+
+/// As an extractor: for handlers that need the engine.
+impl<S: Sync> FromRequestParts<S> for Auth {
+    type Rejection = crate::Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, crate::Rejection> {
+        Ok(crate::visit::Visit::of(parts)?.auth)
     }
 }
 
@@ -103,6 +131,7 @@ impl std::fmt::Debug for Auth {
 /// | largest body | 16 KiB |
 /// | source of a request | the peer's address, if the server tells it (`into_make_service_with_connect_info`) |
 /// | known devices | not remembered |
+/// | sign-up | open |
 /// | `Clear-Site-Data` at logout | not sent |
 ///
 /// # Example: behind a proxy that says who asks
@@ -133,9 +162,15 @@ pub struct AuthBuilder {
 
 impl AuthBuilder {
     /// The session's cookie.
-    pub fn cookie(mut self, cookie: Cookie) -> Self {
+    ///
+    /// # Errors
+    /// [`CookieError::OutOfReach`]: its path leaves out the routes that set and clear it.
+    pub fn cookie(mut self, cookie: Cookie) -> Result<Self, CookieError> {
+        if !cookie.is_sent_to("/auth") {
+            return Err(CookieError::OutOfReach("/auth"));
+        }
         self.settings.replies.session = cookie;
-        self
+        Ok(self)
     }
 
     /// Which pages may send requests that change something.
@@ -152,8 +187,9 @@ impl AuthBuilder {
 
     /// For development in a browser that does not: the same with the cookie `session`, which is not `Secure`. Whoever is on
     /// the way reads it.
-    pub fn plain_http(self) -> Self {
-        self.cookie(Cookie::plain_http()).loopback()
+    pub fn plain_http(mut self) -> Self {
+        self.settings.replies.session = Cookie::plain_http();
+        self.loopback()
     }
 
     /// The client that tokens are issued to.
@@ -197,6 +233,12 @@ impl AuthBuilder {
     /// strangers guess at the name.
     pub fn remember_devices(mut self) -> Self {
         self.remembers_devices = true;
+        self
+    }
+
+    /// There is no `POST /auth/register`: accounts are made by the host, with [`Auth::engine`].
+    pub fn without_registration(mut self) -> Self {
+        self.settings.takes_registrations = false;
         self
     }
 

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponseParts, ResponseParts};
 use doorward::core::web::bearer::bearer;
 use doorward::core::web::logout_link::logout_token;
 use doorward::core::web::problem::{Kind, Problem, Refusal};
-use doorward::core::web::reply::{Plan, Wants};
+use doorward::core::web::reply::Wants;
 use doorward::core::web::target::ReturnTarget;
 use doorward::{Access, UpdateSessionData, Visitor};
 use serde::Serialize;
@@ -18,11 +17,12 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::auth::Auth;
-use crate::respond::{Rejection, append, refuse};
+use crate::respond::{Rejection, SessionCookies, refuse};
 use crate::visit::Visit;
 
 /// A live session of a person's: the extractor of whatever needs a login. A request that may change something (any method
-/// but `GET`, `HEAD` and `OPTIONS`) must also come from a page of ours. The answer is kept by no cache.
+/// but `GET`, `HEAD` and `OPTIONS`, and the opening of a WebSocket) must also come from a page of ours. The answer is kept by no
+/// cache, unless the handler says otherwise.
 ///
 /// Refusals: 401 without a live session, 403 for another site's request, 400 and 431 for cookies that make no sense, 503
 /// when it cannot be decided.
@@ -56,7 +56,8 @@ impl Session {
         format!("/auth/logout?token={}", logout_token(&self.token))
     }
 
-    /// What was last kept with this session by [`set_data`](Self::set_data).
+    /// What was last kept with this session by [`set_data`](Self::set_data). What was kept in another shape is a refusal until
+    /// it is replaced: let a new version of a host read what the old one kept.
     ///
     /// # Errors
     /// The session has ended meanwhile, the store failed, or something else was kept: a [`Rejection`] to answer with.
@@ -77,28 +78,30 @@ impl Session {
     /// # Errors
     /// The session has ended meanwhile, it is more than the policy's limit (64 KiB), or the store failed: nothing is changed.
     pub async fn set_data<T: Serialize + Sync>(&self, data: &T) -> Result<(), Rejection> {
-        let data = serde_json::to_vec(data)
-            .map_err(|_| Rejection::new(Problem::new(Kind::Body, "it cannot be kept as JSON"), self.wants))?;
+        let data = serde_json::to_vec(data).map_err(|_| {
+            Rejection::new(Problem::new(Kind::Unavailable, "it cannot be kept as JSON"), self.wants)
+        })?;
         let update = UpdateSessionData::new(&self.token, data);
         self.auth.engine.update_session_data(update).await.map_err(|error| self.refuse(&error))?;
         Ok(())
     }
 
     /// Gives the session a new cookie, and ends the old one: after whatever changed what this person may do (OWASP, session
-    /// management). Return it in front of the body, as axum takes response parts.
+    /// management). The session goes on with the new one; without the cookies in the response the browser is logged out.
     ///
     /// # Errors
     /// The session has ended meanwhile, or the store failed: the cookie is as it was.
-    pub async fn rotate(&self) -> Result<RotatedSession, Rejection> {
+    pub async fn rotate(self) -> Result<(SessionCookies, Self), Rejection> {
         let renewed =
             self.auth.engine.rotate_session(&self.token).await.map_err(|error| self.refuse(&error))?;
-        let Visitor::Account(session) = &renewed.session else {
-            let problem = Problem::new(Kind::Anonymous, "log in first");
-            return Err(Rejection::new(problem, self.wants));
+        let Visitor::Account(live) = renewed.session else {
+            return Err(Rejection::new(Problem::new(Kind::Anonymous, "log in first"), self.wants));
         };
         let (replies, target) = (&self.auth.settings.replies, ReturnTarget::default());
-        let plan = replies.renewed(&renewed.token, session, Wants::Form, target);
-        plan.map(RotatedSession).map_err(|error| self.refuse(&error))
+        let plan = replies.renewed(&renewed.token, &live, Wants::Form, target);
+        let cookies = SessionCookies(plan.map_err(|error| self.refuse(&error))?.cookies);
+        let token = Zeroizing::new(renewed.token.expose().to_owned());
+        Ok((cookies, Self { live, token, ..self }))
     }
 
     fn refuse(&self, refusal: &impl Refusal) -> Rejection {
@@ -126,38 +129,11 @@ impl<S: Sync> FromRequestParts<S> for Session {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
         let visit = Visit::of(parts)?;
         let token = visit.session_token()?.ok_or_else(|| visit.nobody())?;
-        if !parts.method.is_safe() {
+        if visit.may_change() {
             visit.check_write()?;
         }
         let live = visit.auth.engine.authenticate(&token).await.map_err(|error| visit.refuse(&error))?;
         Ok(Self { live, token, auth: visit.auth, wants: visit.wants })
-    }
-}
-
-/// A session's new cookie, as a part of a response: see [`Session::rotate`].
-///
-/// # Example: somebody becomes an administrator
-/// ```
-/// use axum::{Router, routing::post};
-/// use doorward_axum::{Rejection, RotatedSession, Session};
-///
-/// async fn promote(session: Session) -> Result<(RotatedSession, &'static str), Rejection> {
-///     Ok((session.rotate().await?, "welcome"))
-/// }
-/// # let app: Router = Router::new().route("/promote", post(promote));
-/// # assert!(app.has_routes());
-/// ```
-#[derive(Debug)]
-#[must_use = "without it the browser keeps a cookie that opens nothing any more"]
-pub struct RotatedSession(Plan);
-
-impl IntoResponseParts for RotatedSession {
-    type Error = std::convert::Infallible;
-
-    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Self::Error> {
-        let cookies = self.0.cookies.iter().map(|cookie| ("set-cookie", cookie.expose()));
-        append(parts.headers_mut(), cookies);
-        Ok(parts)
     }
 }
 
@@ -224,7 +200,7 @@ impl<S: Sync> FromRequestParts<S> for FreshSession {
 /// A verified access token of this engine's, for the [`AuthBuilder::audience`](crate::AuthBuilder::audience). Its session lives as far as the
 /// policy's revocation mode asks.
 ///
-/// Refusals: 401 `token` with the reason, 400 for an `Authorization` header that makes no sense, 503 when it cannot be decided.
+/// Refusals: 401 `token` with the reason, or `no-token`; 400 for an `Authorization` header that makes no sense, 503 when it cannot be decided.
 ///
 /// # Example: an API that asks for a scope
 /// ```
@@ -248,12 +224,12 @@ impl AccessToken {
     /// Whether the token was granted this word of a scope.
     ///
     /// # Errors
-    /// 403 `scope`.
+    /// 403 `insufficient-scope`.
     pub fn require(&self, word: &str) -> Result<(), Rejection> {
         if self.access.scope.as_str().split(' ').any(|granted| granted == word) {
             return Ok(());
         }
-        let problem = Problem::new(Kind::Scope, "the token was not granted what this asks for");
+        let problem = Problem::new(Kind::InsufficientScope, "the token was not granted what this asks for");
         Err(Rejection::new(problem, self.wants))
     }
 }
@@ -274,7 +250,7 @@ impl<S: Sync> FromRequestParts<S> for AccessToken {
         let headers = parts.headers.get_all(header::AUTHORIZATION);
         let token = bearer(headers.iter().map(HeaderValue::as_bytes))
             .map_err(|error| visit.refuse(&error))?
-            .ok_or_else(|| visit.reject(Kind::Token, "send an access token: Authorization: Bearer …"))?;
+            .ok_or_else(|| visit.reject(Kind::NoToken, "send an access token: Authorization: Bearer …"))?;
         let audience = visit.auth.settings.audience.as_str();
         let access = visit.auth.engine.verify(token, audience).await.map_err(|error| visit.refuse(&error))?;
         Ok(Self { access, wants: visit.wants })

@@ -40,15 +40,17 @@ pub(crate) async fn read<T: Input>(visit: &Visit<'_>, parts: &Parts, body: Body)
         .any(|text| text.contains("length limit"));
         if is_limit { too_large() } else { visit.reject(Kind::Body, "the body broke off") }
     })?;
-    let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
     if bytes.is_empty()
         && let Some(empty) = T::empty()
     {
         return Ok(empty);
     }
-    let media = kind.and_then(|kind| kind.split(';').next()).map(|media| media.trim().to_ascii_lowercase());
-    let read = match media.as_deref() {
-        Some("application/json") => serde_json::from_slice(&bytes).ok(),
+    let read = match visit.media().as_deref() {
+        // The derived readers take arrays for objects, too.
+        Some("application/json") if bytes.trim_ascii_start().starts_with(b"{") => {
+            serde_json::from_slice(&bytes).ok()
+        }
+        Some("application/json") => None,
         Some("application/x-www-form-urlencoded") => {
             form(&bytes).and_then(|form| serde_json::from_value(Value::Object(form)).ok())
         }
@@ -83,6 +85,7 @@ fn decoded(text: &[u8]) -> Option<String> {
 /// A checkbox: JSON's booleans, or a form's words.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
         Value::Bool(flag) => Ok(Some(flag)),
         Value::String(text) => match text.as_str() {
             "on" | "true" | "1" => Ok(Some(true)),
@@ -97,7 +100,14 @@ pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 pub(crate) fn target(visit: &Visit<'_>, next: Option<&str>) -> Result<ReturnTarget, Rejection> {
     match next {
         None | Some("") => Ok(ReturnTarget::default()),
-        Some(next) => ReturnTarget::parse(next).map_err(|error| visit.refuse(&error)),
+        Some(next) => {
+            let target = ReturnTarget::parse(next).map_err(|error| visit.refuse(&error))?;
+            // A login that lands on the logout would be a person's own navigation to it.
+            if target.path() == b"/auth/logout" {
+                return Err(visit.reject(Kind::Target, "the return target is the logout"));
+            }
+            Ok(target)
+        }
     }
 }
 

@@ -18,7 +18,8 @@
 //! | `POST /auth/logout` | ends the session, clears the cookie, and goes back to `/` |
 //! | `GET /auth/logout` | the same by a link: with `token` from [`Session::logout_url`], or followed by a person on a page of ours |
 //! | `GET /auth/sessions` | the person's sessions |
-//! | `DELETE /auth/sessions/{id}` | ends one of them |
+//! | `DELETE /auth/sessions` | ends all but the one that asks, which gets a new cookie |
+//! | `DELETE /auth/sessions/{id}` | ends one of them; of the one that asks, the cookie stays, and opens nothing |
 //! | `GET /.well-known/jwks.json` | the keys that tokens are signed with |
 //! | `GET /auth/openapi.json` | all this, as an `OpenAPI` document |
 //!
@@ -30,9 +31,9 @@
 #![forbid(unsafe_code)]
 
 pub use auth::{Auth, AuthBuilder};
-pub use extract::{AccessToken, FreshSession, OptionalSession, RotatedSession, Session};
+pub use extract::{AccessToken, FreshSession, OptionalSession, Session};
 pub use layer::WithAuth;
-pub use respond::Rejection;
+pub use respond::{Rejection, SessionCookies};
 
 mod auth;
 mod extract;

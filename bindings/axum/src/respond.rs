@@ -1,9 +1,12 @@
 //! Plans of the core as responses of axum.
 
+use std::convert::Infallible;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use doorward::Timestamp;
+use doorward::core::web::cookie::SetCookie;
 use doorward::core::web::problem::{Kind, Problem, Refusal};
 use doorward::core::web::reply::{Plan, Wants};
 
@@ -29,11 +32,18 @@ use doorward::core::web::reply::{Plan, Wants};
 pub struct Rejection {
     problem: Problem,
     wants: Wants,
+    cookies: Vec<SetCookie>,
 }
 
 impl Rejection {
     pub(crate) fn new(problem: Problem, wants: Wants) -> Self {
-        Self { problem, wants }
+        Self { problem, wants, cookies: Vec::new() }
+    }
+
+    /// The same, with cookies that make a browser forget what was wrong.
+    pub(crate) fn forgetting(mut self, cookies: Vec<SetCookie>) -> Self {
+        self.cookies = cookies;
+        self
     }
 
     /// Which it is.
@@ -52,7 +62,36 @@ impl std::error::Error for Rejection {}
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        response(&self.problem.plan(self.wants))
+        let mut plan = self.problem.plan(self.wants);
+        plan.cookies = self.cookies;
+        response(&plan)
+    }
+}
+
+/// A session's cookies, as parts of a response: return them in front of the body.
+///
+/// # Example: somebody becomes an administrator
+/// ```
+/// use axum::{Router, routing::post};
+/// use doorward_axum::{Rejection, Session, SessionCookies};
+///
+/// async fn promote(session: Session) -> Result<(SessionCookies, String), Rejection> {
+///     let (cookies, session) = session.rotate().await?; // the old cookie is dead
+///     Ok((cookies, format!("welcome, {}", session.account)))
+/// }
+/// # let app: Router = Router::new().route("/promote", post(promote));
+/// # assert!(app.has_routes());
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "without them the browser keeps a cookie that opens nothing"]
+pub struct SessionCookies(pub(crate) Vec<SetCookie>);
+
+impl IntoResponseParts for SessionCookies {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        append(parts.headers_mut(), self.0.iter().map(|cookie| ("set-cookie", cookie.expose())));
+        Ok(parts)
     }
 }
 

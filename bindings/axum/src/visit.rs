@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::http::header::{self, AsHeaderName};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use doorward::core::web::cookie::Cookie;
 use doorward::core::web::origin::FetchHeaders;
 use doorward::core::web::problem::{Kind, Problem, Refusal};
@@ -49,8 +49,20 @@ impl<'a> Visit<'a> {
 
     fn cookie(&self, cookie: &Cookie) -> Result<Option<Zeroizing<String>>, Rejection> {
         let headers = self.parts.headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
-        let value = cookie.read(headers).map_err(|error| self.refuse(&error))?;
+        let value = cookie.read(headers).map_err(|error| {
+            // One of two may be what an earlier configuration left: without it the next request makes sense.
+            self.refuse(&error).forgetting(cookie.clear_former())
+        })?;
         Ok(value.map(|value| Zeroizing::new(value.to_owned())))
+    }
+
+    /// Whether the request may do more than look. A WebSocket opens with a `GET`, and no rule of browsers keeps another site's
+    /// page from opening one (RFC 6455, section 10.2).
+    pub(crate) fn may_change(&self) -> bool {
+        let is_look = matches!(self.parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        !is_look
+            || self.parts.headers.contains_key("upgrade")
+            || self.parts.headers.contains_key("sec-websocket-key")
     }
 
     pub(crate) fn check_write(&self) -> Result<(), Rejection> {
@@ -59,6 +71,10 @@ impl<'a> Visit<'a> {
 
     pub(crate) fn check_foreign(&self) -> Result<(), Rejection> {
         self.fetch().check_foreign(&self.auth.settings.origins).map_err(|error| self.refuse(&error))
+    }
+
+    pub(crate) fn check_own_link(&self) -> Result<(), Rejection> {
+        self.fetch().check_own_link().map_err(|error| self.refuse(&error))
     }
 
     pub(crate) fn check_link(&self) -> Result<(), Rejection> {
@@ -81,6 +97,12 @@ impl<'a> Visit<'a> {
 
     pub(crate) fn source(&self) -> Option<IpAddr> {
         self.auth.source(self.parts)
+    }
+
+    /// The media type of the body; none where several are named.
+    pub(crate) fn media(&self) -> Option<String> {
+        let kind = one(&self.parts.headers, header::CONTENT_TYPE)?;
+        Some(kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
     }
 
     /// What the browser calls itself.

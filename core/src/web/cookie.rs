@@ -167,7 +167,21 @@ impl Cookie {
 
     /// The headers that make a browser forget it: of this cookie, and of each earlier configuration.
     pub fn clear(&self) -> Vec<SetCookie> {
-        [&self.settings].into_iter().chain(&self.former).map(|settings| settings.write("", 0)).collect()
+        let mut all = self.clear_former();
+        all.insert(0, self.settings.write("", 0));
+        all
+    }
+
+    /// The headers of the earlier configurations alone: what no login of today has set, so that it can be sent at any time.
+    pub fn clear_former(&self) -> Vec<SetCookie> {
+        self.former.iter().map(|settings| settings.write("", 0)).collect()
+    }
+
+    /// Whether browsers send it to this path (RFC 6265, section 5.1.4).
+    pub fn is_sent_to(&self, path: &str) -> bool {
+        let ours = self.settings.path.as_str();
+        path.strip_prefix(ours)
+            .is_some_and(|rest| rest.is_empty() || ours.ends_with('/') || rest.starts_with('/'))
     }
 
     /// The value in a request's `Cookie` headers, if there is one.
@@ -310,6 +324,9 @@ pub enum CookieError {
         "a cookie's domain is letters, digits and hyphens with dots between them, without a port and a leading dot"
     )]
     Domain,
+    /// The routes that set and clear it would not get it.
+    #[error("the cookie's path leaves out the routes under {0}: a logout would end nothing")]
+    OutOfReach(&'static str),
     /// A `__Host-` cookie is `Secure`, has the path `/`, and no domain (RFC 6265bis, section 4.1.3.2).
     #[error("a `__Host-` cookie is Secure, of the path `/` and without a domain: change these, or the name")]
     HostPrefix,
@@ -447,6 +464,21 @@ mod tests {
                 assert_eq!(Cookie::new(cookie.settings.clone()).as_ref(), Ok(cookie));
                 assert_eq!(cookie.is_secure(), session.is_secure());
             }
+        }
+    }
+
+    #[test]
+    fn it_reaches_what_stands_below_its_path() {
+        for (path, to, is_sent) in [
+            ("/", "/auth", true),
+            ("/auth", "/auth", true),
+            ("/auth/", "/auth", false),
+            ("/au", "/auth", false),
+            ("/app", "/auth", false),
+            ("/a", "/a/b", true),
+        ] {
+            let cookie = cookie(|settings| (settings.name, settings.path) = ("s".into(), path.into()));
+            assert_eq!(cookie.is_sent_to(to), is_sent, "{path} {to}");
         }
     }
 

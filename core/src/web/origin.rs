@@ -6,14 +6,16 @@
 //! |---|---|---|
 //! | `same-origin` | ours, or none | taken |
 //! | none | ours | taken |
+//! | anything | one that [`Origins::only`] names | taken: pages of several hosts may be ours |
 //! | none | none | refused: nobody vouches for it |
 //! | anything else | | refused |
 //! | | another, `null`, or several | refused |
 //!
 //! | a link that logs out | |
 //! |---|---|
-//! | `same-origin`, `navigate`, `document`, `?1`, and no `Sec-Purpose` | taken: a person followed a link of ours |
-//! | anything else: an image, a frame, a prefetch, another site, an old browser | refused |
+//! | with the session's own token, unless the browser says that it is no page that is opened: an image, a frame, a prefetch | taken |
+//! | without: `same-origin`, `navigate`, `document`, `?1`, and no `Sec-Purpose` | taken: a person followed a link of ours |
+//! | anything else: another site, an old browser | refused |
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -53,7 +55,8 @@ impl Origins {
         Self(Rule::Loopback)
     }
 
-    /// These, whatever `Host` says: scheme, host, and the port if it is not the scheme's own.
+    /// These, whatever `Host` and `Sec-Fetch-Site` say: scheme, host, and the port if it is not the scheme's own. Name every
+    /// host whose pages may act for the person.
     ///
     /// # Errors
     /// [`OriginError`]: one is not written as browsers write an origin, and no request would ever match it.
@@ -68,10 +71,14 @@ impl Origins {
     fn has(&self, origin: &str, host: Option<&str>) -> bool {
         let is_of = |scheme| host.is_some_and(|host| origin.strip_prefix(scheme) == Some(host));
         match &self.0 {
-            Rule::Only(origins) => origins.iter().any(|ours| ours == origin),
+            Rule::Only(_) => self.names(origin),
             Rule::HostOverTls => is_of("https://"),
             Rule::Loopback => is_of("http://") && host.is_some_and(is_loopback),
         }
+    }
+
+    fn names(&self, origin: &str) -> bool {
+        matches!(&self.0, Rule::Only(origins) if origins.iter().any(|ours| ours == origin))
     }
 
     /// Whether a request to this host is one to us at all.
@@ -151,7 +158,8 @@ impl FetchHeaders<'_> {
     /// # Errors
     /// [`CrossSite::Foreign`]: a page of another site sent it.
     pub fn check_foreign(&self, origins: &Origins) -> Result<(), CrossSite> {
-        let is_site_ours = self.site.is_none_or(|site| site == "same-origin");
+        let is_named = self.origin.is_some_and(|origin| origins.names(origin));
+        let is_site_ours = is_named || self.site.is_none_or(|site| site == "same-origin");
         let is_origin_ours = self.origin.is_none_or(|origin| origins.has(origin, self.host));
         if is_site_ours && is_origin_ours && origins.serves(self.host) {
             Ok(())
@@ -169,6 +177,18 @@ impl FetchHeaders<'_> {
         let said = [self.site, self.mode, self.dest, self.user];
         let is_followed = said == [Some("same-origin"), Some("navigate"), Some("document"), Some("?1")];
         if is_followed && self.purpose.is_none() { Ok(()) } else { Err(CrossSite::Unknown) }
+    }
+
+    /// The same for a link that carries the session's own [token](super::logout_link): who has it may log out, from a mail or
+    /// an old browser too. Only what a browser fetches by itself is refused, for it does so with every link on a page.
+    ///
+    /// # Errors
+    /// [`CrossSite::Unknown`]: it is an image, a frame, a prefetch.
+    pub fn check_own_link(&self) -> Result<(), CrossSite> {
+        let is_opened = self.mode.is_none_or(|mode| mode == "navigate")
+            && self.dest.is_none_or(|dest| dest == "document")
+            && self.purpose.is_none();
+        if is_opened { Ok(()) } else { Err(CrossSite::Unknown) }
     }
 }
 
@@ -226,7 +246,7 @@ mod tests {
     fn ck_4_a_write_is_of_this_origin_or_refused() {
         let ours = Some("https://app.example");
         let origins = [Origins::of_host(), Origins::only(["https://app.example"]).unwrap()];
-        for origins in &origins {
+        for (origins, is_named) in origins.iter().zip([false, true]) {
             for taken in [said(Some("same-origin"), ours), said(Some("same-origin"), None), said(None, ours)]
             {
                 assert_eq!(taken.check_write(origins), Ok(()));
@@ -234,9 +254,11 @@ mod tests {
             assert_eq!(said(None, None).check_write(origins), Err(CrossSite::Unknown));
             assert_eq!(said(None, None).check_foreign(origins), Ok(()));
             for site in ["cross-site", "same-site", "none", "", "same-origin, same-origin", "Same-Origin"] {
-                let headers = said(Some(site), ours);
+                let headers = said(Some(site), None);
                 assert_eq!(headers.check_write(origins), Err(CrossSite::Foreign), "{site}");
                 assert_eq!(headers.check_foreign(origins), Err(CrossSite::Foreign), "{site}");
+                // A page of another host of ours, which the host has named.
+                assert_eq!(said(Some(site), ours).check_write(origins).is_ok(), is_named, "{site}");
             }
             for origin in [
                 "http://app.example",
@@ -314,6 +336,19 @@ mod tests {
             FetchHeaders { host: HOST, ..FetchHeaders::default() },
         ] {
             assert!(other.check_link(&origins).is_err(), "{other:?}");
+        }
+        // With the session's own token: from anywhere, but not by a browser of its own accord.
+        let mailed = FetchHeaders { site: Some("cross-site"), user: None, ..followed };
+        for taken in [followed, mailed, FetchHeaders::default()] {
+            assert_eq!(taken.check_own_link(), Ok(()), "{taken:?}");
+        }
+        for refused in [
+            FetchHeaders { mode: Some("no-cors"), dest: Some("image"), ..followed },
+            FetchHeaders { dest: Some("iframe"), ..followed },
+            FetchHeaders { purpose: Some("prefetch"), ..followed },
+            FetchHeaders { purpose: Some("prefetch;prerender"), site: Some("none"), ..followed },
+        ] {
+            assert_eq!(refused.check_own_link(), Err(CrossSite::Unknown), "{refused:?}");
         }
     }
 

@@ -181,6 +181,8 @@ kinds! {
     Denied = 401 "denied" "Name or password is wrong",
     #[doc = "The access or refresh token is not accepted."]
     Token = 401 "token" "The token is not accepted",
+    #[doc = "There is no access token."]
+    NoToken = 401 "no-token" "An access token is needed",
     #[doc = "A refresh token came back: its session has ended."]
     Reused = 401 "reused" "The refresh token was used twice",
     #[doc = "Another site's page sent the request, or nobody says who did."]
@@ -193,6 +195,8 @@ kinds! {
     Client = 403 "client" "The token is another client's",
     #[doc = "More was asked for than was granted."]
     Scope = 403 "scope" "More was asked for than was granted",
+    #[doc = "The access token was not granted what this asks for."]
+    InsufficientScope = 403 "insufficient-scope" "The token does not allow this",
     #[doc = "No such thing, or not this person's."]
     NotFound = 404 "not-found" "There is no such thing here",
     #[doc = "The route has other methods."]
@@ -231,6 +235,8 @@ impl Kind {
     fn challenge(self) -> Option<&'static str> {
         match self {
             Self::Session | Self::Anonymous | Self::Denied => Some("Cookie"),
+            Self::NoToken => Some("Bearer"),
+            Self::InsufficientScope => Some(r#"Bearer error="insufficient_scope""#),
             Self::Token | Self::Reused => Some(r#"Bearer error="invalid_token""#),
             Self::Bearer => Some(r#"Bearer error="invalid_request""#),
             _ => None,
@@ -272,7 +278,8 @@ mod tests {
         assert_eq!(words.len(), Kind::ALL.len());
         for kind in Kind::ALL {
             assert!((400..600).contains(&kind.status()) && kind.title().len() > 10, "{kind:?}");
-            assert_eq!(kind.status() == 401 || *kind == Kind::Bearer, kind.challenge().is_some(), "{kind:?}");
+            let is_challenge = kind.status() == 401 || matches!(kind, Kind::Bearer | Kind::InsufficientScope);
+            assert_eq!(kind.challenge().is_some(), is_challenge, "{kind:?}");
             assert_eq!(kind.title(), escaped(kind.title()));
         }
     }

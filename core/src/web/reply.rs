@@ -253,7 +253,7 @@ impl Replies {
             Wants::Form | Wants::Page => Plan::to(target),
         };
         // What an earlier configuration left behind would be sent on: it goes as soon as there is something better.
-        plan.cookies.extend(self.session.clear().into_iter().skip(1));
+        plan.cookies.extend(self.session.clear_former());
         plan.cookies.push(set);
         Ok(plan)
     }

@@ -1,6 +1,7 @@
 //! Where a browser may be sent back to after a login or a logout: a path of this host, and nowhere else.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use thiserror::Error;
@@ -39,6 +40,7 @@ impl ReturnTarget {
         let path = text.split(['?', '#']).next().unwrap_or_default();
         let is_local = text.starts_with('/')
             && !path.contains("//")
+            && !path.split('/').any(is_dot_segment)
             && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
             && !has_escaped_delimiter(path);
         if is_local && !has_escaped_control(text) {
@@ -56,6 +58,23 @@ impl ReturnTarget {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Its path, with what was escaped in it.
+    pub fn path(&self) -> Vec<u8> {
+        let path = self.0.split(['?', '#']).next().unwrap_or_default();
+        let mut parts = path.split('%');
+        let mut bytes: Vec<u8> = parts.next().unwrap_or_default().into();
+        for part in parts {
+            match escaped(part) {
+                Some((byte, rest)) => {
+                    bytes.push(byte);
+                    bytes.extend(rest.bytes());
+                }
+                None => bytes.extend([b"%", part.as_bytes()].concat()),
+            }
+        }
+        bytes
     }
 }
 
@@ -88,7 +107,7 @@ pub enum TargetError {
     TooLong,
     /// It leads to another host, or some browser or proxy could read it so.
     #[error(
-        "a return target is a path of this site: it begins with one slash, is ASCII, and has no backslash, `//` or escaped slash"
+        "a return target is a path of this site: it begins with one slash, is ASCII, and has no backslash, `//`, `..` or escaped slash"
     )]
     Elsewhere,
 }
@@ -102,9 +121,21 @@ fn has_escaped_control(text: &str) -> bool {
     escapes(text).any(|byte| byte.is_ascii_control())
 }
 
-/// The ASCII characters that are written as `%xx`.
+/// What a browser leaves out of a path, so that it names another (WHATWG URL, section 4.4).
+fn is_dot_segment(segment: &str) -> bool {
+    matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+}
+
+/// The bytes that are written as `%xx`.
 fn escapes(text: &str) -> impl Iterator<Item = u8> {
-    text.split('%').skip(1).filter_map(|after| u8::from_str_radix(after.get(..2)?, 16).ok())
+    text.split('%').skip(1).filter_map(|after| escaped(after).map(|(byte, _)| byte))
+}
+
+/// The byte whose two digits stand at the beginning, and what stands behind them.
+fn escaped(after: &str) -> Option<(u8, &str)> {
+    let (digits, rest) = after.split_at_checked(2)?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    Some((u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?, rest))
 }
 
 #[cfg(test)]
@@ -142,6 +173,12 @@ mod tests {
             "/a//b",
             "/é",
             "/x?y=\\z",
+            "/.",
+            "/..",
+            "/a/../b",
+            "/a/./b",
+            "/%2e%2E/b",
+            "/a/.%2e",
             "/\u{202e}",
         ];
         for text in evil {
@@ -167,6 +204,15 @@ mod tests {
             &longest,
         ] {
             assert_eq!(ReturnTarget::parse(text).map(|target| target.0).as_deref(), Ok(text));
+        }
+        for (text, path) in [
+            ("/a%6cb?c#d", "/alb"),
+            ("/%zz%6", "/%zz%6"),
+            ("/%C3%A9", "/é"),
+            ("/%+f", "/%+f"),
+            ("/...", "/..."),
+        ] {
+            assert_eq!(ReturnTarget::parse(text).unwrap().path(), path.as_bytes(), "{text}");
         }
         assert_eq!(ReturnTarget::parse(&(longest + "x")), Err(TargetError::TooLong));
         assert_eq!(ReturnTarget::parse(&"/".repeat(64 * 1024)), Err(TargetError::TooLong));

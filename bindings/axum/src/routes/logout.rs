@@ -1,7 +1,9 @@
 //! `POST /auth/logout`, `GET /auth/logout`.
 
 use axum::extract::Request;
+use axum::http::header;
 use axum::http::request::Parts;
+use axum::response::IntoResponse;
 use doorward::LogoutError;
 use doorward::core::web::logout_link::is_logout_token;
 use doorward::core::web::target::ReturnTarget;
@@ -12,8 +14,8 @@ use crate::visit::Visit;
 
 use super::{Answer, Planned};
 
+/// Other fields are overlooked: no framework's hidden field, and no button's name, keeps anybody from logging out.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Next {
     next: Option<String>,
 }
@@ -35,17 +37,20 @@ pub(super) async fn by_post(request: Request) -> Answer {
     end(&visit, target).await
 }
 
-/// By a link: of a page that was made for this session, or followed by a person on any page of ours.
+/// By a link: one that was made for this session, or one that a person followed on any page of ours.
 pub(super) async fn by_link(request: Request) -> Answer {
     let (parts, _) = request.into_parts();
     let visit = Visit::of(&parts)?;
     let session = visit.session_token()?;
     let is_ours =
         matches!((&session, token(&parts)), (Some(session), Some(token)) if is_logout_token(token, session));
-    if !is_ours {
-        visit.check_link()?;
-    }
+    if is_ours { visit.check_own_link() } else { visit.check_link() }?;
     end(&visit, ReturnTarget::default()).await
+}
+
+/// A look at the link, which is no navigation: it ends nothing.
+pub(super) async fn by_head(request: Request) -> impl IntoResponse {
+    ([(header::ALLOW, "GET, POST")], super::method(request).await)
 }
 
 async fn end(visit: &Visit<'_>, target: ReturnTarget) -> Answer {

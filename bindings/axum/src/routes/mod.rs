@@ -1,9 +1,7 @@
 //! The routes of a web login.
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use doorward::core::web::problem::Kind;
@@ -21,18 +19,21 @@ mod sessions;
 mod token;
 
 impl Auth {
-    /// The routes of a web login: see the [crate's page](crate). Merge it into the host's router before the layer.
+    /// The routes of a web login: see the [crate's page](crate). Merge it into the host's router, before the layer; nested,
+    /// its links would lead elsewhere. How long a client may take to send a request is the server's to say.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        Router::new()
-            .route("/auth/register", post(account::register))
+        let mut routes = Router::new();
+        if self.settings.takes_registrations {
+            routes = routes.route("/auth/register", post(account::register));
+        }
+        routes
             .route("/auth/login", post(login::login))
             .route("/auth/reauthenticate", post(account::reauthenticate))
             .route("/auth/password", post(account::password))
             .route("/auth/token", post(token::token))
             .route("/auth/refresh", post(token::refresh))
-            // A HEAD request is no navigation: it gets what any other method gets.
-            .route("/auth/logout", post(logout::by_post).get(logout::by_link).head(method))
-            .route("/auth/sessions", get(sessions::list))
+            .route("/auth/logout", post(logout::by_post).get(logout::by_link).head(logout::by_head))
+            .route("/auth/sessions", get(sessions::list).delete(sessions::end_others))
             .route("/auth/sessions/{id}", delete(sessions::end))
             .route("/auth/openapi.json", get(published::openapi))
             .route("/.well-known/jwks.json", get(published::keys))
@@ -52,12 +53,8 @@ impl IntoResponse for Planned {
     }
 }
 
-fn split(request: Request) -> (Parts, Body) {
-    request.into_parts()
-}
-
 async fn method(request: Request) -> Rejection {
-    let (parts, _) = split(request);
+    let (parts, _) = request.into_parts();
     match Visit::of(&parts) {
         Ok(visit) => visit.reject(Kind::Method, "see the Allow header for the methods of this route"),
         Err(rejection) => rejection,

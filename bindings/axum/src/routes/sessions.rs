@@ -1,8 +1,10 @@
-//! `GET /auth/sessions`, `DELETE /auth/sessions/{id}`.
+//! `GET /auth/sessions`, `DELETE /auth/sessions`, `DELETE /auth/sessions/{id}`.
 
 use axum::extract::{FromRequestParts as _, Path, Request};
-use doorward::SessionId;
 use doorward::core::web::problem::Kind;
+use doorward::core::web::reply::Wants;
+use doorward::core::web::target::ReturnTarget;
+use doorward::{LogoutEverywhere, SessionId};
 
 use crate::extract::Session;
 use crate::visit::Visit;
@@ -15,6 +17,21 @@ pub(super) async fn list(request: Request) -> Answer {
     let visit = Visit::of(&parts)?;
     let sessions = visit.auth.engine.sessions(session.account).await.map_err(|fault| visit.refuse(&fault))?;
     Ok(Planned(visit.auth.settings.replies.sessions(&sessions, session.id, &session.logout_url())))
+}
+
+/// All but the one that asks, which gets a new cookie: a thief may hold a copy of the old one.
+pub(super) async fn end_others(request: Request) -> Answer {
+    let (parts, _) = request.into_parts();
+    let visit = Visit::of(&parts)?;
+    visit.check_write()?;
+    let token = visit.session_token()?.ok_or_else(|| visit.nobody())?;
+    let session = visit.auth.engine.authenticate(&token).await.map_err(|error| visit.refuse(&error))?;
+    let others = LogoutEverywhere::new(session.account).keep(&token);
+    let ended = visit.auth.engine.logout_everywhere(others).await.map_err(|error| visit.refuse(&error))?;
+    let renewed = ended.kept.ok_or_else(|| visit.nobody())?;
+    let target = ReturnTarget::default();
+    let plan = visit.auth.settings.replies.renewed(&renewed.token, &renewed.session, Wants::Json, target);
+    plan.map(Planned).map_err(|error| visit.refuse(&error))
 }
 
 pub(super) async fn end(request: Request) -> Answer {

@@ -12,6 +12,7 @@ use crate::operation::end_session::EndSessionError;
 use crate::operation::issue::IssueError;
 use crate::operation::login::LoginError;
 use crate::operation::logout::LogoutError;
+use crate::operation::logout_everywhere::LogoutEverywhereError;
 use crate::operation::reauthenticate::ReauthenticateError;
 use crate::operation::refresh::RefreshError;
 use crate::operation::register::RegisterError;
@@ -174,6 +175,16 @@ impl Refusal for EndSessionError {
     fn problem(&self, now: Timestamp) -> Problem {
         match self {
             Self::NotFound => Problem::new(Kind::NotFound, self.to_string()),
+            Self::Fault(fault) => LogoutError::Fault(fault.clone()).problem(now),
+        }
+    }
+}
+
+impl Refusal for LogoutEverywhereError {
+    fn problem(&self, now: Timestamp) -> Problem {
+        match self {
+            Self::NoAccount | Self::OtherAccount => Problem::new(Kind::Session, self.to_string()),
+            Self::Keep(error) => error.problem(now),
             Self::Fault(fault) => LogoutError::Fault(fault.clone()).problem(now),
         }
     }
