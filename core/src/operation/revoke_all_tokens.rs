@@ -91,7 +91,7 @@ pub(super) fn revoked(keyring: &Row, and_sessions: bool, cx: &Context<'_>) -> Re
     } else {
         next.token_epoch = next.token_epoch.saturating_add(1);
     }
-    let until = cx.now.saturating_add(cx.policy.longest_session());
+    let until = cx.policy.floor_dies_at(cx.now);
     let writes = Writes::new().journal(Ending::Epoch { key: Key::Keyring, until });
     Ok(if and_sessions {
         writes.put_raised(Key::Keyring, None, None, next)
