@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use doorward::core::model::session::{Lifetime, Span};
 use doorward::core::operation::end_session::EndSession;
-use doorward::core::operation::logout::Logout;
+use doorward::core::operation::logout::{Ended, Logout};
+use doorward::core::operation::revoke_token::{RevokeToken, RevokeTokenError};
 use doorward::core::operation::session_data::UpdateSessionData;
-use doorward::{Engine, MasterKey, Policy, RevocationMode};
+use doorward::{AccessToken, Engine, Issue, MasterKey, Policy, RevocationMode, TokenPolicy};
 
 use support::endings::EVERY_ENDING;
 use support::modes::{
-    ASKING, Deployment, Either, Instance, Kind, MILLISECOND, REFUSING, UNTIL_EXPIRY, in_mode,
+    ASKING, AUDIENCE, Deployment, Either, Instance, Kind, MILLISECOND, REFUSING, UNTIL_EXPIRY, in_mode,
 };
 use support::remembered::cheapest;
-use support::tapped::Tapped;
+use support::tapped::{Tap, Tapped};
 
 const WATCHED: [RevocationMode; 2] = [ASKING, REFUSING];
 const LEEWAY: Duration = Duration::from_secs(5);
@@ -71,6 +72,62 @@ fn inv_11_the_receipt_of_a_shortened_session_says_when_its_tokens_die() {
         all.wait(MILLISECOND);
         assert!(!all.there.accepts(all.token()));
     }
+}
+
+/// A client revoked an access token which was over by the clock of the instance that it asked. "Already gone" was the answer,
+/// nothing was written, and an instance whose clock was behind by the declared skew accepted the token.
+#[test]
+fn inv_11_rv_5_a_token_that_is_over_here_is_revoked_for_whoever_is_behind() {
+    let day = Duration::from_hours(24);
+    let ends_by_itself = (TokenPolicy::default(), Duration::from_mins(10) + LEEWAY);
+    let ends_with_its_session =
+        (TokenPolicy { lifetime: day, ..TokenPolicy::default() }, Duration::from_hours(1));
+    for (tokens, over) in [ends_by_itself, ends_with_its_session] {
+        for late in [Duration::ZERO, SKEW.saturating_sub(MILLISECOND)] {
+            let all = Deployment::with(Kind::Blocking, tokens.clone());
+            all.wait(over + late - SKEW);
+            all.here.clock.advance(SKEW);
+            assert!(!all.here.accepts(all.token()) && all.there.accepts(all.token()));
+            let revoke = || all.here.engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap();
+            assert_eq!(revoke(), Ended::Ended);
+            assert!(!all.there.accepts(all.token()));
+            assert_eq!(revoke(), Ended::AlreadyGone);
+        }
+        // Where it is over for everybody, nothing is written.
+        let all = Deployment::with(Kind::Blocking, tokens);
+        all.wait(over + SKEW * 2);
+        let said = all.here.engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap();
+        assert_eq!((said, all.here.store.calls()), (Ended::AlreadyGone, vec![Tap::Rows]));
+    }
+}
+
+/// A client revoked 256 access tokens of one session, and another when these were dead: it took their place. Then the clock was
+/// set back across a restart, by less than is taken for honest, and they were accepted again.
+#[test]
+fn inv_15_inv_20_rv_5_no_revoked_token_makes_room_while_a_clock_may_find_it_alive() {
+    let all = Deployment::new(Kind::Blocking, RevocationMode::Bound);
+    let issue =
+        || all.here.engine.run(Issue::new(all.session.expose(), "web", AUDIENCE)).unwrap().unwrap().access;
+    let revoke = |token: &AccessToken| all.here.engine.run(RevokeToken::new(token.expose(), "web")).unwrap();
+    let many: Vec<_> = (0..256).map(|_| issue()).collect();
+    for token in &many {
+        assert_eq!(revoke(token).unwrap(), Ended::Ended);
+    }
+    all.wait(Duration::from_secs(350));
+    all.here.engine.blocking().maintain().unwrap();
+    let last = issue();
+    all.wait(Duration::from_secs(260)); // ten minutes and ten seconds in all
+    let said = revoke(&last);
+
+    let back = all.now().saturating_sub(Duration::from_secs(260));
+    let restarted = Instance::open(Kind::Blocking, &all.store, in_mode(RevocationMode::Bound), back);
+    let again = many.iter().filter(|token| restarted.accepts(token.expose())).count();
+    assert_eq!(again, 0, "they were revoked");
+    assert!(matches!(said, Err(RevokeTokenError::TooMany)), "{said:?}");
+    assert!(restarted.accepts(last.expose()), "nor was it said of this one");
+
+    all.wait(Duration::from_secs(299)); // and from there on no clock can be so far back
+    assert_eq!(revoke(&issue()).unwrap(), Ended::Ended);
 }
 
 /// Gives the session no more than this lifetime.

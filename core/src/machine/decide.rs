@@ -181,6 +181,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The same, by a clock that no instance's is behind: what is over by this one is over for everybody.
+    pub(crate) fn furthest_behind(&self) -> Self {
+        Self { now: self.now.saturating_sub(self.policy.max_skew() * 2), ..*self }
+    }
+
     /// Fresh random bytes for this label: the same in every attempt of one operation.
     pub fn bytes<const N: usize>(&self, label: &str) -> [u8; N] {
         self.seed.bytes(label)
