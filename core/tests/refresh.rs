@@ -146,6 +146,36 @@ fn inv_3_rv_1_reuse_ends_the_session_in_the_commit_that_precedes_its_answer() {
     }
 }
 
+/// A refresh token that had been used long ago was shown with a scope or an audience wider than its family's, and was refused
+/// for that alone: thief and owner went on, each with what they had.
+#[test]
+fn inv_3_inv_8_inv_9_reuse_is_reuse_whatever_it_asks_for() {
+    let wider: fn(&str) -> Refresh = |token| Refresh::new(token, "web").scope(scope("admin"));
+    let elsewhere: fn(&str) -> Refresh = |token| Refresh::new(token, "web").audience("https://evil.example");
+    for asking in [wider, elsewhere] {
+        let (mut world, ada) = at_home();
+        let (_, first) = world.issue_both(&ada);
+        let next = world.turn(&first);
+        let before = world.map.clone();
+        for token in [&first, &next] {
+            assert!(matches!(refused(&mut world, asking(token)), RefreshError::Scope), "within the grace");
+        }
+        let anothers = Refresh::new(&first, "app").scope(scope("admin"));
+        assert!(matches!(refused(&mut world, anothers), RefreshError::Client));
+        assert_eq!(world.map, before);
+        let latest = world.turn(&next);
+        let before = world.map.clone();
+        let anothers = Refresh::new(&first, "app").scope(scope("admin"));
+        assert!(matches!(refused(&mut world, anothers), RefreshError::Client), "it is no proof of a copy");
+        assert_eq!(world.map, before);
+
+        let outcome = world.run(asking(&first)).unwrap();
+        assert!(matches!(outcome, Err(RefreshError::Reused { .. })), "{outcome:?}");
+        assert!(is_over(&world, &ada));
+        assert!(matches!(refused(&mut world, Refresh::new(&latest, "web")), RefreshError::Gone(Gone::Ended)));
+    }
+}
+
 #[test]
 fn rv_8_reuse_is_told_by_its_word() {
     let (mut world, ada) = at_home();

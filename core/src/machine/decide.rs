@@ -181,9 +181,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The same, by a clock that no instance's is behind: what is over by this one is over for everybody.
+    /// The same, by a clock that no instance's is behind, nor will be when it is set back across a restart: what is over by
+    /// this one is over for everybody.
     pub(crate) fn furthest_behind(&self) -> Self {
-        Self { now: self.now.saturating_sub(self.policy.max_skew() * 2), ..*self }
+        let most = (self.policy.max_skew() * 2).saturating_add(self.policy.max_clock_regression());
+        Self { now: self.now.saturating_sub(most), ..*self }
     }
 
     /// Fresh random bytes for this label: the same in every attempt of one operation.

@@ -181,7 +181,7 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
 }
 
-/// It is over only when no instance is so far behind that it would accept it: until then, it is revoked.
+/// It is over when no clock can find it alive: until then it is revoked, whatever this one says.
 fn access_token<'a>(
     token: &str,
     seen: &'a Seen,
