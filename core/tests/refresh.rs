@@ -176,6 +176,26 @@ fn inv_3_inv_8_inv_9_reuse_is_reuse_whatever_it_asks_for() {
     }
 }
 
+/// The documentation promised that a thief has one refresh. Within the grace his is a retry, as the owner's would be: who
+/// follows each that closely is not told from a client that lost an answer.
+#[test]
+fn inv_3_inv_4_who_follows_within_the_grace_is_found_out_by_the_first_that_comes_later() {
+    let (mut world, ada) = at_home();
+    let (_, mut owners) = world.issue_both(&ada);
+    for _ in 0..100 {
+        let stolen = owners.clone();
+        world.wait(secs(590));
+        owners = world.turn(&owners);
+        world.wait(millis(9_999));
+        assert_eq!(world.turn(&stolen), owners);
+    }
+    let stolen = owners.clone();
+    world.turn(&owners);
+    world.wait(secs(12));
+    assert!(matches!(world.refresh(&stolen), Err(RefreshError::Reused { .. })));
+    assert!(is_over(&world, &ada));
+}
+
 #[test]
 fn rv_8_reuse_is_told_by_its_word() {
     let (mut world, ada) = at_home();

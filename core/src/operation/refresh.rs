@@ -29,7 +29,7 @@ use crate::token::terms::{Audience, ClientId, Scope, TermError};
 /// Uses a refresh token: one read, one signature, one durable commit. It counts as an activity of the session.
 ///
 /// The same token again within the policy's grace gives the same successor (and another access token): the answer was
-/// lost, and its client asks again. Later than that it is reuse: RFC 9700, section 4.14.2.
+/// lost, and its client asks again. Later than that it is reuse, whatever it asks for: RFC 9700, section 4.14.2.
 ///
 /// # Example: once, once more because the answer was lost, and never again
 /// ```

@@ -1,4 +1,4 @@
-//! The last resort: new signing keys now, and every access and refresh token of everybody is dead.
+//! The last resort: new signing keys now, and every access and refresh token of everybody is dead for every engine.
 
 use alloc::vec;
 
@@ -14,6 +14,9 @@ use crate::token::ring::{Rotated, Rotation};
 
 /// Replaces the signing keys, and ends every access token and every refresh token. Sessions live on, unless they are to
 /// end as well. Every other instance knows within its revocation mode's bound.
+///
+/// Who verifies elsewhere, by a JWKS, accepts a token until it has fetched the new one. A signing key of the host's own is not
+/// replaced: no engine accepts what it signed before, but whoever has its public half does, until the host takes it out.
 ///
 /// # Example: a key may be in other hands
 /// ```
