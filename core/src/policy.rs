@@ -134,7 +134,7 @@ impl Policy {
         self.data_limits
     }
 
-    /// How long the longest session may live: for as long, an ending is remembered in the journal.
+    /// How long the longest session may live.
     pub fn longest_session(&self) -> Duration {
         [self.web, self.remembered, self.device, self.anonymous]
             .iter()
@@ -157,6 +157,12 @@ impl Policy {
     /// clock that was set back across a restart since.
     pub(crate) fn revocation_dies_at(&self, moment: Timestamp) -> Timestamp {
         self.access_dies_at(moment).saturating_add(self.max_clock_regression)
+    }
+
+    /// Until when the journal tells of a floor that was set at `moment`: no session from before it lives longer, and no
+    /// token either. Spans may have been made shorter than a token's life, and a token from before that was not.
+    pub(crate) fn floor_dies_at(&self, moment: Timestamp) -> Timestamp {
+        moment.saturating_add(self.longest_session()).max(self.revocation_dies_at(moment))
     }
 
     /// How long after its end some instance may still accept an access token.

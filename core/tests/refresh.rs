@@ -146,6 +146,56 @@ fn inv_3_rv_1_reuse_ends_the_session_in_the_commit_that_precedes_its_answer() {
     }
 }
 
+/// A refresh token that had been used long ago was shown with a scope or an audience wider than its family's, and was refused
+/// for that alone: thief and owner went on, each with what they had.
+#[test]
+fn inv_3_inv_8_inv_9_reuse_is_reuse_whatever_it_asks_for() {
+    let wider: fn(&str) -> Refresh = |token| Refresh::new(token, "web").scope(scope("admin"));
+    let elsewhere: fn(&str) -> Refresh = |token| Refresh::new(token, "web").audience("https://evil.example");
+    for asking in [wider, elsewhere] {
+        let (mut world, ada) = at_home();
+        let (_, first) = world.issue_both(&ada);
+        let next = world.turn(&first);
+        let before = world.map.clone();
+        for token in [&first, &next] {
+            assert!(matches!(refused(&mut world, asking(token)), RefreshError::Scope), "within the grace");
+        }
+        let anothers = Refresh::new(&first, "app").scope(scope("admin"));
+        assert!(matches!(refused(&mut world, anothers), RefreshError::Client));
+        assert_eq!(world.map, before);
+        let latest = world.turn(&next);
+        let before = world.map.clone();
+        let anothers = Refresh::new(&first, "app").scope(scope("admin"));
+        assert!(matches!(refused(&mut world, anothers), RefreshError::Client), "it is no proof of a copy");
+        assert_eq!(world.map, before);
+
+        let outcome = world.run(asking(&first)).unwrap();
+        assert!(matches!(outcome, Err(RefreshError::Reused { .. })), "{outcome:?}");
+        assert!(is_over(&world, &ada));
+        assert!(matches!(refused(&mut world, Refresh::new(&latest, "web")), RefreshError::Gone(Gone::Ended)));
+    }
+}
+
+/// The documentation promised that a thief has one refresh. Within the grace his is a retry, as the owner's would be: who
+/// follows each that closely is not told from a client that lost an answer.
+#[test]
+fn inv_3_inv_4_who_follows_within_the_grace_is_found_out_by_the_first_that_comes_later() {
+    let (mut world, ada) = at_home();
+    let (_, mut owners) = world.issue_both(&ada);
+    for _ in 0..100 {
+        let stolen = owners.clone();
+        world.wait(secs(590));
+        owners = world.turn(&owners);
+        world.wait(millis(9_999));
+        assert_eq!(world.turn(&stolen), owners);
+    }
+    let stolen = owners.clone();
+    world.turn(&owners);
+    world.wait(secs(12));
+    assert!(matches!(world.refresh(&stolen), Err(RefreshError::Reused { .. })));
+    assert!(is_over(&world, &ada));
+}
+
 #[test]
 fn rv_8_reuse_is_told_by_its_word() {
     let (mut world, ada) = at_home();

@@ -22,7 +22,7 @@ use doorward_core::operation::rotate_keys::{RotateKeys, RotateKeysError};
 use doorward_core::operation::verify::VerifyError;
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Record, RecordError, Row};
-use doorward_core::token::jwt::{Algorithm, JwtError, SigningKey};
+use doorward_core::token::jwt::{Algorithm, JwtError, SigningKey, Verifier};
 use serde_json::Value;
 use support::tokens::{
     API, Person, at_home, at_home_in, engine, header, kid_of, logged_in, ring, secs, tokens, with_tokens,
@@ -314,6 +314,29 @@ fn jw_2_a_key_of_the_hosts_own_signs_and_what_others_signed_is_accepted() {
         let issued = world.issue(&ada);
         world.become_engine(environment());
         assert!(matches!(world.verify(&issued), Err(VerifyError::Token(JwtError::UnknownKey))));
+    }
+}
+
+/// The documentation promised that new keys end every token for everybody. A verifier without a store has the keys alone, and
+/// those of a set that may be old; and a key of the host's own is in the new set too.
+#[test]
+fn inv_44_who_verifies_elsewhere_hears_of_new_keys_by_the_set_and_of_the_hosts_own_never() {
+    let accepts = |jwks: &str, issued: &Issued, now| {
+        Verifier::new(jwks, "doorward", API).unwrap().verify(issued.access.expose(), now).is_ok()
+    };
+    for own in [None, Some(SigningKey::from_pem(PEM, Algorithm::EdDsa).unwrap())] {
+        let is_own = own.is_some();
+        let keys = own.into_iter().fold(support_keys(), |keys, own| keys.signing_key(own).unwrap());
+        let (mut world, ada) = at_home_in(Arc::new(Environment { policy: Policy::default(), keys }));
+        let issued = world.issue(&ada);
+        let old = world.run(Jwks::new()).unwrap();
+        world.run(RevokeAllTokens::new()).unwrap();
+        let new = world.run(Jwks::new()).unwrap();
+        assert!(!world.accepts(&issued), "no engine accepts it");
+        assert!(accepts(old.to_json(), &issued, world.now));
+        assert_eq!(accepts(new.to_json(), &issued, world.now), is_own);
+        let end = issued.expires.saturating_add(secs(5));
+        assert!(!accepts(old.to_json(), &issued, end) && !accepts(new.to_json(), &issued, end));
     }
 }
 

@@ -181,6 +181,13 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The same, by a clock that no instance's is behind, nor will be when it is set back across a restart: what is over by
+    /// this one is over for everybody.
+    pub(crate) fn furthest_behind(&self) -> Self {
+        let most = (self.policy.max_skew() * 2).saturating_add(self.policy.max_clock_regression());
+        Self { now: self.now.saturating_sub(most), ..*self }
+    }
+
     /// Fresh random bytes for this label: the same in every attempt of one operation.
     pub fn bytes<const N: usize>(&self, label: &str) -> [u8; N] {
         self.seed.bytes(label)

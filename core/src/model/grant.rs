@@ -120,7 +120,7 @@ pub struct RevokedToken {
     /// Its `jti`.
     #[n(0)]
     pub id: GrantId,
-    /// From when on it opens nothing anyway.
+    /// From when on it opens nothing anyway, not even for a clock that was set back across a restart.
     #[n(1)]
     pub until: Timestamp,
 }
@@ -209,7 +209,7 @@ impl GrantsRecord {
     }
 
     /// The same, with this token revoked; `None` when there are too many. Those that open nothing any more make room only
-    /// when it is needed: by a clock that was set back, one of them would open something again.
+    /// when it is needed: a clock may be set back further than is foreseen.
     pub(crate) fn revoking(mut self, token: RevokedToken, now: Timestamp) -> Option<Self> {
         let is_full = self.revoked.len() >= MOST_REVOKED;
         self.revoked.retain(|revoked| revoked.id != token.id && (now < revoked.until || !is_full));

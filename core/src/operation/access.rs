@@ -129,7 +129,7 @@ impl Decide for Disable {
         if row.is_none() {
             return Ok(Decision::Done(Err(AccountError::NotFound)));
         }
-        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let until = cx.policy.floor_dies_at(cx.now);
         let mut writes = Writes::new().delete(Key::Active(self.account));
         if !cx.policy.has(Planted::DisableSparesSessions) {
             writes = writes.raise(account.clone());

@@ -53,7 +53,7 @@ impl Decide for AfterRestore {
             return Ok(Decision::Read(vec![Key::Keyring]));
         };
         let keyring = keyring.ok_or(RecordError::NoKeyring)?;
-        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let until = cx.policy.floor_dies_at(cx.now);
         let writes = Writes::new().journal(Ending::Epoch { key: Key::Keyring, until });
         Ok(Decision::Commit(
             match () {

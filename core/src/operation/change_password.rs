@@ -174,7 +174,7 @@ impl Decide for ChangePassword {
         let pepper = cx.keys.active_pepper().map(Pepper::number);
         let record = CredentialRecord::new(hash.clone(), normalization, pepper, cx.now);
         let spares_others = cx.policy.has(Planted::ChangeSparesOthers);
-        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let until = cx.policy.floor_dies_at(cx.now);
         let account_epoch = account_row.epoch.saturating_add(u64::from(!spares_others));
         let mut writes = writes
             .put(Key::Credential(live.account), Some(live.account), None, record)

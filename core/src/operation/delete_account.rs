@@ -89,7 +89,7 @@ impl Decide for DeleteAccount {
             Ok(names) => names,
             Err(range) => return Ok(Decision::Scan(range)),
         };
-        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let until = cx.policy.floor_dies_at(cx.now);
         let own_throttle = keyring_of(keyring)?.account_hash(self.account);
         let mut writes = Writes::new()
             .put(tombstone, Some(self.account), None, DeletionRecord { started: cx.now })

@@ -80,11 +80,9 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Of a session that ends by `end`, where that is known.
-    pub(super) fn new(ended: Ended, session: SessionId, end: Option<Timestamp>, cx: &Context<'_>) -> Self {
+    /// By the tokens' life alone: the session may have been shortened since they were made.
+    pub(super) fn new(ended: Ended, session: SessionId, cx: &Context<'_>) -> Self {
         let latest = cx.policy.access_dies_at(cx.now);
-        let after_end = |end: Timestamp| latest.min(end.saturating_add(cx.policy.access_outlives_end()));
-        let latest = end.map_or(latest, after_end);
         let (access_dies_at, others_lag) = match cx.policy.tokens().revocation {
             RevocationMode::Bound => (None, Duration::ZERO),
             RevocationMode::Watched { max_staleness, .. } => {
@@ -177,10 +175,10 @@ impl Decide for Logout {
             Ok(claim) => claim,
             Err(error) => return Ok(Decision::Done(Err(error.into()))),
         };
-        let receipt = |ended, end| Ok(Receipt::new(ended, claim.session(), end, cx));
+        let receipt = |ended| Ok(Receipt::new(ended, claim.session(), cx));
         let (row, record, ended) = match Standing::of(&claim, facts, cx.now)? {
             Standing::Unread(keys) => return Ok(Decision::Read(keys)),
-            Standing::Absent => return Ok(Decision::Done(receipt(Ended::AlreadyGone, None))),
+            Standing::Absent => return Ok(Decision::Done(receipt(Ended::AlreadyGone))),
             Standing::Forged => return Ok(Decision::Done(Err(TokenError::Forged.into()))),
             Standing::Proven { row, record, life: Ok(()) | Err(Gone::Replaced) } => {
                 (row, record, Ended::Ended)
@@ -191,7 +189,7 @@ impl Decide for Logout {
         if cx.policy.has(Planted::LogoutKeepsRow) {
             writes = Writes::new();
         }
-        Ok(Decision::Commit(writes, receipt(ended, Some(record.latest_end(cx.now)))))
+        Ok(Decision::Commit(writes, receipt(ended)))
     }
 
     fn says_over(&self, outcome: &Self::Outcome) -> bool {

@@ -146,7 +146,7 @@ impl Decide for LogoutEverywhere {
         let Some(row) = row else {
             return refused(LogoutEverywhereError::NoAccount);
         };
-        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let until = cx.policy.floor_dies_at(cx.now);
         let writes = Writes::new().raise(account.clone()).journal(Ending::Epoch { key: account, until });
         let Some(live) = kept else {
             return Ok(Decision::Commit(writes, Ok(EndedEverywhere { kept: None })));

@@ -78,7 +78,7 @@ impl Decide for MarkCompromised {
             None if password.is_some() => {}
             None => return Ok(Decision::Read(vec![account])),
         }
-        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let until = cx.policy.floor_dies_at(cx.now);
         let mut writes = Writes::new().raise(account.clone()).journal(Ending::Epoch { key: account, until });
         if let Some(row) = password {
             let record = row.credential()?;

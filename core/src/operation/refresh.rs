@@ -29,7 +29,7 @@ use crate::token::terms::{Audience, ClientId, Scope, TermError};
 /// Uses a refresh token: one read, one signature, one durable commit. It counts as an activity of the session.
 ///
 /// The same token again within the policy's grace gives the same successor (and another access token): the answer was
-/// lost, and its client asks again. Later than that it is reuse: RFC 9700, section 4.14.2.
+/// lost, and its client asks again. Later than that it is reuse, whatever it asks for: RFC 9700, section 4.14.2.
 ///
 /// # Example: once, once more because the answer was lost, and never again
 /// ```
@@ -196,13 +196,7 @@ impl Decide for Refresh {
         if family.client != *client && !cx.policy.has(Planted::ClientIgnored) {
             return refused(RefreshError::Client);
         }
-        let audience = if asked.is_empty() { &family.audience } else { &asked };
-        let scope = self.scope.as_ref().unwrap_or(&family.scope);
-        let is_granted = scope.is_within(&family.scope)
-            && audience.iter().all(|audience| family.audience.contains(audience));
-        if !is_granted && !cx.policy.has(Planted::RefreshWidens) {
-            return refused(RefreshError::Scope);
-        }
+        // Its turn comes first: a copy that asks for more than was granted is a copy.
         let turn = family.turn(generation, cx.policy.tokens().grace, cx.policy.max_skew(), cx.now);
         #[cfg(feature = "planted")]
         let turn = turn.planted(cx);
@@ -220,6 +214,13 @@ impl Decide for Refresh {
                 return Ok(Decision::Commit(writes, Err(RefreshError::Reused { account, session })));
             }
         };
+        let audience = if asked.is_empty() { &family.audience } else { &asked };
+        let scope = self.scope.as_ref().unwrap_or(&family.scope);
+        let is_granted = scope.is_within(&family.scope)
+            && audience.iter().all(|audience| family.audience.contains(audience));
+        if !is_granted && !cx.policy.has(Planted::RefreshWidens) {
+            return refused(RefreshError::Scope);
+        }
         let minting = Minting {
             account: live.account,
             session: live.id,

@@ -1,4 +1,4 @@
-//! The last resort: new signing keys now, and every access and refresh token of everybody is dead.
+//! The last resort: new signing keys now, and every access and refresh token of everybody is dead for every engine.
 
 use alloc::vec;
 
@@ -14,6 +14,9 @@ use crate::token::ring::{Rotated, Rotation};
 
 /// Replaces the signing keys, and ends every access token and every refresh token. Sessions live on, unless they are to
 /// end as well. Every other instance knows within its revocation mode's bound.
+///
+/// Who verifies elsewhere, by a JWKS, accepts a token until it has fetched the new one. A signing key of the host's own is not
+/// replaced: no engine accepts what it signed before, but whoever has its public half does, until the host takes it out.
 ///
 /// # Example: a key may be in other hands
 /// ```
@@ -91,7 +94,7 @@ pub(super) fn revoked(keyring: &Row, and_sessions: bool, cx: &Context<'_>) -> Re
     } else {
         next.token_epoch = next.token_epoch.saturating_add(1);
     }
-    let until = cx.now.saturating_add(cx.policy.longest_session());
+    let until = cx.policy.floor_dies_at(cx.now);
     let writes = Writes::new().journal(Ending::Epoch { key: Key::Keyring, until });
     Ok(if and_sessions {
         writes.put_raised(Key::Keyring, None, None, next)

@@ -130,7 +130,7 @@ impl Decide for RevokeToken {
         let found = if self.token.starts_with(REFRESH_PREFIX) {
             refresh_token(&self.token, facts, cx)?
         } else {
-            seen = Seen::of(&self.token, None, facts, cx)?;
+            seen = Seen::of(&self.token, None, facts, &cx.furthest_behind())?;
             access_token(&self.token, &seen, facts, cx)?
         };
         Ok(match found {
@@ -181,19 +181,21 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
 }
 
+/// It is over when no clock can find it alive: until then it is revoked, whatever this one says.
 fn access_token<'a>(
     token: &str,
     seen: &'a Seen,
     facts: &'a Facts,
     cx: &Context<'_>,
 ) -> Result<Found<'a>, Fault> {
+    let behind = cx.furthest_behind();
     let access = match seen {
         Seen::Unread(keys) => return Ok(Found::Unread(keys.clone())),
         Seen::Refused(VerifyError::Fault(fault)) => return Err(fault.clone()),
         Seen::Refused(VerifyError::Token(JwtError::UnknownKey)) => {
             // The store knows the key: it is its master key that this engine lacks.
             let kid = Compact::parse(token).map(|said| String::from(said.kid())).unwrap_or_default();
-            let state = keyring_row(facts)?.keyring()?.state_of(&kid, cx.policy, cx.now);
+            let state = keyring_row(facts)?.keyring()?.state_of(&kid, cx.policy, behind.now);
             return Ok(state.map_or(Found::Nothing, |_| Found::UnknownKey));
         }
         Seen::Refused(_) => return Ok(Found::Nothing),
@@ -203,12 +205,14 @@ fn access_token<'a>(
     let Some([Some(row), grants]) = facts.rows([&session, &Key::Grants(access.session)]) else {
         return Ok(Found::Nothing);
     };
-    if access.present(facts, cx)?.is_err() {
+    if access.present(facts, &behind)?.is_err() {
         return Ok(Found::Nothing);
     }
     // By its own end: the clock may have stepped back since it was issued.
     let until = access.expires.saturating_add(cx.policy.access_outlives_end());
-    let token = RevokedToken { id: access.token, until };
+    // What makes room is forgotten whatever the store's mark is: the clock may step back yet, and find the token alive.
+    let forgotten = until.saturating_add(cx.policy.max_clock_regression());
+    let token = RevokedToken { id: access.token, until: forgotten };
     let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
     let live = Live { id: access.session, account: access.account, record: row.session()? };
     let ending = Ending::Grant { grant: access.token, until };

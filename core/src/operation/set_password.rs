@@ -146,7 +146,7 @@ impl Decide for SetPassword {
         };
         let pepper = cx.keys.active_pepper().map(Pepper::number);
         let record = CredentialRecord::new(hash.clone(), normalization, pepper, cx.now);
-        let until = cx.now.saturating_add(cx.policy.longest_session());
+        let until = cx.policy.floor_dies_at(cx.now);
         let mut writes = Writes::new()
             .put(credential, Some(self.account), None, record)
             .journal(Ending::Epoch { key: account.clone(), until })

@@ -86,7 +86,8 @@ impl<'a> Standing<'a> {
 }
 
 /// Ends a session: its row goes, and with it what the host keeps there, and the journal is told. Nothing is compared, so
-/// that nobody starves an ending; and so the journal must outlast every life that the session may have begun meanwhile.
+/// that nobody starves an ending; and so the journal must outlast every life that the session may have begun meanwhile. It
+/// must outlast its tokens as well: a session may have been shortened since they were made.
 pub(super) fn end(
     session: SessionId,
     owner: Option<AccountId>,
@@ -95,7 +96,7 @@ pub(super) fn end(
     cx: &Context<'_>,
 ) -> Writes {
     let until = match owner {
-        Some(_) => record.latest_end(cx.now),
+        Some(_) => record.latest_end(cx.now).max(cx.policy.revocation_dies_at(cx.now)),
         None => record.latest_anonymous_end(cx.policy.anonymous()),
     };
     let mut writes = writes.delete(Key::Session(session));

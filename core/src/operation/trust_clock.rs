@@ -91,7 +91,7 @@ impl Decide for TrustClock {
         Ok(match seen {
             Some(seen) if seen.check_behind(cx.now, cx.policy.max_clock_regression()).is_err() => {
                 // What was granted last was granted at the mark.
-                let until = seen.highest.saturating_add(cx.policy.longest_session());
+                let until = cx.policy.floor_dies_at(seen.highest);
                 let ending = Ending::Epoch { key: Key::Keyring, until };
                 let spares_all = cx.policy.has(Planted::TrustSparesAll);
                 let writes = if spares_all { at(cx.now) } else { at(cx.now).raise(Key::Keyring) };

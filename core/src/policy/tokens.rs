@@ -53,7 +53,7 @@ pub struct TokenPolicy {
 
 /// What stands between a logout and the access tokens of its session.
 ///
-/// | mode | a verification reads | after a logout, in this process | in others |
+/// | mode | a verification reads | after a logout, by this engine | by others |
 /// |---|---|---|---|
 /// | `UntilExpiry` | nothing; the keys now and then | accepted to their end | the same |
 /// | `Bound` | session, account, keyring, grants | refused at once | refused at once |
@@ -84,7 +84,7 @@ pub enum RevocationMode {
     /// A token is accepted while its session lives: every verification asks the store.
     #[default]
     Bound,
-    /// A token is accepted while nothing is known of its end: what this process ended is known at once, what others
+    /// A token is accepted while nothing is known of its end: what this engine ended is known at once, what others
     /// ended within `max_staleness`.
     Watched {
         /// How old the view of the journal may be: from 1 ms to 1 h, counted on a monotonic clock from when it was asked for.

@@ -69,7 +69,8 @@ impl Model {
             TokenEffect::RevokeAccess { access } => {
                 let wait = self.policy.tokens().leeway + self.policy.max_skew() * 2;
                 let token = &mut self.access_tokens[access];
-                let until = token.ends.saturating_add(wait);
+                let until =
+                    token.ends.saturating_add(wait).saturating_add(self.policy.max_clock_regression());
                 token.is_revoked = true;
                 let (id, session, ends) = (token.id, token.session, token.ends);
                 let grants = &mut self.sessions[session].grants;

@@ -109,7 +109,7 @@ impl Model {
             }
             (Intent::Token(Request::Revoke { token, .. }), Answer::Ended(ended)) => match token {
                 Bearer::Refresh(token) => (Doomed::Family(family_of(*token)?), 5),
-                // It may be over by the time of one clock and not yet by another's.
+                // A clock that is set back while its engine runs may find it alive: by more than is declared.
                 Bearer::Access(_) if *ended == doorward_core::operation::logout::Ended::AlreadyGone => {
                     return None;
                 }

@@ -262,31 +262,31 @@ impl Model {
         if client != family.client {
             return Judgement::told(Answer::OtherClient);
         }
+        let reused = || Judgement::of(Answer::Reused, Effect::End { session });
+        if generation + 1 < family.generation {
+            return reused();
+        }
+        let retried = (generation < family.generation).then_some((session, family.rotated));
+        // A copy that asks for more than was granted is a copy.
+        if let Some(late) = self.retried(retried, now) {
+            return late;
+        }
         let scope = scope.unwrap_or(family.scope);
         let audience = audience.unwrap_or(family.audience);
         if !scope.is_within(family.scope) || !family.audience.has(audience) {
             return Judgement::told(Answer::TooWide);
         }
-        let reused = || Judgement::of(Answer::Reused, Effect::End { session });
         let Some(answer) = self.issued(session, scope, true) else { return reused() };
-        if generation == family.generation {
-            let effect = TokenEffect::MoveOn { family: number }.into();
-            return Judgement { family: Some(number), ..Judgement::of(answer, effect) };
-        }
-        if generation + 1 < family.generation {
-            return reused();
-        }
-        let again = Judgement {
-            family: Some(number),
-            retried: Some((session, family.rotated)),
-            ..Judgement::of(answer, self.touch(session, now))
+        let effect = match retried {
+            None => TokenEffect::MoveOn { family: number }.into(),
+            Some(_) => self.touch(session, now),
         };
-        self.retried(&again, now).unwrap_or(again)
+        Judgement { family: Some(number), retried, ..Judgement::of(answer, effect) }
     }
 
     /// What becomes of a parent that came within the grace, if it is later by now.
-    pub(crate) fn retried(&self, judged: &Judgement, now: Timestamp) -> Option<Judgement> {
-        let (session, rotated) = judged.retried?;
+    pub(crate) fn retried(&self, retried: Option<(usize, Timestamp)>, now: Timestamp) -> Option<Judgement> {
+        let (session, rotated) = retried?;
         match self.retry(rotated, now) {
             Retry::SameChild => None,
             Retry::Conflict => Some(Judgement::told(Answer::Conflict)),
@@ -319,12 +319,17 @@ impl Model {
                     return Judgement::told(gone());
                 }
             },
-            Bearer::Access(token) => match (self.genuine(token, now), token) {
-                (Ok(access), Shown::Token(number)) if self.life_of(access, now).is_ok() => {
-                    (access.client, TokenEffect::RevokeAccess { access: number })
+            Bearer::Access(token) => {
+                // What is said to be over here must be over everywhere, too, and stay so.
+                let behind = self.policy.max_skew() * 2 + self.policy.max_clock_regression();
+                let behind = now.saturating_sub(behind);
+                match (self.genuine(token, behind), token) {
+                    (Ok(access), Shown::Token(number)) if self.life_of(access, behind).is_ok() => {
+                        (access.client, TokenEffect::RevokeAccess { access: number })
+                    }
+                    _ => return Judgement::told(gone()),
                 }
-                _ => return Judgement::told(gone()),
-            },
+            }
         };
         if owner != client {
             return Judgement::told(Answer::OtherClient);

@@ -83,7 +83,9 @@ impl World {
             task.judged = over;
         } else if let (Next::DecidesOnOldRows, Some(wait)) = (next, waits(&task, now)) {
             task.judged = wait;
-        } else if let (Next::DecidesOnOldRows, Some(late)) = (next, self.model.retried(&task.judged, now)) {
+        } else if let (Next::DecidesOnOldRows, Some(late)) =
+            (next, self.model.retried(task.judged.retried, now))
+        {
             task.judged = late;
         }
         if let (Answer::Issued(grant), true) = (&task.judged.answer, next != Next::Ends)
