@@ -61,6 +61,7 @@ async function look() {
 function showMember(sessions) {
   const before = session;
   session = sessions.find((each) => each.current).id;
+  $('problem').textContent = '';
   if (before !== session) clearNote();
   if (token?.session !== session) forgetToken();
   kept = false;
@@ -73,9 +74,11 @@ function showMember(sessions) {
 }
 
 function showGuest(reply) {
+  // Who is here is not known: what they wrote stays, hidden, until it is.
+  $('guest').hidden = true;
+  if (reply.status !== 401) return complain(reply);
   clearPrivate();
-  $('guest').hidden = reply.status !== 401;
-  if (reply.status !== 401) complain(reply);
+  $('guest').hidden = false;
 }
 
 function clearPrivate() {
@@ -305,8 +308,8 @@ async function call(method, path, body, bearer) {
   try {
     const sent = body && JSON.stringify(body);
     const reply = await fetch(path, { method, headers, credentials, cache: 'no-store', body: sent });
-    const text = await reply.text();
-    return { ok: reply.ok, status: reply.status, body: text && JSON.parse(text) };
+    const isJson = reply.headers.get('Content-Type')?.includes('json');
+    return { ok: reply.ok, status: reply.status, body: isJson ? await reply.json() : '' };
   } catch {
     return { ok: false, status: 0, body: { title: 'The server does not answer. Reload the page to try again.' } };
   }

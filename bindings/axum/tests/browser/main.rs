@@ -168,6 +168,17 @@ fn ck_4_another_site_logs_nobody_out() {
         let image = "const image = new Image(); image.src = '/auth/logout';
                      return new Promise((done) => { image.onerror = image.onload = () => done('answered'); })";
         assert_eq!(browser.run(image).await, json!("answered"));
+        // The session's own link, as a page would have it: no browser that fetches links by itself logs out.
+        let own = "const { logout_url } = await (await fetch('/auth/sessions')).json();
+                   const add = (name, members) => document.body.append(Object.assign(document.createElement(name), members));
+                   add('link', { rel: 'prefetch', href: logout_url });
+                   add('img', { src: logout_url });
+                   add('iframe', { src: logout_url });
+                   const rules = JSON.stringify({ prerender: [{ urls: [logout_url], eagerness: 'immediate' }] });
+                   add('script', { type: 'speculationrules', textContent: rules });
+                   return true";
+        assert_eq!(browser.run(own).await, json!(true));
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         browser.go(&site.url("/")).await;
         browser.wait_for("#member").await;
         assert_eq!(browser.cookies().await.len(), 1);
