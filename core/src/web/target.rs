@@ -104,7 +104,11 @@ fn has_escaped_control(text: &str) -> bool {
 
 /// The ASCII characters that are written as `%xx`.
 fn escapes(text: &str) -> impl Iterator<Item = u8> {
-    text.split('%').skip(1).filter_map(|after| u8::from_str_radix(after.get(..2)?, 16).ok())
+    text.split('%').skip(1).filter_map(|after| {
+        // `from_str_radix` would take a sign for a digit.
+        let digits = after.get(..2).filter(|digits| !digits.starts_with('+'))?;
+        u8::from_str_radix(digits, 16).ok()
+    })
 }
 
 #[cfg(test)]
@@ -163,6 +167,7 @@ mod tests {
             "/%C3%A9",
             "/a%20b?c=%2Fd",
             "/%zz",
+            "/%+5",
             "/a%",
             &longest,
         ] {

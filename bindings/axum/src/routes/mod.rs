@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -30,8 +31,10 @@ impl Auth {
             .route("/auth/password", post(account::password))
             .route("/auth/token", post(token::token))
             .route("/auth/refresh", post(token::refresh))
-            // A HEAD request is no navigation: it gets what any other method gets.
-            .route("/auth/logout", post(logout::by_post).get(logout::by_link).head(method))
+            .route(
+                "/auth/logout",
+                post(logout::by_post).get(logout::by_link).head(logout_method).fallback(logout_method),
+            )
             .route("/auth/sessions", get(sessions::list))
             .route("/auth/sessions/{id}", delete(sessions::end))
             .route("/auth/openapi.json", get(published::openapi))
@@ -62,4 +65,10 @@ async fn method(request: Request) -> Rejection {
         Ok(visit) => visit.reject(Kind::Method, "see the Allow header for the methods of this route"),
         Err(rejection) => rejection,
     }
+}
+
+/// A `HEAD` request is no navigation: it gets what any other method gets, and `Allow`, which axum would write with it, is
+/// written here (RFC 9110, section 15.5.6).
+async fn logout_method(request: Request) -> impl IntoResponse {
+    ([(header::ALLOW, "GET,POST")], method(request).await)
 }
