@@ -46,11 +46,7 @@ pub(crate) async fn read<T: Input>(visit: &Visit<'_>, parts: &Parts, body: Body)
         return Ok(empty);
     }
     let read = match visit.media().as_deref() {
-        // The derived readers take arrays for objects, too.
-        Some("application/json") if bytes.trim_ascii_start().starts_with(b"{") => {
-            serde_json::from_slice(&bytes).ok()
-        }
-        Some("application/json") => None,
+        Some("application/json") => json(&bytes),
         Some("application/x-www-form-urlencoded") => {
             form(&bytes).and_then(|form| serde_json::from_value(Value::Object(form)).ok())
         }
@@ -61,6 +57,11 @@ pub(crate) async fn read<T: Input>(visit: &Visit<'_>, parts: &Parts, body: Body)
     };
     let problem = || Problem::new(Kind::Body, format!("send a JSON object or a form of: {}", T::FIELDS));
     read.ok_or_else(|| Rejection::new(problem(), visit.wants))
+}
+
+/// An object: serde would also take a list of its values, in the order that they are written in here.
+fn json<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    if bytes.trim_ascii_start().starts_with(b"{") { serde_json::from_slice(bytes).ok() } else { None }
 }
 
 /// The fields of a form, each once, in UTF-8 (WHATWG URL, section 5.1).
@@ -82,7 +83,7 @@ fn decoded(text: &[u8]) -> Option<String> {
     String::from_utf8(percent_decode(&spaced).collect()).ok()
 }
 
-/// A checkbox: JSON's booleans, or a form's words.
+/// A checkbox: JSON's booleans, or a form's words. `null` is none, as it is for a text.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Null => Ok(None),
@@ -114,6 +115,32 @@ pub(crate) fn target(visit: &Visit<'_>, next: Option<&str>) -> Result<ReturnTarg
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_an_object_of_named_fields_each_once() {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields {
+            name: String,
+            #[serde(default, deserialize_with = "flag")]
+            remember: Option<bool>,
+        }
+        let read = |text: &str| json::<Fields>(text.as_bytes()).map(|fields| (fields.name, fields.remember));
+        assert_eq!(read(" {\"name\":\"a\"}\n"), Some(("a".into(), None)));
+        assert_eq!(read(r#"{"name":"a","remember":null}"#), Some(("a".into(), None)));
+        assert_eq!(read(r#"{"name":"a","remember":true}"#), Some(("a".into(), Some(true))));
+        for other in [
+            r#"["a"]"#,
+            r#"["a",true]"#,
+            "null",
+            r#"{"name":"a","name":"a"}"#,
+            r#"{"name":"a","x":1}"#,
+            r#"{"name":1}"#,
+            "",
+        ] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_forms_fields_come_once_and_in_utf_8() {

@@ -1,9 +1,7 @@
 //! `POST /auth/logout`, `GET /auth/logout`.
 
 use axum::extract::Request;
-use axum::http::header;
 use axum::http::request::Parts;
-use axum::response::IntoResponse;
 use doorward::LogoutError;
 use doorward::core::web::logout_link::is_logout_token;
 use doorward::core::web::target::ReturnTarget;
@@ -46,11 +44,6 @@ pub(super) async fn by_link(request: Request) -> Answer {
         matches!((&session, token(&parts)), (Some(session), Some(token)) if is_logout_token(token, session));
     if is_ours { visit.check_own_link() } else { visit.check_link() }?;
     end(&visit, ReturnTarget::default()).await
-}
-
-/// A look at the link, which is no navigation: it ends nothing.
-pub(super) async fn by_head(request: Request) -> impl IntoResponse {
-    ([(header::ALLOW, "GET, POST")], super::method(request).await)
 }
 
 async fn end(visit: &Visit<'_>, target: ReturnTarget) -> Answer {

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use doorward::core::web::problem::Kind;
@@ -32,7 +33,10 @@ impl Auth {
             .route("/auth/password", post(account::password))
             .route("/auth/token", post(token::token))
             .route("/auth/refresh", post(token::refresh))
-            .route("/auth/logout", post(logout::by_post).get(logout::by_link).head(logout::by_head))
+            .route(
+                "/auth/logout",
+                post(logout::by_post).get(logout::by_link).head(logout_method).fallback(logout_method),
+            )
             .route("/auth/sessions", get(sessions::list).delete(sessions::end_others))
             .route("/auth/sessions/{id}", delete(sessions::end))
             .route("/auth/openapi.json", get(published::openapi))
@@ -59,4 +63,10 @@ async fn method(request: Request) -> Rejection {
         Ok(visit) => visit.reject(Kind::Method, "see the Allow header for the methods of this route"),
         Err(rejection) => rejection,
     }
+}
+
+/// A `HEAD` request is no navigation: it gets what any other method gets, and `Allow`, which axum would write with it, is
+/// written here (RFC 9110, section 15.5.6).
+async fn logout_method(request: Request) -> impl IntoResponse {
+    ([(header::ALLOW, "GET,POST")], method(request).await)
 }
