@@ -327,7 +327,7 @@ impl<'a> Visit<'a> {
 }
 
 /// The text of a header that may come once. Several, or one that is no text, are an empty one, which matches nothing.
-fn one(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+pub(crate) fn one(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
     if values.next().is_some() { Some("") } else { Some(value.to_str().unwrap_or_default()) }

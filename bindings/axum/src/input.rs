@@ -9,7 +9,7 @@ use percent_encoding::percent_decode;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, Unexpected};
 use serde_json::{Map, Value};
 
-use crate::extract::Visit;
+use crate::extract::{Visit, one};
 use crate::respond::Rejection;
 
 /// What a route takes, and how that is said.
@@ -40,7 +40,7 @@ pub(crate) async fn read<T: Input>(visit: &Visit<'_>, parts: &Parts, body: Body)
         .any(|text| text.contains("length limit"));
         if is_limit { too_large() } else { visit.reject(Kind::Body, "the body broke off") }
     })?;
-    let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
+    let kind = one(&parts.headers, header::CONTENT_TYPE);
     if bytes.is_empty()
         && let Some(empty) = T::empty()
     {
@@ -48,7 +48,7 @@ pub(crate) async fn read<T: Input>(visit: &Visit<'_>, parts: &Parts, body: Body)
     }
     let media = kind.and_then(|kind| kind.split(';').next()).map(|media| media.trim().to_ascii_lowercase());
     let read = match media.as_deref() {
-        Some("application/json") => serde_json::from_slice(&bytes).ok(),
+        Some("application/json") => object(&bytes).and_then(|object| serde_json::from_slice(object).ok()),
         Some("application/x-www-form-urlencoded") => {
             form(&bytes).and_then(|form| serde_json::from_value(Value::Object(form)).ok())
         }
@@ -59,6 +59,11 @@ pub(crate) async fn read<T: Input>(visit: &Visit<'_>, parts: &Parts, body: Body)
     };
     let problem = || Problem::new(Kind::Body, format!("send a JSON object or a form of: {}", T::FIELDS));
     read.ok_or_else(|| Rejection::new(problem(), visit.wants))
+}
+
+/// Serde reads a struct from an array too, by the order of its fields.
+fn object(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.trim_ascii_start().starts_with(b"{").then_some(bytes)
 }
 
 /// The fields of a form, each once, in UTF-8 (WHATWG URL, section 5.1).
