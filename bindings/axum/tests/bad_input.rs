@@ -93,7 +93,7 @@ async fn a_body_that_is_not_exactly_what_the_route_takes_is_refused() {
             ("json", format!("{{\"{name}\":[\"{value}\"]}}").into()),
             ("json", format!("[{}]", values.join(",")).into()),
             ("json", format!("[{},null,true]", values.join(",")).into()),
-            ("json", format!("[{}]", vec!["null"; 2].join(",")).into()),
+            ("json", format!("[{}]", ["null"; 2].join(",")).into()),
             ("json", b"null".to_vec()),
             ("json", b"\"x\"".to_vec()),
             ("json", "[".repeat(10_000).into()),
@@ -238,7 +238,7 @@ async fn ck_4_no_route_takes_another_sites_write() {
         vec![("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "same-origin")],
         vec![("Host", &rebound), ("Origin", &rebound_origin), ("Sec-Fetch-Site", "same-origin")],
     ];
-    let unsaid = vec![vec![], vec![("Referer", ours.as_str())], vec![("X-Requested-With", "XMLHttpRequest")]];
+    let unsaid = [vec![], vec![("Referer", ours.as_str())], vec![("X-Requested-With", "XMLHttpRequest")]];
     for route in routes {
         let may_be_a_program = route.path == "/auth/refresh";
         let refused = foreign.iter().chain(unsaid.iter().filter(|_| !may_be_a_program));
@@ -379,7 +379,6 @@ async fn inv_24_a_client_that_leaves_leaves_no_session_or_a_whole_one() {
     }
     let listed = site.engine.sessions(site.ada).await.unwrap();
     assert_eq!(i64::try_from(listed.len()).unwrap(), count(&site.database(), "session"));
-    println!("{} of 40 logins whose client had left were done, and all of each", listed.len() - 1);
     let database = open(&site.database());
     for session in listed {
         assert!(rows_of(&database, session.id) > 0);
