@@ -95,6 +95,12 @@ impl IntoResponseParts for SessionCookies {
     }
 }
 
+impl IntoResponse for SessionCookies {
+    fn into_response(self) -> Response {
+        (self, ()).into_response()
+    }
+}
+
 /// The plan as a response.
 pub(crate) fn response(plan: &Plan) -> Response {
     let mut response = Response::new(match &plan.body {

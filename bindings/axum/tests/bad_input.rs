@@ -1,5 +1,6 @@
 //! What no browser of ours sends: each is refused with a clear 4xx, and nothing in the database is another than before.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // tests
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests
+#![allow(clippy::print_stdout)] // how many clients left
 
 mod support;
 
@@ -88,7 +89,6 @@ async fn a_body_that_is_not_exactly_what_the_route_takes_is_refused() {
             ("json", format!("{{{json},}}").into()),
             ("json", format!("{{{json},\"{name}\":\"{value}\"}}").into()),
             ("json", format!("{{{json},\"{escaped}\":\"{value}\"}}").into()),
-            ("json", format!("{{{json},\"admin\":true}}").into()),
             ("json", format!("{{\"{name}\":1}}").into()),
             ("json", format!("{{\"{name}\":[\"{value}\"]}}").into()),
             ("json", format!("[{}]", values.join(",")).into()),
@@ -102,13 +102,18 @@ async fn a_body_that_is_not_exactly_what_the_route_takes_is_refused() {
             ("json", form.clone().into()),
             ("x-www-form-urlencoded", format!("{form}&{name}={value}").into()),
             ("x-www-form-urlencoded", format!("{form}&{percent}={value}").into()),
-            ("x-www-form-urlencoded", format!("{form}&admin=1").into()),
-            ("x-www-form-urlencoded", format!("{form}&=").into()),
             ("x-www-form-urlencoded", format!("{name}=%ff").into()),
             ("x-www-form-urlencoded", [name.as_bytes(), b"=\xff"].concat()),
+        ];
+        let unknown: Vec<(&str, Vec<u8>)> = vec![
+            ("json", format!("{{{json},\"admin\":true}}").into()),
+            ("x-www-form-urlencoded", format!("{form}&admin=1").into()),
+            ("x-www-form-urlencoded", format!("{form}&=").into()),
             ("x-www-form-urlencoded", format!("{{{json}}}").into()),
         ];
-        for (kind, body) in bad {
+        // A logout overlooks what it does not know.
+        let unknown = if path == "/auth/logout" { Vec::new() } else { unknown };
+        for (kind, body) in bad.into_iter().chain(unknown) {
             let kind = format!("application/{kind}");
             let response = untouched.ours(post(path).body(&kind, &body)).await;
             let shown = String::from_utf8_lossy(&body[..body.len().min(99)]).into_owned();
@@ -344,7 +349,7 @@ async fn an_authorization_header_is_one_bearer_token_or_refused() {
     }
     for other in ["Basic YTpi", "", "Digest x"] {
         let response = untouched.site.send(get("/api/me").header("Authorization", other)).await;
-        assert_eq!(refusal(&response), (401, "token".into()), "{other}");
+        assert_eq!(refusal(&response), (401, "no-token".into()), "{other}");
     }
 }
 
@@ -379,7 +384,6 @@ async fn inv_24_a_client_that_leaves_leaves_no_session_or_a_whole_one() {
     }
     let listed = site.engine.sessions(site.ada).await.unwrap();
     assert_eq!(i64::try_from(listed.len()).unwrap(), count(&site.database(), "session"));
-    println!("{} of 40 logins whose client had left were done, and all of each", listed.len() - 1);
     let database = open(&site.database());
     for session in listed {
         assert!(rows_of(&database, session.id) > 0);

@@ -104,7 +104,7 @@ async fn an_access_token_is_of_this_engine_and_of_a_live_session_and_grants_what
     assert_eq!(site.send(call("/api/me", &tokens[0])).await.text(), site.ada.to_string());
     let notes = site.send(call("/api/notes", &tokens[0])).await;
     assert_eq!((notes.text(), notes.header("cache-control")), ("notes", Some("no-store")));
-    assert_eq!(word(site.send(call("/api/notes", &tokens[1])).await.problem()), (403, "scope"));
+    assert_eq!(word(site.send(call("/api/notes", &tokens[1])).await.problem()), (403, "insufficient-scope"));
 
     let session = browser.token().unwrap().to_owned();
     let forged = format!("{}x", tokens[0]);
@@ -114,7 +114,7 @@ async fn an_access_token_is_of_this_engine_and_of_a_live_session_and_grants_what
         assert_eq!(refused.header("www-authenticate"), Some(r#"Bearer error="invalid_token""#));
     }
     // The cookie is no token, and the token no cookie: inv_34.
-    assert_eq!(word(browser.send(get("/api/me")).await.problem()), (401, "token"));
+    assert_eq!(word(browser.send(get("/api/me")).await.problem()), (401, "no-token"));
     let as_cookie = get("/page").header("Cookie", format!("__Host-session={}", tokens[0]));
     assert_eq!(word(site.send(as_cookie).await.problem()), (401, "session"));
 

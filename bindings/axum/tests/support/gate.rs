@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use doorward::Timestamp;
 use doorward::core::error::{StoreError, StoreErrorKind};
 use doorward::core::record::{Key, Row};
 use doorward::core::store::{AsyncStore, Batch, Changes, Commit, Cursor, Guarantees, Range, StoreFuture};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 pub(crate) struct Gated<S> {
     store: S,
@@ -39,7 +41,7 @@ impl Gate {
 
     /// Waits until a commit is held.
     pub(crate) async fn is_held(&self) {
-        self.0.held.notified().await;
+        timeout(Duration::from_secs(20), self.0.held.notified()).await.expect("a commit within 20 s");
     }
 
     pub(crate) fn let_go(&self) {
