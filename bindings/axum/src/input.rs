@@ -5,6 +5,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use doorward::core::web::problem::{Kind, Problem};
 use doorward::core::web::target::ReturnTarget;
+use http_body_util::LengthLimitError;
 use percent_encoding::percent_decode;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, Unexpected};
 use serde_json::{Map, Value};
@@ -31,13 +32,7 @@ pub(crate) async fn read<T: Input>(visit: &Visit<'_>, parts: &Parts, body: Body)
         return Err(too_large());
     }
     let bytes = to_bytes(body, most).await.map_err(|error| {
-        let mut source = std::error::Error::source(&error);
-        let is_limit = std::iter::from_fn(|| {
-            let here = source?;
-            source = here.source();
-            Some(here.to_string())
-        })
-        .any(|text| text.contains("length limit"));
+        let is_limit = error.into_inner().is::<LengthLimitError>();
         if is_limit { too_large() } else { visit.reject(Kind::Body, "the body broke off") }
     })?;
     if bytes.is_empty()

@@ -60,9 +60,10 @@ impl<'a> Visit<'a> {
     /// page from opening one (RFC 6455, section 10.2).
     pub(crate) fn may_change(&self) -> bool {
         let is_look = matches!(self.parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        !is_look
-            || self.parts.headers.contains_key("upgrade")
-            || self.parts.headers.contains_key("sec-websocket-key")
+        let headers = &self.parts.headers;
+        let is_to_socket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+        let opens_socket = headers.get_all("upgrade").iter().any(is_to_socket);
+        !is_look || opens_socket || headers.contains_key("sec-websocket-key")
     }
 
     pub(crate) fn check_write(&self) -> Result<(), Rejection> {
