@@ -107,7 +107,7 @@ pub enum TargetError {
     TooLong,
     /// It leads to another host, or some browser or proxy could read it so.
     #[error(
-        "a return target is a path of this site: it begins with one slash, is ASCII, and has no backslash, `//`, `..` or escaped slash"
+        "a return target is a path of this site: it begins with one slash, is ASCII, and has no backslash, `//`, `..`, escaped slash or escaped percent sign"
     )]
     Elsewhere,
 }
