@@ -166,7 +166,7 @@ impl AuthBuilder {
     /// # Errors
     /// [`CookieError::OutOfReach`]: its path leaves out the routes that set and clear it.
     pub fn cookie(mut self, cookie: Cookie) -> Result<Self, CookieError> {
-        if !cookie.is_sent_to("/auth") {
+        if !cookie.is_sent_to("/auth/") {
             return Err(CookieError::OutOfReach("/auth"));
         }
         self.settings.replies.session = cookie;

@@ -50,8 +50,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Where a link leads that logs this session out. The token in it can do nothing else; it ends with the session's
-    /// present cookie.
+    /// Where a link leads that logs this session out, when it is opened: as far as browsers say so, what they fetch by
+    /// themselves is refused. The token in it can do nothing else; it ends with the session's present cookie.
     pub fn logout_url(&self) -> String {
         format!("/auth/logout?token={}", logout_token(&self.token))
     }
@@ -76,7 +76,8 @@ impl Session {
     /// Keeps this with the session, as JSON, in the place of what was kept before. Of two at once the later one stands.
     ///
     /// # Errors
-    /// The session has ended meanwhile, it is more than the policy's limit (64 KiB), or the store failed: nothing is changed.
+    /// The session has ended meanwhile, it is more than the policy's limit (64 KiB), or the store failed: nothing is changed,
+    /// unless [`Fault::Unresolved`](doorward::Fault::Unresolved) told that nobody knows.
     pub async fn set_data<T: Serialize + Sync>(&self, data: &T) -> Result<(), Rejection> {
         let data = serde_json::to_vec(data).map_err(|_| {
             Rejection::new(Problem::new(Kind::Unavailable, "it cannot be kept as JSON"), self.wants)
@@ -90,7 +91,8 @@ impl Session {
     /// management). The session goes on with the new one; without the cookies in the response the browser is logged out.
     ///
     /// # Errors
-    /// The session has ended meanwhile, or the store failed: the cookie is as it was.
+    /// The session has ended meanwhile, or the store failed: the cookie is as it was, unless
+    /// [`Fault::Unresolved`](doorward::Fault::Unresolved) told that nobody knows; the person then logs in again.
     pub async fn rotate(self) -> Result<(SessionCookies, Self), Rejection> {
         let renewed =
             self.auth.engine.rotate_session(&self.token).await.map_err(|error| self.refuse(&error))?;

@@ -16,6 +16,12 @@ use crate::visit::Visit;
 /// What a route takes, and how that is said.
 pub(crate) trait Input: DeserializeOwned {
     const FIELDS: &'static str;
+
+    /// Whether a form's field is looked at. One that is not counts as not sent.
+    fn knows(_name: &str) -> bool {
+        true
+    }
+
     /// What an empty body means, where it means something.
     fn empty() -> Option<Self> {
         None
@@ -43,7 +49,7 @@ pub(crate) async fn read<T: Input>(visit: &Visit<'_>, parts: &Parts, body: Body)
     let read = match visit.media().as_deref() {
         Some("application/json") => json(&bytes),
         Some("application/x-www-form-urlencoded") => {
-            form(&bytes).and_then(|form| serde_json::from_value(Value::Object(form)).ok())
+            form(&bytes, T::knows).and_then(|form| serde_json::from_value(Value::Object(form)).ok())
         }
         _ => {
             let problem = "send application/json or application/x-www-form-urlencoded";
@@ -60,13 +66,16 @@ fn json<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 }
 
 /// The fields of a form, each once, in UTF-8 (WHATWG URL, section 5.1).
-fn form(bytes: &[u8]) -> Option<Map<String, Value>> {
+fn form(bytes: &[u8], knows: fn(&str) -> bool) -> Option<Map<String, Value>> {
     let mut fields = Map::new();
     for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let name = decoded(halves.next()?)?;
+        let name = decoded(halves.next()?);
+        if !knows(name.as_deref().unwrap_or_default()) {
+            continue;
+        }
         let value = decoded(halves.next().unwrap_or_default())?;
-        if fields.insert(name, Value::String(value)).is_some() {
+        if fields.insert(name?, Value::String(value)).is_some() {
             return None;
         }
     }
@@ -99,7 +108,9 @@ pub(crate) fn target(visit: &Visit<'_>, next: Option<&str>) -> Result<ReturnTarg
         Some(next) => {
             let target = ReturnTarget::parse(next).map_err(|error| visit.refuse(&error))?;
             // A login that lands on the logout would be a person's own navigation to it.
-            if target.path() == b"/auth/logout" {
+            let path = target.path();
+            let ends = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+            if path.get(..ends) == Some(b"/auth/logout") {
                 return Err(visit.reject(Kind::Target, "the return target is the logout"));
             }
             Ok(target)
@@ -139,6 +150,7 @@ mod tests {
 
     #[test]
     fn a_forms_fields_come_once_and_in_utf_8() {
+        let form = |bytes: &[u8]| form(bytes, |_| true);
         let read = |text: &str| form(text.as_bytes()).map(|form| Value::Object(form).to_string());
         assert_eq!(
             read("name=a+b&password=%C3%A9%26&&x").as_deref(),

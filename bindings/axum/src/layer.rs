@@ -45,7 +45,7 @@ pub struct WithAuth<S> {
     auth: Auth,
 }
 
-/// Whether a session was asked for: the answer is then one person's.
+/// Whether an extractor or a route of ours looked at the request: the answer may then be one person's.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Personal(Arc<AtomicBool>);
 

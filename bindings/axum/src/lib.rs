@@ -15,7 +15,7 @@
 //! | `POST /auth/password` | changes it: `current`, `new`; every other session ends |
 //! | `POST /auth/token` | an access token of the session, and a refresh token unless `refresh` is false: `scope` |
 //! | `POST /auth/refresh` | both anew: `refresh_token`, `scope` |
-//! | `POST /auth/logout` | ends the session, clears the cookie, and goes back to `/` |
+//! | `POST /auth/logout` | ends the session, clears the cookie, and goes to `next` or `/` |
 //! | `GET /auth/logout` | the same by a link: with `token` from [`Session::logout_url`], or followed by a person on a page of ours |
 //! | `GET /auth/sessions` | the person's sessions |
 //! | `DELETE /auth/sessions` | ends all but the one that asks, which gets a new cookie |
@@ -23,7 +23,8 @@
 //! | `GET /.well-known/jwks.json` | the keys that tokens are signed with |
 //! | `GET /auth/openapi.json` | all this, as an `OpenAPI` document |
 //!
-//! Bodies are forms or JSON. A form's success is a redirect, JSON's is JSON; a refusal is
+//! Bodies are forms or JSON. A form's success is a redirect (to `next` or `/`; of tokens and lists it is JSON), JSON's is JSON; a
+//! refusal is
 //! [`application/problem+json`](doorward::core::web::problem), or a page for a browser that shows it.
 //!
 //! What a page must know: a `Referrer-Policy: no-referrer` makes browsers send `Origin: null` with its forms, which is

@@ -113,7 +113,7 @@ pub(crate) fn response(plan: &Plan) -> Response {
 }
 
 /// All of them are checked where they are made; one that is none would be left out rather than sent changed.
-pub(crate) fn append<'a>(to: &mut HeaderMap, headers: impl Iterator<Item = (&'a str, &'a str)>) {
+fn append<'a>(to: &mut HeaderMap, headers: impl Iterator<Item = (&'a str, &'a str)>) {
     for (name, value) in headers {
         let (Ok(name), Ok(mut value)) =
             (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))

@@ -6,10 +6,12 @@ use axum::http::header::{self, AsHeaderName};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use doorward::Renewed;
 use doorward::core::web::cookie::Cookie;
 use doorward::core::web::origin::FetchHeaders;
 use doorward::core::web::problem::{Kind, Problem, Refusal};
-use doorward::core::web::reply::Wants;
+use doorward::core::web::reply::{Plan, Wants};
+use doorward::core::web::target::ReturnTarget;
 use zeroize::Zeroizing;
 
 use crate::auth::Auth;
@@ -92,8 +94,19 @@ impl<'a> Visit<'a> {
             mode: text("sec-fetch-mode"),
             dest: text("sec-fetch-dest"),
             user: text("sec-fetch-user"),
-            purpose: text("sec-purpose").or_else(|| text("purpose")),
+            purpose: ["sec-purpose", "purpose", "x-purpose", "x-moz"].into_iter().find_map(text),
         }
+    }
+
+    /// The reply to whatever gave the session a new token.
+    pub(crate) fn renewed(
+        &self,
+        renewed: &Renewed,
+        wants: Wants,
+        target: ReturnTarget,
+    ) -> Result<Plan, Rejection> {
+        let plan = self.auth.settings.replies.renewed(&renewed.token, &renewed.session, wants, target);
+        plan.map_err(|error| self.refuse(&error))
     }
 
     pub(crate) fn source(&self) -> Option<IpAddr> {

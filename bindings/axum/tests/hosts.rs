@@ -65,8 +65,15 @@ async fn ck_4_another_sites_page_opens_no_socket_of_a_sessions() {
 async fn ck_5_no_login_goes_on_to_the_logout() {
     let site = Site::start().await;
     let mut browser = Browser::at(&site).await;
-    for next in ["/auth/logout", "/auth/logout?x", "/auth/%6Cogout#y", "/x/../auth/logout", "/./auth/logout"]
-    {
+    for next in [
+        "/auth/logout",
+        "/auth/logout?x",
+        "/auth/%6Cogout#y",
+        "/x/../auth/logout",
+        "/./auth/logout",
+        "/auth/logout/",
+        "/auth/logout//?x",
+    ] {
         let login = json!({ "name": NAME, "password": PASSWORD, "next": next });
         assert_eq!(browser.post("/auth/login", &login).await.problem(), (400, "target".into()), "{next}");
     }
@@ -91,9 +98,10 @@ async fn inv_12_all_other_sessions_end_and_this_one_has_a_new_cookie() {
 #[tokio::test]
 async fn a_logout_overlooks_fields_that_it_does_not_know() {
     let site = Site::start().await;
-    for sent in
-        [post("/auth/logout").form("csrf=x&leave="), post("/auth/logout").json(&json!({ "csrf": "x" }))]
-    {
+    for sent in [
+        post("/auth/logout").form("csrf=x&leave=&box=0&box=1&%ff=%ff"),
+        post("/auth/logout").json(&json!({ "csrf": "x" })),
+    ] {
         let mut browser = Browser::logged_in(&site).await;
         assert!([200, 303].contains(&browser.send(sent).await.status));
         assert!(browser.jar.is_empty());
@@ -131,7 +139,9 @@ async fn ck_3_what_an_earlier_configuration_left_is_cleared_where_it_stands_in_t
 async fn ck_3_a_cookie_that_the_routes_would_not_get_is_a_configuration_error() {
     let folder = tempfile::tempdir().unwrap();
     let engine = builder(store(&folder), policy()).open().await.unwrap();
-    for (path, is_taken) in [("/app", false), ("/auth/login", false), ("/", true), ("/auth", true)] {
+    for (path, is_taken) in
+        [("/app", false), ("/auth/login", false), ("/", true), ("/auth", true), ("/auth/", true)]
+    {
         let settings =
             CookieSettings { name: "session".into(), path: path.into(), ..CookieSettings::default() };
         let outcome = Auth::builder(engine.clone()).cookie(Cookie::new(settings).unwrap());

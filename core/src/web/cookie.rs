@@ -76,18 +76,19 @@ impl Cookie {
     /// [`CookieError`]: no browser would have kept such a cookie.
     pub fn formerly(mut self, former: CookieSettings) -> Result<Self, CookieError> {
         former.check()?;
-        self.former.push(former);
+        // What a browser takes for one cookie (RFC 6265, section 5.3): its clear would be that of today's.
+        let is_todays = |today: &CookieSettings| {
+            (&today.name, &today.path, &today.domain) == (&former.name, &former.path, &former.domain)
+        };
+        if !is_todays(&self.settings) {
+            self.former.push(former);
+        }
         Ok(self)
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.settings.name
-    }
-
-    /// Whether it travels over TLS only.
-    pub fn is_secure(&self) -> bool {
-        self.settings.secure
     }
 
     /// The header that keeps this value for so long: whole seconds, the rest is cut off.
@@ -336,6 +337,9 @@ mod tests {
             assert!(cleared.expose().starts_with(&is_gone), "{}", cleared.expose());
         }
         assert_eq!(cleared.len(), 2);
+        // Other attributes make no other cookie: there is nothing left behind to clear.
+        let before = CookieSettings { same_site: SameSite::Strict, ..CookieSettings::default() };
+        assert!(Cookie::default().formerly(before).unwrap().clear_former().is_empty());
     }
 
     #[test]
@@ -343,7 +347,7 @@ mod tests {
         for session in [Cookie::default(), Cookie::plain_http()] {
             for cookie in [&session, &session.of_device()] {
                 assert_eq!(Cookie::new(cookie.settings.clone()).as_ref(), Ok(cookie));
-                assert_eq!(cookie.is_secure(), session.is_secure());
+                assert_eq!(cookie.settings.secure, session.settings.secure);
             }
         }
     }

@@ -138,7 +138,7 @@ pub struct FetchHeaders<'a> {
     pub dest: Option<&'a str>,
     /// `Sec-Fetch-User`.
     pub user: Option<&'a str>,
-    /// `Sec-Purpose`, or the `Purpose` of older browsers.
+    /// `Sec-Purpose`, or what older browsers have for it: `Purpose`, `X-Purpose`, `X-Moz`.
     pub purpose: Option<&'a str>,
 }
 
@@ -176,19 +176,21 @@ impl FetchHeaders<'_> {
         self.check_foreign(origins)?;
         let said = [self.site, self.mode, self.dest, self.user];
         let is_followed = said == [Some("same-origin"), Some("navigate"), Some("document"), Some("?1")];
-        if is_followed && self.purpose.is_none() { Ok(()) } else { Err(CrossSite::Unknown) }
+        if is_followed && self.purpose.is_none() { Ok(()) } else { Err(CrossSite::NotOpened) }
     }
 
     /// The same for a link that carries the session's own [token](super::logout_link): who has it may log out, from a mail or
     /// an old browser too. Only what a browser fetches by itself is refused, for it does so with every link on a page.
     ///
     /// # Errors
-    /// [`CrossSite::Unknown`]: it is an image, a frame, a prefetch.
+    /// [`CrossSite::NotOpened`]: it is an image, a frame, a prefetch.
     pub fn check_own_link(&self) -> Result<(), CrossSite> {
+        // A service worker that passes a navigation on has no other word for it than `empty`.
+        let is_page = |dest| dest == "document" || dest == "empty" && self.mode == Some("navigate");
         let is_opened = self.mode.is_none_or(|mode| mode == "navigate")
-            && self.dest.is_none_or(|dest| dest == "document")
+            && self.dest.is_none_or(is_page)
             && self.purpose.is_none();
-        if is_opened { Ok(()) } else { Err(CrossSite::Unknown) }
+        if is_opened { Ok(()) } else { Err(CrossSite::NotOpened) }
     }
 }
 
@@ -210,18 +212,30 @@ pub enum CrossSite {
     /// Nothing says that a page of ours sent it.
     #[error("nothing says that a page of this site sent the request: send the Origin header")]
     Unknown,
+    /// A link that logs out was not opened by a person on a page of ours, or the browser does not say so.
+    #[error("this link logs out only where a person opens it on a page of this site: use the button there")]
+    NotOpened,
 }
 
 fn is_origin(text: &str) -> bool {
-    let (default, host) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-        (Some(host), _) => (":443", host),
-        (_, Some(host)) => (":80", host),
+    let (own_port, authority) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+        (Some(authority), _) => (443, authority),
+        (_, Some(authority)) => (80, authority),
         (None, None) => return false,
     };
-    let is_host_byte = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':' | b'[' | b']')
+    // The colons of an IPv6 address stand in brackets.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
     };
-    !host.is_empty() && !host.ends_with(default) && !host.ends_with(':') && host.bytes().all(is_host_byte)
+    let is_port =
+        |port: &str| !port.starts_with(['0', '+']) && port.parse::<u16>().is_ok_and(|port| port != own_port);
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
+        None => host.bytes().all(is_name) && host.split('.').all(|label| !label.is_empty()),
+    };
+    is_host && port.is_none_or(is_port)
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -339,16 +353,18 @@ mod tests {
         }
         // With the session's own token: from anywhere, but not by a browser of its own accord.
         let mailed = FetchHeaders { site: Some("cross-site"), user: None, ..followed };
-        for taken in [followed, mailed, FetchHeaders::default()] {
+        let passed_on = FetchHeaders { dest: Some("empty"), user: None, ..followed };
+        for taken in [followed, mailed, passed_on, FetchHeaders::default()] {
             assert_eq!(taken.check_own_link(), Ok(()), "{taken:?}");
         }
         for refused in [
             FetchHeaders { mode: Some("no-cors"), dest: Some("image"), ..followed },
             FetchHeaders { dest: Some("iframe"), ..followed },
+            FetchHeaders { mode: Some("cors"), dest: Some("empty"), ..followed },
             FetchHeaders { purpose: Some("prefetch"), ..followed },
             FetchHeaders { purpose: Some("prefetch;prerender"), site: Some("none"), ..followed },
         ] {
-            assert_eq!(refused.check_own_link(), Err(CrossSite::Unknown), "{refused:?}");
+            assert_eq!(refused.check_own_link(), Err(CrossSite::NotOpened), "{refused:?}");
         }
     }
 
@@ -360,6 +376,13 @@ mod tests {
             "https://App.example",
             "https://a.example/",
             "https://a.example:443",
+            "https://a.example:080",
+            "https://a.example:65536",
+            "https://a.example:",
+            "https://a:b:c",
+            "https://a..b",
+            "https://[::1",
+            "http://[::g]",
             "ftp://a",
             "null",
         ] {
@@ -367,7 +390,13 @@ mod tests {
         }
         assert_eq!(Origins::only([]), Err(OriginError));
         assert!(
-            Origins::only(["https://a.example:8443", "http://localhost:3000", "http://[::1]:80800"]).is_ok()
+            Origins::only([
+                "https://a.example:8443",
+                "http://localhost:3000",
+                "http://[::1]:8080",
+                "https://my_host.example"
+            ])
+            .is_ok()
         );
     }
 }

@@ -169,10 +169,10 @@ kinds! {
     Body = 400 "body" "The request was not understood",
     #[doc = "The `Authorization` header is not one bearer token."]
     Bearer = 400 "bearer" "The Authorization header was not understood",
-    #[doc = "Two cookies have the session's name, or it has no token's characters."]
+    #[doc = "Two cookies have the session's name, or it is no text."]
     Cookies = 400 "cookies" "The cookies are not usable",
-    #[doc = "The return target could lead away."]
-    Target = 400 "target" "The return target leads elsewhere",
+    #[doc = "The return target could lead away, or is the logout."]
+    Target = 400 "target" "The return target cannot be used",
     #[doc = "No live session."]
     Session = 401 "session" "Nobody is logged in",
     #[doc = "A session, but of a guest."]
@@ -186,7 +186,7 @@ kinds! {
     #[doc = "A refresh token came back: its session has ended."]
     Reused = 401 "reused" "The refresh token was used twice",
     #[doc = "Another site's page sent the request, or nobody says who did."]
-    CrossSite = 403 "cross-site" "The request does not come from this site",
+    CrossSite = 403 "cross-site" "The request is not known to come from this site",
     #[doc = "The session is live, and the password was proven too long ago."]
     StepUp = 403 "step-up" "The password is needed again",
     #[doc = "The password is known to others."]
@@ -223,7 +223,7 @@ kinds! {
     TooManyCookies = 431 "too-many-cookies" "There are too many cookies",
     #[doc = "No room now; nothing was changed."]
     Busy = 503 "busy" "Too much to do at the moment",
-    #[doc = "It could not be decided; nothing was granted."]
+    #[doc = "It could not be decided, or it is not known whether it was done. No token was given out."]
     Unavailable = 503 "unavailable" "It could not be decided",
     #[doc = "A logout that is not done."]
     NotDone = 503 "not-done" "The logout is not done",

@@ -60,7 +60,7 @@ impl ReturnTarget {
         &self.0
     }
 
-    /// Its path, with what was escaped in it.
+    /// Its path, decoded.
     pub fn path(&self) -> Vec<u8> {
         let path = self.0.split(['?', '#']).next().unwrap_or_default();
         let mut parts = path.split('%');

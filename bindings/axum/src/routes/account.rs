@@ -61,8 +61,7 @@ pub(super) async fn reauthenticate(request: Request) -> Answer {
     }
     let renewed = visit.auth.engine.run(proof).await.unwrap_or_else(|fault| Err(fault.into()));
     let renewed = renewed.map_err(|error| visit.refuse(&error))?;
-    let plan = visit.auth.settings.replies.renewed(&renewed.token, &renewed.session, visit.wants, target);
-    plan.map(Planned).map_err(|error| visit.refuse(&error))
+    visit.renewed(&renewed, visit.wants, target).map(Planned)
 }
 
 #[derive(Deserialize)]
@@ -90,6 +89,5 @@ pub(super) async fn password(request: Request) -> Answer {
     }
     let renewed = visit.auth.engine.run(change).await.unwrap_or_else(|fault| Err(fault.into()));
     let renewed = renewed.map_err(|error| visit.refuse(&error))?;
-    let plan = visit.auth.settings.replies.renewed(&renewed.token, &renewed.session, visit.wants, target);
-    plan.map(Planned).map_err(|error| visit.refuse(&error))
+    visit.renewed(&renewed, visit.wants, target).map(Planned)
 }

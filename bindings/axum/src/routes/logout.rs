@@ -6,6 +6,7 @@ use doorward::LogoutError;
 use doorward::core::web::logout_link::is_logout_token;
 use doorward::core::web::target::ReturnTarget;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::input::{self, Input};
 use crate::visit::Visit;
@@ -21,6 +22,10 @@ struct Next {
 impl Input for Next {
     const FIELDS: &'static str = "next (optional)";
 
+    fn knows(name: &str) -> bool {
+        name == "next"
+    }
+
     fn empty() -> Option<Self> {
         Some(Self { next: None })
     }
@@ -32,7 +37,8 @@ pub(super) async fn by_post(request: Request) -> Answer {
     visit.check_write()?;
     let Next { next } = input::read(&visit, &parts, body).await?;
     let target = input::target(&visit, next.as_deref())?;
-    end(&visit, target).await
+    let session = visit.session_token()?;
+    end(&visit, session, target).await
 }
 
 /// By a link: one that was made for this session, or one that a person followed on any page of ours.
@@ -43,11 +49,11 @@ pub(super) async fn by_link(request: Request) -> Answer {
     let is_ours =
         matches!((&session, token(&parts)), (Some(session), Some(token)) if is_logout_token(token, session));
     if is_ours { visit.check_own_link() } else { visit.check_link() }?;
-    end(&visit, ReturnTarget::default()).await
+    end(&visit, session, ReturnTarget::default()).await
 }
 
-async fn end(visit: &Visit<'_>, target: ReturnTarget) -> Answer {
-    let receipt = match visit.session_token()? {
+async fn end(visit: &Visit<'_>, session: Option<Zeroizing<String>>, target: ReturnTarget) -> Answer {
+    let receipt = match session {
         None => None,
         Some(token) => match visit.auth.engine.logout(&token).await {
             Ok(receipt) => Some(receipt),

@@ -29,9 +29,7 @@ pub(super) async fn end_others(request: Request) -> Answer {
     let others = LogoutEverywhere::new(session.account).keep(&token);
     let ended = visit.auth.engine.logout_everywhere(others).await.map_err(|error| visit.refuse(&error))?;
     let renewed = ended.kept.ok_or_else(|| visit.nobody())?;
-    let target = ReturnTarget::default();
-    let plan = visit.auth.settings.replies.renewed(&renewed.token, &renewed.session, Wants::Json, target);
-    plan.map(Planned).map_err(|error| visit.refuse(&error))
+    visit.renewed(&renewed, Wants::Json, ReturnTarget::default()).map(Planned)
 }
 
 pub(super) async fn end(request: Request) -> Answer {

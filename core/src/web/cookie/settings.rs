@@ -55,7 +55,7 @@ pub struct CookieSettings {
 
 impl CookieSettings {
     /// For development over plain HTTP on this machine, in browsers that take a `Secure` cookie only over TLS. Anybody on
-    /// the way reads a cookie like this: an adapter serves it to loopback addresses alone.
+    /// the way reads a cookie like this.
     pub fn plain_http() -> Self {
         Self { name: "session".into(), secure: false, ..Self::default() }
     }
