@@ -3,9 +3,9 @@
 //! It keeps `doorward-web.db` and its key in the current folder, listens on 127.0.0.1 only, and takes a free port unless
 //! `PORT` names one. With `PLAIN_HTTP=1` the cookie is not `Secure`, for browsers that take no such cookie from
 //! `http://127.0.0.1`.
-#![allow(clippy::print_stdout, reason = "it talks to whoever runs it")]
 
 use std::error::Error;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -35,9 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let port = std::env::var("PORT").map_or(Ok(0), |port| port.parse())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    println!("http://{}", listener.local_addr()?);
+    say(&format!("http://{}", listener.local_addr()?));
     if is_plain {
-        println!("plain HTTP: the session's cookie is not Secure; for this machine only");
+        say("plain HTTP: the session's cookie is not Secure; for this machine only");
     }
     let app = app(auth).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(interrupted()).await?;
@@ -116,6 +116,11 @@ async fn maintain(engine: AsyncEngine) {
         let _ = engine.maintain().await;
         tokio::time::sleep(Duration::from_mins(5)).await;
     }
+}
+
+/// To whoever runs it. Nobody may read it any more, as behind `| head -n 1`: it serves all the same.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 async fn interrupted() {
