@@ -8,6 +8,7 @@ mod needs;
 mod printed;
 #[path = "../support/mod.rs"]
 mod support;
+mod web;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -101,6 +102,10 @@ fn rv_9_inv_30_no_secret_in_anything_that_prints() {
             key_files(&printed);
             rows.extend(needs::of_every_operation(&mut printed));
             rows.push(granted(&printed));
+            let (clock, queue) = (ManualClock::at(START), EventQueue::new(1));
+            let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+            web::of_a_login(&engine(Arc::clone(&store), &clock, &printed, &queue), &mut printed);
+            rows.extend(dump(&*store).rows.into_values());
         });
     }));
     drop(std::panic::take_hook());
