@@ -130,7 +130,7 @@ impl<S: Sync> FromRequestParts<S> for Session {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
         let visit = Visit::of(parts)?;
-        let token = visit.session_token()?.ok_or_else(|| visit.nobody())?;
+        let token = visit.needed_token()?;
         if visit.may_change() {
             visit.check_write()?;
         }

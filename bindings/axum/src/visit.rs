@@ -44,6 +44,11 @@ impl<'a> Visit<'a> {
         self.cookie(&self.auth.settings.replies.session)
     }
 
+    /// The same where nothing can be done without one.
+    pub(crate) fn needed_token(&self) -> Result<Zeroizing<String>, Rejection> {
+        self.session_token()?.ok_or_else(|| self.nobody())
+    }
+
     /// The value of the known device's cookie.
     pub(crate) fn device_token(&self) -> Result<Option<Zeroizing<String>>, Rejection> {
         self.auth.settings.replies.device.as_ref().map_or(Ok(None), |(cookie, _)| self.cookie(cookie))

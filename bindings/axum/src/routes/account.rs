@@ -52,7 +52,7 @@ pub(super) async fn reauthenticate(request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let visit = Visit::of(&parts)?;
     visit.check_write()?;
-    let token = visit.session_token()?.ok_or_else(|| visit.nobody())?;
+    let token = visit.needed_token()?;
     let Proof { password, next } = input::read(&visit, &parts, body).await?;
     let target = input::target(&visit, next.as_deref())?;
     let mut proof = Reauthenticate::new(&token, password);
@@ -80,7 +80,7 @@ pub(super) async fn password(request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let visit = Visit::of(&parts)?;
     visit.check_write()?;
-    let token = visit.session_token()?.ok_or_else(|| visit.nobody())?;
+    let token = visit.needed_token()?;
     let Change { current, new, next } = input::read(&visit, &parts, body).await?;
     let target = input::target(&visit, next.as_deref())?;
     let mut change = ChangePassword::new(&token, current, new);

@@ -24,7 +24,7 @@ pub(super) async fn end_others(request: Request) -> Answer {
     let (parts, _) = request.into_parts();
     let visit = Visit::of(&parts)?;
     visit.check_write()?;
-    let token = visit.session_token()?.ok_or_else(|| visit.nobody())?;
+    let token = visit.needed_token()?;
     let session = visit.auth.engine.authenticate(&token).await.map_err(|error| visit.refuse(&error))?;
     let others = LogoutEverywhere::new(session.account).keep(&token);
     let ended = visit.auth.engine.logout_everywhere(others).await.map_err(|error| visit.refuse(&error))?;

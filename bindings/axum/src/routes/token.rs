@@ -30,7 +30,7 @@ pub(super) async fn token(request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let visit = Visit::of(&parts)?;
     visit.check_write()?;
-    let token = visit.session_token()?.ok_or_else(|| visit.nobody())?;
+    let token = visit.needed_token()?;
     let Wish { scope, refresh } = input::read(&visit, &parts, body).await?;
 
     let settings = &visit.auth.settings;
