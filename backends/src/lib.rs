@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Engine`] | the whole story of a session, in ten lines |
 //! | [`AsyncEngine`] | the same for hosts that do not block |
+//! | [`SteppedEngine`] | the same for hosts that do their own I/O |
 //! | [`Builder`] | what an engine is made of, and the defaults |
 //! | [`events`] | the audit trail: a queue to poll, `tracing` |
 //! | [`KeyFile`] | a master key in a file of its own |
@@ -65,7 +66,8 @@ pub use doorward_core::token::terms::{Audience, ClientId, Scope};
 
 pub use engine::{
     AsyncEngine, Builder, Clock, Engine, Entropy, EntropyError, Hashing, Maintained, ManualClock, OpenError,
-    Remembered, SystemClock, SystemEntropy, events,
+    Remembered, Step, StepNeed, StepReply, StepTicket, StepWork, SteppedEngine, Steps, SystemClock,
+    SystemEntropy, events,
 };
 
 pub use key_file::{KeyFile, KeyFileError};

@@ -13,12 +13,15 @@ use std::sync::{Arc, Mutex};
 use doorward::core::event::EventResult;
 use doorward::core::store::Store;
 use doorward::store::Pooled;
-use doorward::{AsyncEngine, Builder, Engine, Entropy, EntropyError, ManualClock, MasterKey, Timestamp};
+use doorward::{
+    AsyncEngine, Builder, Engine, Entropy, EntropyError, ManualClock, MasterKey, SteppedEngine, Timestamp,
+};
 
 use support::block_on::block_on;
 use support::engine::{Named, each_store};
-use support::face::{Awaited, Face};
+use support::face::{Awaited, Driven, Face};
 use support::rows::{Dump, dump};
+use support::steps::drive;
 use support::story::{Listener, Story, policy};
 use support::wandering::Wandering;
 
@@ -73,6 +76,15 @@ impl Host {
         })
     }
 
+    fn stepped(named: Named) -> Self {
+        let store = Arc::clone(&named.store);
+        let guarantees = store.guarantees();
+        Self::new(named, "the stepped engine", |clock, events| {
+            let builder = with_parts(SteppedEngine::builder(guarantees), clock, events);
+            Arc::new(Driven(drive(builder.open(), &*store).unwrap(), store))
+        })
+    }
+
     fn new(
         named: Named,
         engine: &str,
@@ -105,10 +117,10 @@ fn with_parts<S: ?Sized>(
         .events(move |event| events.lock().unwrap().push(format!("{event:?}")))
 }
 
-/// Both engines on each store: the first is the one to which the others are compared.
+/// Each engine on each store: the first is the one to which the others are compared.
 fn hosts() -> impl Iterator<Item = Host> {
-    let blocking = each_store().into_iter().map(Host::blocking);
-    blocking.chain(each_store().into_iter().map(Host::asynchronous))
+    let engines = [Host::blocking, Host::asynchronous, Host::stepped];
+    engines.into_iter().flat_map(|engine| each_store().into_iter().map(engine))
 }
 
 /// The same was seen by all of them, call by call.

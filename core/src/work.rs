@@ -126,7 +126,7 @@ impl Work {
     }
 
     /// Whether this could be what it came to.
-    pub(crate) fn fits(&self, worked: &Worked) -> bool {
+    pub fn fits(&self, worked: &Worked) -> bool {
         matches!(
             (self, worked),
             (Self::Hash { .. }, Worked::Hashed(_))

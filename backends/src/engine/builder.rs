@@ -30,9 +30,11 @@ use super::proven::{DEFAULT_PROVEN, ProvenTokens};
 use super::reach::Reach;
 use super::run::{Parts, at_once, run};
 use super::sources::Sources;
+use super::stepped::{SteppedEngine, Steps};
 use super::watch::Watch;
 
-/// Builds an [`Engine`], or over an [`AsyncStore`] an [`AsyncEngine`]. Only the store and a master key have no default.
+/// Builds an [`Engine`], over an [`AsyncStore`] an [`AsyncEngine`], and over the [`Guarantees`] of a host's own a
+/// [`SteppedEngine`]. Only the store and a master key have no default.
 ///
 /// | part | default |
 /// |---|---|
@@ -303,8 +305,21 @@ impl Builder<dyn AsyncStore> {
     }
 }
 
+/// For a [`SteppedEngine`]. Maintenance is the host's affair: [`SteppedEngine::maintain`] every few minutes.
+impl Builder<Guarantees> {
+    /// As [`Builder::open`], in steps: it reads and commits like any operation. An error says what does not fit, and
+    /// nothing was changed.
+    pub fn open(self) -> Steps<Result<SteppedEngine, OpenError>> {
+        let (trusts_clock, offered) = (self.trusts_clock, *self.store);
+        match self.put_together(offered) {
+            Ok((parts, _)) => SteppedEngine::open(parts, trusts_clock),
+            Err(error) => Steps::over(Err(error)),
+        }
+    }
+}
+
 /// What an engine and its store say to each other first.
-async fn greet<E: Reach>(engine: &E, trusts_clock: bool) -> Result<(), OpenError> {
+pub(super) async fn greet<E: Reach>(engine: &E, trusts_clock: bool) -> Result<(), OpenError> {
     let mark = if trusts_clock {
         run(engine, Open::new().trusting_the_clock()).await?;
         run(engine, TrustClock::new()).await?.mark

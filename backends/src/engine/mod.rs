@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `blocking`, `asynchronous` | the two engines: a method for each operation |
+//! | `stepped` | the engine of a host that does its own I/O: an operation is a value |
 //! | `builder` | how one is put together |
 //! | `run`, `reach` | the loop that both run, and how their calls reach the store |
 //! | `clock`, `entropy`, `hashing`, `sources`, `events` | what they are made of |
@@ -18,6 +19,7 @@ pub use hashing::Hashing;
 pub use maintenance::Maintained;
 pub use proven::Remembered;
 pub(crate) use reach::contain;
+pub use stepped::{Step, StepNeed, StepReply, StepTicket, StepWork, SteppedEngine, Steps};
 
 mod asynchronous;
 mod blocking;
@@ -31,5 +33,6 @@ mod proven;
 mod reach;
 mod run;
 mod sources;
+mod stepped;
 mod verify;
 mod watch;

@@ -18,6 +18,7 @@ pub(crate) mod operations;
 pub(crate) mod race;
 pub(crate) mod remembered;
 pub(crate) mod rows;
+pub(crate) mod steps;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod story;
 pub(crate) mod tapped;
