@@ -14,31 +14,34 @@ use crate::planted::Planted;
 use crate::time::Timestamp;
 
 pub use builder::{PolicyBuilder, PolicyError};
+pub use json::PolicyTextError;
 pub use tokens::{RevocationMode, TokenPolicy, WhenStale};
 
 mod builder;
+mod json;
 mod tokens;
 
-/// The rules in force, immutable once built.
+/// The rules in force, immutable once built: by [`Policy::builder`], or from a text of JSON ([`Policy::from_json`]).
 ///
-/// | | default |
-/// |---|---|
-/// | passwords | [`PasswordRules::default`] |
-/// | hashing | Argon2id, 19456 KiB, 2 passes, 1 lane |
-/// | throttle | [`ThrottlePolicy::default`] |
-/// | sources | [`SourcePolicy::default`] |
-/// | known devices | [`DevicePolicy::default`] |
-/// | sessions of an account | no cap |
-/// | `web` sessions | idle 1 h, absolute 24 h |
-/// | `remembered` | idle 7 d, absolute 30 d |
-/// | `device` | idle 30 d, absolute 90 d |
-/// | anonymous sessions | idle 1 h, absolute 24 h |
-/// | host data | 64 KiB with a session, 16 KiB with an anonymous one |
-/// | tokens | [`TokenPolicy::default`] |
-/// | touch | every 60 s |
-/// | skew between instances | 2 s |
-/// | a clock may be behind its mark | 5 min |
-/// | a clock may be ahead of its mark, for a purge | 30 d |
+/// | | default | in JSON |
+/// |---|---|---|
+/// | passwords | [`PasswordRules::default`] | `password` |
+/// | what people call the service | nothing | `service_names` |
+/// | hashing | Argon2id, 19456 KiB, 2 passes, 1 lane | `argon2` |
+/// | throttle | [`ThrottlePolicy::default`] | `throttle` |
+/// | sources | [`SourcePolicy::default`] | `sources` |
+/// | known devices | [`DevicePolicy::default`] | `devices` |
+/// | sessions of an account | no cap | `session_cap` |
+/// | `web` sessions | idle 1 h, absolute 24 h | `sessions.web` |
+/// | `remembered` | idle 7 d, absolute 30 d | `sessions.remembered` |
+/// | `device` | idle 30 d, absolute 90 d | `sessions.device` |
+/// | anonymous sessions | idle 1 h, absolute 24 h | `sessions.anonymous` |
+/// | host data | 64 KiB with a session, 16 KiB with an anonymous one | `data` |
+/// | tokens | [`TokenPolicy::default`] | `tokens` |
+/// | touch | every 60 s | `touch_every_ms` |
+/// | skew between instances | 2 s | `max_skew_ms` |
+/// | a clock may be behind its mark | 5 min | `max_clock_regression_ms` |
+/// | a clock may be ahead of its mark, for a purge | 30 d | `max_clock_jump_ms` |
 ///
 /// # Example: an office day instead of an hour
 /// ```
@@ -51,7 +54,7 @@ mod tokens;
 /// assert_eq!(policy.span(Lifetime::Web), office);
 /// # Ok::<(), doorward_core::policy::PolicyError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     password: PasswordRules,
     service_names: Vec<String>,
@@ -60,10 +63,7 @@ pub struct Policy {
     sources: SourcePolicy,
     devices: DevicePolicy,
     session_cap: Option<SessionCap>,
-    web: Span,
-    remembered: Span,
-    device: Span,
-    anonymous: Span,
+    spans: Spans,
     data_limits: DataLimits,
     tokens: TokenPolicy,
     touch_every: Duration,
@@ -72,6 +72,15 @@ pub struct Policy {
     max_clock_jump: Duration,
     #[cfg(feature = "planted")]
     planted: Option<Planted>,
+}
+
+/// How long sessions live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Spans {
+    web: Span,
+    remembered: Span,
+    device: Span,
+    anonymous: Span,
 }
 
 impl Policy {
@@ -118,15 +127,15 @@ impl Policy {
     /// How long a session of this lifetime lives.
     pub fn span(&self, lifetime: Lifetime) -> Span {
         match lifetime {
-            Lifetime::Web => self.web,
-            Lifetime::Remembered => self.remembered,
-            Lifetime::Device => self.device,
+            Lifetime::Web => self.spans.web,
+            Lifetime::Remembered => self.spans.remembered,
+            Lifetime::Device => self.spans.device,
         }
     }
 
     /// How long an anonymous session lives.
     pub fn anonymous(&self) -> Span {
-        self.anonymous
+        self.spans.anonymous
     }
 
     /// How much a host may keep with a session.
@@ -136,11 +145,7 @@ impl Policy {
 
     /// How long the longest session may live.
     pub fn longest_session(&self) -> Duration {
-        [self.web, self.remembered, self.device, self.anonymous]
-            .iter()
-            .map(|span| span.absolute)
-            .max()
-            .unwrap_or(Duration::ZERO)
+        self.spans.all().iter().map(|span| span.absolute).max().unwrap_or(Duration::ZERO)
     }
 
     /// How tokens are made, and how their revocation is heard of.
@@ -209,6 +214,12 @@ impl Policy {
     }
 }
 
+impl Spans {
+    fn all(&self) -> [Span; 4] {
+        [self.web, self.remembered, self.device, self.anonymous]
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         const HOUR: u64 = 3600;
@@ -225,10 +236,12 @@ impl Default for Policy {
             sources: SourcePolicy::default(),
             devices: DevicePolicy::default(),
             session_cap: None,
-            web: span(HOUR, DAY),
-            remembered: span(7 * DAY, 30 * DAY),
-            device: span(30 * DAY, 90 * DAY),
-            anonymous: span(HOUR, DAY),
+            spans: Spans {
+                web: span(HOUR, DAY),
+                remembered: span(7 * DAY, 30 * DAY),
+                device: span(30 * DAY, 90 * DAY),
+                anonymous: span(HOUR, DAY),
+            },
             data_limits: DataLimits::default(),
             tokens: TokenPolicy::default(),
             touch_every: Duration::from_mins(1),

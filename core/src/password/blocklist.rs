@@ -45,6 +45,11 @@ impl Blocklist {
         Self(entries.into_boxed_slice())
     }
 
+    /// Its entries, folded, each once.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|entry| &**entry)
+    }
+
     pub(super) fn holds(&self, folded: &str) -> bool {
         self.0.binary_search_by(|entry| (**entry).cmp(folded)).is_ok()
     }

@@ -90,9 +90,9 @@ impl PolicyBuilder {
     #[must_use]
     pub fn session(mut self, lifetime: Lifetime, span: Span) -> Self {
         match lifetime {
-            Lifetime::Web => self.policy.web = span,
-            Lifetime::Remembered => self.policy.remembered = span,
-            Lifetime::Device => self.policy.device = span,
+            Lifetime::Web => self.policy.spans.web = span,
+            Lifetime::Remembered => self.policy.spans.remembered = span,
+            Lifetime::Device => self.policy.spans.device = span,
         }
         self
     }
@@ -100,7 +100,7 @@ impl PolicyBuilder {
     /// How long anonymous sessions live.
     #[must_use]
     pub fn anonymous(mut self, span: Span) -> Self {
-        self.policy.anonymous = span;
+        self.policy.spans.anonymous = span;
         self
     }
 
@@ -163,7 +163,7 @@ impl PolicyBuilder {
     /// The first rule that it breaks.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let policy = self.policy;
-        for Span { idle, absolute } in [policy.web, policy.remembered, policy.device, policy.anonymous] {
+        for Span { idle, absolute } in policy.spans.all() {
             if idle < Duration::from_secs(1) || absolute > LONGEST_SESSION || idle > absolute {
                 return Err(PolicyError::Session);
             }

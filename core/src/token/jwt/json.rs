@@ -39,7 +39,7 @@ pub(crate) fn is_shallow(members: &Map<String, Value>) -> bool {
 
 /// Why a text was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum JsonError {
+pub(crate) enum JsonError {
     /// It is no JSON, or more than is read.
     Syntax,
     /// Two members of one object have one name.
@@ -49,7 +49,7 @@ pub(super) enum JsonError {
 }
 
 /// Where the reading stands.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
@@ -60,11 +60,9 @@ pub(super) fn object<'a, E: From<JsonError>>(
     text: &'a str,
     each: impl FnMut(Cow<'a, str>, &mut Reader<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
-    reader.white();
+    let mut reader = Reader::new(text);
     reader.members(each)?;
-    reader.white();
-    if reader.at == text.len() { Ok(()) } else { Err(JsonError::Syntax.into()) }
+    Ok(reader.end()?)
 }
 
 /// Reads a text that is one object, whole.
@@ -75,6 +73,26 @@ pub(super) fn map(text: &str) -> Result<Map<String, Value>, JsonError> {
 }
 
 impl<'a> Reader<'a> {
+    /// At the first value of this text.
+    pub(crate) fn new(text: &'a str) -> Self {
+        let mut reader = Reader { text, at: 0, depth: 0 };
+        reader.white();
+        reader
+    }
+
+    /// That nothing comes any more.
+    pub(crate) fn end(&mut self) -> Result<(), JsonError> {
+        self.white();
+        if self.at == self.text.len() { Ok(()) } else { Err(JsonError::Syntax) }
+    }
+
+    /// In which line and at which of its bytes the reading stands, both counted from 1.
+    pub(crate) fn line_and_column(&self) -> (usize, usize) {
+        let read = self.text.as_bytes().get(..self.at).unwrap_or_default();
+        let mut lines = read.split(|byte| *byte == b'\n');
+        (lines.clone().count(), lines.next_back().map_or(1, |line| line.len() + 1))
+    }
+
     /// A string.
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         self.expect_kind(b'"')?;
@@ -90,7 +108,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An array of strings.
-    pub(super) fn strings(&mut self) -> Result<Vec<String>, JsonError> {
+    pub(crate) fn strings(&mut self) -> Result<Vec<String>, JsonError> {
         self.expect_kind(b'[')?;
         let mut strings = Vec::new();
         self.elements(|reader| {
@@ -111,7 +129,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Any value.
-    pub(super) fn value(&mut self) -> Result<Value, JsonError> {
+    pub(crate) fn value(&mut self) -> Result<Value, JsonError> {
         match self.peek() {
             Some(b'"') => Ok(Value::String(self.quoted()?.into_owned())),
             Some(b'{') => {
@@ -150,7 +168,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn members<E: From<JsonError>>(
+    /// An object: `each` is handed the name of each member, and must read its value.
+    pub(crate) fn members<E: From<JsonError>>(
         &mut self,
         mut each: impl FnMut(Cow<'a, str>, &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -321,7 +340,7 @@ impl<'a> Reader<'a> {
     }
 
     /// That a value of this kind begins here; told apart from what begins no value at all.
-    fn expect_kind(&mut self, first: u8) -> Result<(), JsonError> {
+    pub(crate) fn expect_kind(&mut self, first: u8) -> Result<(), JsonError> {
         if self.peek() == Some(first) { Ok(()) } else { Err(self.other_kind()) }
     }
 
@@ -339,7 +358,8 @@ impl<'a> Reader<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn peek(&self) -> Option<u8> {
+    /// The byte that comes next.
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 

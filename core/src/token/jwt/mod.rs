@@ -21,7 +21,7 @@ mod algorithm;
 mod claims;
 mod compact;
 mod error;
-mod json;
+pub(crate) mod json;
 mod jwk;
 mod pem;
 mod signing_key;
