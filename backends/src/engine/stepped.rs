@@ -13,6 +13,7 @@ use doorward_core::policy::Policy;
 use doorward_core::store::Guarantees;
 use doorward_core::time::Timestamp;
 use doorward_core::token::access::Access;
+use zeroize::Zeroizing;
 
 use super::builder::{Builder, OpenError, greet};
 use super::maintenance::{self, Maintained};
@@ -112,7 +113,7 @@ impl SteppedEngine {
 
     /// As [`Engine::verify`](crate::Engine::verify): in every mode.
     pub fn verify(&self, token: &str, audience: &str) -> Steps<Result<Arc<Access>, VerifyError>> {
-        let (guest, token, audience) = (self.guest(), token.to_owned(), audience.to_owned());
+        let (guest, token, audience) = (self.guest(), Zeroizing::new(token.to_owned()), audience.to_owned());
         Steps::new(guest.desk(), async move { verify::verify(&guest, &token, &audience).await })
     }
 

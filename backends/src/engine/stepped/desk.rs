@@ -217,11 +217,7 @@ enum State {
 }
 
 impl Desk {
-    /// Whether there is a need without a reply.
-    pub(super) fn waits(&self) -> bool {
-        matches!(*self.state(), State::Needs(..))
-    }
-
+    /// The need without a reply.
     pub(super) fn need(&self) -> Option<(StepTicket, Arc<StepNeed>)> {
         match &*self.state() {
             State::Needs(ticket, need) => Some((*ticket, Arc::clone(need))),

@@ -17,7 +17,8 @@ use doorward_core::error::Misuse;
 use super::desk::{Desk, StepNeed, StepReply, StepTicket};
 
 /// One operation under way: poll it, bring what it needs, reply, until it is done. Begun by a
-/// [`SteppedEngine`](crate::SteppedEngine). Dropped before, it is told to the events as `abandoned`.
+/// [`SteppedEngine`](crate::SteppedEngine). One that was polled and is dropped before its end is told to the events as
+/// `abandoned`.
 ///
 /// # Example: a reply that does not fit changes nothing
 /// ```
@@ -82,7 +83,7 @@ impl<T> Steps<T> {
     /// [`Misuse::Finished`]: the outcome was taken, or the host's clock or events panicked while it was polled.
     pub fn poll(&mut self) -> Result<Step<T>, Misuse> {
         let mut operation = self.operation.take().ok_or(Misuse::Finished)?;
-        if !self.desk.waits() {
+        if self.waits_for().is_none() {
             let polled = operation.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             if let Poll::Ready(outcome) = polled {
                 return Ok(Step::Done(outcome));
@@ -92,6 +93,11 @@ impl<T> Steps<T> {
         // It waits for nothing but what it has asked for.
         let (ticket, need) = self.desk.need().ok_or(Misuse::Finished)?;
         Ok(Step::Need(ticket, need))
+    }
+
+    /// The need that waits for its reply, if one does: it goes no further.
+    pub fn waits_for(&self) -> Option<(StepTicket, Arc<StepNeed>)> {
+        self.desk.need()
     }
 
     /// Takes the reply to the need with this ticket.

@@ -1,0 +1,440 @@
+//! Sessions: whose they are, and how they end.
+
+use core::ffi::{c_char, c_void};
+use std::time::Duration;
+
+use doorward::core::operation::authenticate::Authenticate;
+use doorward::core::operation::end_session::EndSession;
+use doorward::core::operation::logout::Logout;
+use doorward::core::operation::logout_everywhere::LogoutEverywhere;
+use doorward::core::operation::open_session::OpenSession;
+use doorward::core::operation::rotate_session::RotateSession;
+use doorward::core::operation::session_data::{SessionData, UpdateSessionData};
+use doorward::core::operation::sessions::Sessions;
+
+use super::give;
+use crate::context::dw_context;
+use crate::engine::dw_engine;
+use crate::failure::{call, dw_error};
+use crate::id::dw_id;
+use crate::op::{begin, dw_op};
+use crate::result::{dw_data, dw_ended_everywhere, dw_receipt, dw_renewed, dw_session, dw_session_list};
+use crate::status::dw_status;
+use crate::text::{bytes_if, dw_text, text, text_if};
+
+fn logout_everywhere(account: dw_id, keep: Option<&str>) -> LogoutEverywhere {
+    let operation = LogoutEverywhere::new(account.account());
+    match keep {
+        Some(token) => operation.keep(token),
+        None => operation,
+    }
+}
+
+fn open_session(data: Option<&[u8]>, lifetime_ms: u64, label: Option<&str>) -> OpenSession {
+    let mut operation = OpenSession::new(data.unwrap_or_default());
+    if lifetime_ms > 0 {
+        operation = operation.lifetime(Duration::from_millis(lifetime_ms));
+    }
+    match label {
+        Some(label) => operation.label(label),
+        None => operation,
+    }
+}
+
+fn update_session_data(token: &str, data: Option<&[u8]>, lifetime_ms: u64) -> UpdateSessionData {
+    let operation = UpdateSessionData::new(token, data.unwrap_or_default());
+    if lifetime_ms > 0 { operation.lifetime(Duration::from_millis(lifetime_ms)) } else { operation }
+}
+
+/// Says whose session this token is, if it lives. Every status but `DW_OK` means no.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_authenticate(
+    engine: *const dw_engine,
+    token: *const c_char,
+    token_len: usize,
+    out: *mut *mut dw_session,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        let operation = Authenticate::new(token);
+        // SAFETY: as the conventions say.
+        unsafe { give(engine, out, |engine| engine.run(operation)) }
+    })
+}
+
+/// Begins `dw_authenticate` at a context; its outcome is for `dw_op_take_session`.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_op_authenticate(
+    context: *const dw_context,
+    token: *const c_char,
+    token_len: usize,
+    op: *mut *mut dw_op,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        let operation = Authenticate::new(token);
+        // SAFETY: as the conventions say.
+        unsafe { begin(context, op, |engine| engine.run(operation)) }
+    })
+}
+
+/// Ends the session of this token for good: durable when it returns `DW_OK`. A second call is no error. `DW_TOKEN`: the text opens
+/// nothing. After any other status it is not known to be done: keep the cookie and call again.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_logout(
+    engine: *const dw_engine,
+    token: *const c_char,
+    token_len: usize,
+    out: *mut *mut dw_receipt,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        let operation = Logout::new(token);
+        // SAFETY: as the conventions say.
+        unsafe { give(engine, out, |engine| engine.run(operation)) }
+    })
+}
+
+/// Begins `dw_logout` at a context; its outcome is for `dw_op_take_receipt`.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_op_logout(
+    context: *const dw_context,
+    token: *const c_char,
+    token_len: usize,
+    op: *mut *mut dw_op,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        let operation = Logout::new(token);
+        // SAFETY: as the conventions say.
+        unsafe { begin(context, op, |engine| engine.run(operation)) }
+    })
+}
+
+/// Ends every session of an account, but for that of `keep`, which goes on under a new token; NULL keeps none.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_logout_everywhere(
+    engine: *const dw_engine,
+    account: dw_id,
+    keep: *const c_char,
+    keep_len: usize,
+    out: *mut *mut dw_ended_everywhere,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let keep = unsafe { text_if(keep, keep_len, "keep") }?;
+        let operation = logout_everywhere(account, keep);
+        // SAFETY: as the conventions say.
+        unsafe { give(engine, out, |engine| engine.run(operation)) }
+    })
+}
+
+/// Begins `dw_logout_everywhere` at a context; its outcome is for `dw_op_take_ended_everywhere`.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_op_logout_everywhere(
+    context: *const dw_context,
+    account: dw_id,
+    keep: *const c_char,
+    keep_len: usize,
+    op: *mut *mut dw_op,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let keep = unsafe { text_if(keep, keep_len, "keep") }?;
+        let operation = logout_everywhere(account, keep);
+        // SAFETY: as the conventions say.
+        unsafe { begin(context, op, |engine| engine.run(operation)) }
+    })
+}
+
+/// The live sessions of an account, in the order of their ids; none for an account that is not there.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_sessions(
+    engine: *const dw_engine,
+    account: dw_id,
+    out: *mut *mut dw_session_list,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        let operation = Sessions::new(account.account());
+        // SAFETY: as the conventions say.
+        unsafe { give(engine, out, |engine| engine.run(operation)) }
+    })
+}
+
+/// Begins `dw_sessions` at a context; its outcome is for `dw_op_take_session_list`.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_op_sessions(
+    context: *const dw_context,
+    account: dw_id,
+    op: *mut *mut dw_op,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        let operation = Sessions::new(account.account());
+        // SAFETY: as the conventions say.
+        unsafe { begin(context, op, |engine| engine.run(operation)) }
+    })
+}
+
+/// Ends one session of this account; `DW_NOT_FOUND` for every other session, another account's too.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_end_session(
+    engine: *const dw_engine,
+    account: dw_id,
+    session: dw_id,
+    out: *mut *mut dw_receipt,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        let operation = EndSession::new(account.account(), session.session());
+        // SAFETY: as the conventions say.
+        unsafe { give(engine, out, |engine| engine.run(operation)) }
+    })
+}
+
+/// Begins `dw_end_session` at a context; its outcome is for `dw_op_take_receipt`.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_op_end_session(
+    context: *const dw_context,
+    account: dw_id,
+    session: dw_id,
+    op: *mut *mut dw_op,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        let operation = EndSession::new(account.account(), session.session());
+        // SAFETY: as the conventions say.
+        unsafe { begin(context, op, |engine| engine.run(operation)) }
+    })
+}
+
+/// Gives a live session another token; the former one is dead.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_rotate_session(
+    engine: *const dw_engine,
+    token: *const c_char,
+    token_len: usize,
+    out: *mut *mut dw_renewed,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        let operation = RotateSession::new(token);
+        // SAFETY: as the conventions say.
+        unsafe { give(engine, out, |engine| engine.run(operation)) }
+    })
+}
+
+/// Begins `dw_rotate_session` at a context; its outcome is for `dw_op_take_renewed`.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_op_rotate_session(
+    context: *const dw_context,
+    token: *const c_char,
+    token_len: usize,
+    op: *mut *mut dw_op,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        let operation = RotateSession::new(token);
+        // SAFETY: as the conventions say.
+        unsafe { begin(context, op, |engine| engine.run(operation)) }
+    })
+}
+
+/// Opens a session for nobody yet, with data of the host's; a login replaces it. `lifetime_ms` 0: the policy's. `label` is what the
+/// client calls itself, or NULL.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_open_session(
+    engine: *const dw_engine,
+    data: *const c_void,
+    data_len: usize,
+    lifetime_ms: u64,
+    label: *const c_char,
+    label_len: usize,
+    out: *mut *mut dw_renewed,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let data = unsafe { bytes_if(data, data_len, "data") }?;
+        // SAFETY: as the conventions say.
+        let label = unsafe { dw_text { ptr: label, len: label_len }.shown("label") }?;
+        let operation = open_session(data, lifetime_ms, label.as_deref());
+        // SAFETY: as the conventions say.
+        unsafe { give(engine, out, |engine| engine.run(operation)) }
+    })
+}
+
+/// Begins `dw_open_session` at a context; its outcome is for `dw_op_take_renewed`.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_op_open_session(
+    context: *const dw_context,
+    data: *const c_void,
+    data_len: usize,
+    lifetime_ms: u64,
+    label: *const c_char,
+    label_len: usize,
+    op: *mut *mut dw_op,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let data = unsafe { bytes_if(data, data_len, "data") }?;
+        // SAFETY: as the conventions say.
+        let label = unsafe { dw_text { ptr: label, len: label_len }.shown("label") }?;
+        let operation = open_session(data, lifetime_ms, label.as_deref());
+        // SAFETY: as the conventions say.
+        unsafe { begin(context, op, |engine| engine.run(operation)) }
+    })
+}
+
+/// What the host keeps with a live session, and whose it is, a guest's too.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_session_data(
+    engine: *const dw_engine,
+    token: *const c_char,
+    token_len: usize,
+    out: *mut *mut dw_data,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        let operation = SessionData::new(token);
+        // SAFETY: as the conventions say.
+        unsafe { give(engine, out, |engine| engine.run(operation)) }
+    })
+}
+
+/// Begins `dw_session_data` at a context; its outcome is for `dw_op_take_data`.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_op_session_data(
+    context: *const dw_context,
+    token: *const c_char,
+    token_len: usize,
+    op: *mut *mut dw_op,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        let operation = SessionData::new(token);
+        // SAFETY: as the conventions say.
+        unsafe { begin(context, op, |engine| engine.run(operation)) }
+    })
+}
+
+/// Replaces what the host keeps with a live session: durable when it returns, and refused once the session is over.
+/// `lifetime_ms` other than 0 also gives the session that lifetime, from now on.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_update_session_data(
+    engine: *const dw_engine,
+    token: *const c_char,
+    token_len: usize,
+    data: *const c_void,
+    data_len: usize,
+    lifetime_ms: u64,
+    out: *mut *mut dw_session,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        // SAFETY: as the conventions say.
+        let data = unsafe { bytes_if(data, data_len, "data") }?;
+        let operation = update_session_data(token, data, lifetime_ms);
+        // SAFETY: as the conventions say.
+        unsafe { give(engine, out, |engine| engine.run(operation)) }
+    })
+}
+
+/// Begins `dw_update_session_data` at a context; its outcome is for `dw_op_take_session`.
+///
+/// # Safety
+/// As the conventions say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dw_op_update_session_data(
+    context: *const dw_context,
+    token: *const c_char,
+    token_len: usize,
+    data: *const c_void,
+    data_len: usize,
+    lifetime_ms: u64,
+    op: *mut *mut dw_op,
+    error: *mut *mut dw_error,
+) -> dw_status {
+    call(error, || {
+        // SAFETY: as the conventions say.
+        let token = unsafe { text(token, token_len, "token") }?;
+        // SAFETY: as the conventions say.
+        let data = unsafe { bytes_if(data, data_len, "data") }?;
+        let operation = update_session_data(token, data, lifetime_ms);
+        // SAFETY: as the conventions say.
+        unsafe { begin(context, op, |engine| engine.run(operation)) }
+    })
+}
