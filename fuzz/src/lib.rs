@@ -6,7 +6,7 @@
 //! the rules but nothing of rows and stamps, says what each request should have been told.
 //!
 //! The same plan gives the same run, byte for byte, and a plan comes from a seed, so that a seed is a counterexample.
-//! Hashing is a stand-in: it compares.
+//! Hashing is a stand-in: it compares. (Through the C ABI it is real.)
 //!
 //! To add an operation: a variant in [`action::Action`] and its odds, its meaning in `world/start.rs`, its words in `answer.rs`,
 //! its rule in `model/judge.rs`, and its effect in `model/land.rs`; the compiler asks for each.
@@ -16,6 +16,7 @@
     reason = "numbers are handed out by the very lists that they index; a wrong one is a bug of this crate and must stop it"
 )]
 
+mod abi;
 pub mod action;
 mod answer;
 mod hashing;

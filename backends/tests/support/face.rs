@@ -23,14 +23,17 @@ use doorward::core::operation::unlock::Unlock;
 use doorward::core::store::Store;
 use doorward::{
     Access, AccountError, AccountId, AsyncEngine, AuthenticateError, ChangePasswordError, EndSessionError,
-    Ended, EndedEverywhere, Engine, Introspect, Introspection, Issue, IssueError, Issued, LoggedIn, Login,
-    LoginError, LogoutError, LogoutEverywhere, LogoutEverywhereError, Maintained, OpenSession,
-    OpenSessionError, OpenedSession, PublishedKeys, ReauthenticateError, Receipt, Refresh, RefreshError,
-    Register, RegisterError, RenameError, Renewed, RevokeAllTokens, RevokeTokenError, RotateKeys,
-    RotateKeysError, RotatedKeys, Session, SessionId, SetPasswordError, SteppedEngine, Steps,
-    UpdateSessionData, UpdateSessionDataError, VerifyError, Visitor,
+    Ended, EndedEverywhere, Engine, Introspection, IssueError, Issued, LoggedIn, LoginError, LogoutError,
+    LogoutEverywhereError, Maintained, OpenSessionError, OpenedSession, PublishedKeys, ReauthenticateError,
+    Receipt, RefreshError, RegisterError, RenameError, Renewed, RevokeTokenError, RotateKeysError,
+    RotatedKeys, Session, SessionId, SetPasswordError, SteppedEngine, Steps, UpdateSessionDataError,
+    VerifyError, Visitor,
 };
 
+use super::asked::{
+    Introspect, Issue, Login, LogoutEverywhere, OpenSession, Refresh, Register, RevokeAllTokens, RotateKeys,
+    Said, UpdateSessionData,
+};
 use super::block_on::block_on;
 use super::steps::drive;
 
@@ -59,19 +62,20 @@ macro_rules! face {
 
         impl Face for Engine {
             $(fn $method(&self, $($given: $type),*) -> $outcome {
-                self.$method($($given),*)
+                self.$method($($given.said()),*)
             })*
         }
 
         impl Face for Awaited {
             $(fn $method(&self, $($given: $type),*) -> $outcome {
-                block_on(self.0.$method($($given),*))
+                block_on(self.0.$method($($given.said()),*))
             })*
         }
 
         impl Face for Driven {
             $(fn $method(&self, $($given: $type),*) -> $outcome {
                 let $driven = self;
+                $(let $given = $given.said();)*
                 $steps
             })*
         }

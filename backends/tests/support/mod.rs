@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test binary uses its own part
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // it fails as the tests do
 
+pub(crate) mod asked;
 pub(crate) mod block_on;
 #[cfg(feature = "sqlite-host")]
 pub(crate) mod endings;

@@ -10,11 +10,9 @@ use std::time::Duration;
 
 use doorward::core::event::EventResult::{self, Refused, Success};
 use doorward::core::id::AccountId;
-use doorward::{
-    Issued, Login, LogoutEverywhere, ManualClock, OpenSession, Policy, Register, SessionCap,
-    UpdateSessionData, WhenFull,
-};
+use doorward::{Issued, ManualClock, Policy, SessionCap, WhenFull};
 
+use super::asked::{Login, LogoutEverywhere, OpenSession, Register, UpdateSessionData};
 use super::engine::NAME;
 use super::face::Face;
 use super::operations::engine_methods;

@@ -9,11 +9,12 @@ use doorward::core::store::Store;
 use doorward::core::token::jwt::Compact;
 use doorward::core::work::{Work, Worked};
 use doorward::{
-    Builder, Claims, Engine, Introspect, Issue, Issued, Login, ManualClock, MasterKey, Policy, Refresh,
-    RevocationMode, RevokeAllTokens, RotateKeys, Scope, SigningKey, TokenPolicy, WhenStale,
+    Builder, Claims, Engine, Issued, ManualClock, MasterKey, Policy, RevocationMode, Scope, SigningKey,
+    TokenPolicy, WhenStale,
 };
 use doorward_conformance::fault::{CallKind, Failure, FaultStore, Rule};
 
+use super::asked::{Introspect, Issue, Login, OpenSession, Refresh, RevokeAllTokens, RotateKeys};
 use super::story::{Listener, PASSWORD, Story, policy, tell};
 
 pub(crate) const API: &str = "https://api.example";
@@ -73,7 +74,7 @@ impl Story<'_> {
     fn issues(&mut self, session: &str, guest: &str) -> Issued {
         self.issue(Issue::new(&session[1..], CLIENT, API), Refused("token"));
         self.issue(Issue::new(guest, CLIENT, API), Refused("gone"));
-        let opened = tell!(self.open_session(doorward::OpenSession::new(""))).unwrap().token;
+        let opened = tell!(self.open_session(OpenSession::new(""))).unwrap().token;
         let opened = self.keep(opened.expose());
         self.issue(Issue::new(&opened, CLIENT, API), Refused("anonymous"));
         tell!(self.logout(&opened));
@@ -111,7 +112,7 @@ impl Story<'_> {
         self.refresh(Refresh::new(parent, ""), Refused("term"));
         self.refresh(refresh(parent).scope(Scope::parse("admin").unwrap()), Refused("scope"));
         self.refresh(refresh(parent).audience("https://c.example"), Refused("scope"));
-        self.refresh(refresh(parent).claim("exp", 0), Refused("claims"));
+        self.refresh(refresh(parent).claim("exp", "0"), Refused("claims"));
         let next = self.refresh(refresh(parent).audience(API), Success).unwrap();
         let again = self.refresh(refresh(parent).scope(Scope::parse("read").unwrap()), Success).unwrap();
         let child = next.refresh.as_ref().unwrap().expose();

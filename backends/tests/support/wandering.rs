@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use doorward::ManualClock;
 use doorward::core::id::AccountId;
-use doorward::{Login, LogoutEverywhere, ManualClock, OpenSession, Register, UpdateSessionData};
 
+use super::asked::{Login, LogoutEverywhere, OpenSession, Register, UpdateSessionData};
 use super::face::Face;
 
 /// What the walk knows, and where its choices come from.

@@ -2,6 +2,7 @@
 //!
 //!     simulate --seed 1 --cases 1000 --operations 2000 --store memory
 //!
+//! With `--through abi` each operation runs through the C ABI as well, with real hashing, which takes its time: fewer cases.
 //! Case `n` has the seed `seed + n`, so that a failing one is replayed with its own seed and `--cases 1`. The exit
 //! code is 0 when nothing was found, 1 when something was, 2 when the arguments make no sense.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
@@ -20,16 +21,20 @@ struct Arguments {
     operations: usize,
     store: StoreKind,
     planted: Option<String>,
+    through_abi: bool,
     transcript: bool,
 }
 
 fn main() -> ExitCode {
     match arguments().and_then(|arguments| Ok((world(&arguments)?, arguments))) {
+        Ok((world, arguments)) if arguments.through_abi => {
+            simulate(&arguments, &move || world().through_abi())
+        }
         Ok((world, arguments)) => simulate(&arguments, &*world),
         Err(problem) => {
             eprintln!("{problem}");
             eprintln!(
-                "usage: simulate [--seed N] [--cases N] [--operations N] [--store NAME] [--planted NAME] [--transcript]"
+                "usage: simulate [--seed N] [--cases N] [--operations N] [--store NAME] [--planted NAME] [--through abi] [--transcript]"
             );
             ExitCode::from(2)
         }
@@ -100,6 +105,7 @@ fn arguments() -> Result<Arguments, String> {
         operations: 2000,
         store: StoreKind::Memory,
         planted: None,
+        through_abi: false,
         transcript: false,
     };
     let mut given = std::env::args().skip(1);
@@ -120,6 +126,7 @@ fn arguments() -> Result<Arguments, String> {
                 arguments.store = value.parse().map_err(|unknown: UnknownStore| unknown.to_string())?;
             }
             "--planted" => arguments.planted = Some(value),
+            "--through" if value == "abi" => arguments.through_abi = true,
             _ => return Err(format!("{name} is not known")),
         }
     }
@@ -133,8 +140,10 @@ impl Arguments {
             None => (String::new(), ""),
         };
         format!(
-            "cargo run --release -p doorward-fuzz{feature} --bin simulate -- --seed {seed} --cases 1 --operations {} --store {}{planted}",
-            self.operations, self.store
+            "cargo run --release -p doorward-fuzz{feature} --bin simulate -- --seed {seed} --cases 1 --operations {} --store {}{planted}{}",
+            self.operations,
+            self.store,
+            if self.through_abi { " --through abi" } else { "" }
         )
     }
 }

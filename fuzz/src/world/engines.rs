@@ -13,23 +13,73 @@ use doorward_core::policy::{Policy, PolicyBuilder, TokenPolicy};
 use doorward_core::secret::{MasterKey, MasterKeys, Pepper};
 use doorward_core::time::Timestamp;
 use doorward_core::token::jwt::Algorithm;
+use doorward_ffi_host::Call;
 
+use super::Through;
+use crate::abi::{Abi, Keys};
 use crate::action::{DATA_OF_A_PERSON, DATA_OF_NOBODY};
+use crate::answer::{Machinery, Simulated};
 use crate::plan::House;
+use crate::task::machine;
 
 pub(super) struct Engine {
     pub(super) environment: Arc<Environment>,
+    pub(super) keys: Keys,
+    /// Its context, when operations go through the C ABI.
+    pub(super) abi: Option<Abi>,
     /// Milliseconds ahead of the time source.
     pub(super) skew: i16,
     /// The highest time that this process saw.
     pub(super) highest: Timestamp,
 }
 
+/// Where an operation begins.
+pub(super) struct At {
+    environment: Arc<Environment>,
+    abi: Option<Abi>,
+    seed: u64,
+}
+
+impl At {
+    /// By its machine alone.
+    pub(super) fn machine(&self, operation: impl Simulated + 'static) -> Box<dyn Machinery> {
+        machine(operation, &self.environment, self.seed)
+    }
+
+    /// Whether services remember what was proven of access tokens: a context does so by itself.
+    pub(super) fn remembers(&self) -> bool {
+        self.abi.is_none()
+    }
+
+    /// And, where there is a context, by this call.
+    pub(super) fn run(&self, operation: impl Simulated + 'static, call: &Call<'_>) -> Box<dyn Machinery> {
+        let machine = self.machine(operation);
+        match &self.abi {
+            Some(abi) => abi.beside(machine, call, self.seed),
+            None => machine,
+        }
+    }
+}
+
+impl Engine {
+    /// Here, with this seed.
+    pub(super) fn at(&self, seed: u64) -> At {
+        At { environment: Arc::clone(&self.environment), abi: self.abi.clone(), seed }
+    }
+}
+
 /// Two, of different costs and with different peppers in use, as while a change is rolled out: each calls for a rehash
-/// of the other's hashes.
-pub(super) fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuilder) -> Vec<Engine> {
-    let engine = |memory, active: u8, other: u8| {
+/// of the other's hashes. Through the C ABI they are of one cost and one pepper: there the rehash is the login's own.
+pub(super) fn engines(
+    house: House,
+    through: Through,
+    change: &dyn Fn(PolicyBuilder) -> PolicyBuilder,
+) -> Vec<Engine> {
+    let engine = |argon2: Argon2Params, active: u8, other: u8| {
         let pepper = |number: u8| Pepper::new(number.into(), [number; 32]);
+        let numbers = if house.peppers { vec![active, other] } else { vec![] };
+        let peppers = numbers.iter().map(|number| (u32::from(*number), *number)).collect();
+        let given = Keys { master: (1, 1), peppers };
         let keys = MasterKeys::new(MasterKey::new(1, [1; 32]));
         let keys = if house.peppers {
             let keys = keys.pepper(pepper(active)).and_then(|keys| keys.accept_pepper(pepper(other)));
@@ -41,18 +91,28 @@ pub(super) fn engines(house: House, change: &dyn Fn(PolicyBuilder) -> PolicyBuil
             Some(cap) => policy.session_cap(cap),
             None => policy,
         };
-        let policy = policy(memory, house, |policy| change(capped(policy)));
+        let policy = policy(argon2, house, |policy| change(capped(policy)));
         Engine {
             environment: Arc::new(Environment { policy, keys }),
+            keys: given,
+            abi: None,
             skew: 0,
             highest: Timestamp::from_millis(0),
         }
     };
-    vec![engine(19 * 1024, 1, 2), engine(24 * 1024, 2, 1)]
+    let argon2 = |memory, passes| {
+        let argon2 = Argon2Params::default().with_memory_kib(memory);
+        let argon2 = argon2.and_then(|argon2| argon2.with_passes(passes));
+        argon2.expect("it is within Argon2's bounds")
+    };
+    match through {
+        Through::Machines => vec![engine(argon2(19 * 1024, 2), 1, 2), engine(argon2(24 * 1024, 2), 2, 1)],
+        Through::Abi => vec![engine(argon2(12 * 1024, 1), 1, 2), engine(argon2(12 * 1024, 1), 1, 2)],
+    }
 }
 
 /// Short lives and few guesses, so that every end comes within a case.
-fn policy(memory: u32, house: House, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Policy {
+fn policy(argon2: Argon2Params, house: House, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Policy {
     let span =
         |idle, absolute| Span { idle: Duration::from_secs(idle), absolute: Duration::from_secs(absolute) };
     let throttle = ThrottlePolicy {
@@ -72,9 +132,8 @@ fn policy(memory: u32, house: House, change: impl Fn(PolicyBuilder) -> PolicyBui
         overlap: Duration::from_secs(2),
         ..TokenPolicy::default()
     };
-    let argon2 = Argon2Params::default().with_memory_kib(memory);
     let builder = Policy::builder()
-        .argon2(argon2.expect("it is within Argon2's bounds"))
+        .argon2(argon2)
         .throttle(throttle)
         .tokens(tokens)
         .devices(DevicePolicy { tries: 2, lifetime: Duration::from_mins(1), per_account: 2 })

@@ -26,7 +26,10 @@ use doorward_core::policy::PolicyBuilder;
 use doorward_core::record::{Key, Row};
 use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
+use doorward_ffi::dw_status;
+use doorward_ffi_host::Called;
 
+use crate::abi::Abi;
 use crate::action::Action;
 use crate::answer::Answer;
 use crate::model::Model;
@@ -68,6 +71,7 @@ pub struct World {
     rows: BTreeMap<Key, Row>,
     engines: Vec<Engine>,
     house: House,
+    through: Through,
     /// What a test changes in the policy.
     change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder>,
     /// What the time source shows.
@@ -87,6 +91,15 @@ pub struct World {
     tick: usize,
     run: Run,
     records: bool,
+}
+
+/// How operations are run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Through {
+    /// Their bare machines, with a stand-in for hashing.
+    Machines,
+    /// The C ABI's `dw_op_*` beside them.
+    Abi,
 }
 
 /// What happened in a run.
@@ -165,7 +178,7 @@ impl World {
     pub fn opening(open: impl Fn() -> Result<Arc<dyn Store>, OpenStoreError> + 'static) -> Self {
         let change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder> = Box::new(|policy| policy);
         let house = House { cap: None, peppers: false, shared_secret: false };
-        let engines = engines(house, &change);
+        let engines = engines(house, Through::Machines, &change);
         let model = Model::new(engines[0].environment.policy.clone());
         Self {
             store: closed(),
@@ -173,6 +186,7 @@ impl World {
             rows: BTreeMap::new(),
             engines,
             house,
+            through: Through::Machines,
             change,
             time: START,
             model,
@@ -196,6 +210,23 @@ impl World {
         self
     }
 
+    /// The same, with each operation run through the C ABI as well, as a host in C runs it. Passwords are hashed for real.
+    ///
+    /// # Example: a short run
+    /// ```
+    /// use doorward_fuzz::plan::Plan;
+    /// use doorward_fuzz::world::World;
+    ///
+    /// let run = World::new().through_abi().run(&Plan::from_seed(1, 30))?;
+    /// assert_eq!(run.operations, 30);
+    /// # Ok::<(), doorward_fuzz::world::Found>(())
+    /// ```
+    #[must_use]
+    pub fn through_abi(mut self) -> Self {
+        self.through = Through::Abi;
+        self
+    }
+
     /// The same, writing down everything that happens.
     #[must_use]
     pub fn recording(mut self) -> Self {
@@ -209,10 +240,12 @@ impl World {
     /// The first invariant that does not hold.
     pub fn run(mut self, plan: &Plan) -> Result<Run, Found> {
         self.house = plan.house;
-        self.engines = engines(plan.house, &*self.change);
+        self.engines = engines(plan.house, self.through, &*self.change);
         self.model.policy = self.engines[0].environment.policy.clone();
         self.reopen().map_err(|violation| Found { violation, at: 0 })?;
         self.make_keyring();
+        let opened = (0..self.engines.len()).try_for_each(|engine| self.open_context(engine));
+        opened.map_err(|violation| Found { violation, at: 0 })?;
         for (tick, one) in plan.moves.iter().enumerate() {
             self.tick = tick;
             self.make(*one).map_err(|violation| Found { violation, at: tick })?;
@@ -328,7 +361,8 @@ impl World {
     /// A new process opens a store that is known to it, and changes nothing, however often.
     fn restart(&mut self, engine: usize) -> Result<(), Violation> {
         self.engines[engine].highest = Timestamp::from_millis(0);
-        self.engines[engine].environment = engines(self.house, &*self.change).swap_remove(engine).environment;
+        let new = engines(self.house, self.through, &*self.change).swap_remove(engine);
+        (self.engines[engine].environment, self.engines[engine].abi) = (new.environment, None);
         self.tasks.retain(|task| task.engine != engine);
         let told = self.ask(Open::new(), engine)?;
         let (now, mark) = (self.now(engine), self.model.mark);
@@ -338,11 +372,41 @@ impl World {
             format!("a known store was opened at {now:?} as {told:?} instead of {expected:?}")
         })?;
         if is_behind {
-            return self.trust_clock(engine);
+            self.refuse_context(engine)?;
+            self.trust_clock(engine)?;
+        } else {
+            // As the engine does: its time begins at the mark.
+            self.engines[engine].highest = mark;
         }
-        // As the engine does: its time begins at the mark.
-        self.engines[engine].highest = mark;
+        self.open_context(engine)
+    }
+
+    /// The new process's context, where there is one.
+    fn open_context(&mut self, engine: usize) -> Result<(), Violation> {
+        if self.through == Through::Abi {
+            let opened = self.context(engine);
+            let opened =
+                opened.map_err(|refused| Violation::new(40, format!("no context opens: {refused:?}")))?;
+            self.engines[engine].abi = Some(opened);
+        }
         Ok(())
+    }
+
+    /// What its clock keeps out it keeps out of the ABI.
+    fn refuse_context(&mut self, engine: usize) -> Result<(), Violation> {
+        if self.through == Through::Abi {
+            let refused = self.context(engine).err().map(|refused| refused.status);
+            ensure(refused == Some(dw_status::DW_CLOCK), 20, || {
+                format!("a context that is behind opens with {refused:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn context(&mut self, engine: usize) -> Called<Abi> {
+        let now = self.now(engine);
+        let Engine { environment, keys, .. } = &self.engines[engine];
+        Abi::open(&environment.policy, keys, &*self.store, now)
     }
 
     /// An engine that its clock keeps out opens on its host's word, which ends everything.

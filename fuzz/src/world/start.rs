@@ -1,6 +1,6 @@
 //! A request gets its meaning: whose token, which account, which password, as things stand.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use doorward_core::id::{AccountId, DeviceId, SessionId};
 use doorward_core::operation::access::{Disable, Enable};
@@ -27,13 +27,16 @@ use doorward_core::operation::tick::Tick;
 use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::operation::unlock::Unlock;
 
+use doorward_core::model::session::Lifetime;
+use doorward_ffi_host::{Call, LoginOptions};
+
 use super::World;
 use crate::action::{Action, Forgery, Guess, Pick, ShownDevice, Stay};
 use crate::answer::Machinery;
 use crate::model::judge::{Attempt, Intent, Shown, Who};
 use crate::model::terms::Scopes;
 use crate::model::{NAMES, PASSWORDS, Stage, lifetime, name};
-use crate::task::{Task, machine};
+use crate::task::Task;
 
 /// Where the proof begins: the last 16 bytes of 69, in base64.
 pub(super) const PROOF: usize = 21;
@@ -48,12 +51,14 @@ impl World {
         label: u32,
         seed: u64,
     ) -> (Intent, Box<dyn Machinery>) {
-        let environment = &Arc::clone(&self.engines[engine].environment);
+        let at = &self.engines[engine].at(seed);
         match action {
             Action::Register { name: number, password } => {
                 let (number, password) = (usize::from(number) % NAMES, listed(password));
                 let operation = Register::new(&name(number), PASSWORDS[password]);
-                (Intent::Register { name: number, password }, machine(operation, environment, seed))
+                let call =
+                    Call::Register { name: &name(number), password: PASSWORDS[password], source: None };
+                (Intent::Register { name: number, password }, at.run(operation, &call))
             }
             Action::Login { name: number, guess, previous, carry, device: known, lifetime: kind } => {
                 let previous = previous.map(|pick| self.shown(pick));
@@ -73,58 +78,93 @@ impl World {
                 if carry {
                     operation = operation.carry_data();
                 }
-                let previous = previous.map(|(shown, _)| shown);
                 let (device, text) = self.shown_device(known.shown, number);
                 operation = text.iter().fold(operation, |operation, text| operation.device(text));
                 let remember = known.remember;
                 if remember {
                     operation = operation.remember_device();
                 }
+                let options = LoginOptions {
+                    scope: Some(&scope.text()),
+                    lifetime: match lifetime {
+                        Lifetime::Web => 0,
+                        Lifetime::Remembered => 1,
+                        Lifetime::Device => 2,
+                    },
+                    carry_data: carry,
+                    previous: previous.as_ref().map(|(_, text)| &**text),
+                    device: text.as_deref(),
+                    remember_device: remember,
+                    ..LoginOptions::default()
+                };
+                let call = Call::Login { name: &name(number), password: PASSWORDS[password], options };
+                let machine = at.run(operation, &call);
+                let previous = previous.map(|(shown, _)| shown);
                 let attempt =
                     Attempt { name: number, password, previous, carry, device, remember, lifetime, scope };
-                (Intent::Login(attempt), machine(operation, environment, seed))
+                (Intent::Login(attempt), machine)
             }
             Action::OpenSession { data, lifetime } => {
                 let (data, lifetime) = (data.bytes(label), lifetime.map(Stay::lifetime));
                 let operation = OpenSession::new(data.clone());
                 let operation = lifetime.into_iter().fold(operation, OpenSession::lifetime);
-                (Intent::OpenSession { data, lifetime }, machine(operation, environment, seed))
+                let call = Call::OpenSession { data: &data, lifetime_ms: millis(lifetime), label: None };
+                let machine = at.run(operation, &call);
+                (Intent::OpenSession { data, lifetime }, machine)
             }
             Action::SessionData { token } => {
                 let (shown, text) = self.shown(token);
-                (Intent::SessionData(shown), machine(SessionData::new(&text), environment, seed))
+                (
+                    Intent::SessionData(shown),
+                    at.run(SessionData::new(&text), &Call::SessionData { token: &text }),
+                )
             }
             Action::UpdateSessionData { token, data, lifetime } => {
                 let (token, text) = self.shown(token);
                 let (data, lifetime) = (data.bytes(label), lifetime.map(Stay::lifetime));
                 let operation = UpdateSessionData::new(&text, data.clone());
                 let operation = lifetime.into_iter().fold(operation, UpdateSessionData::lifetime);
-                (Intent::UpdateSessionData { token, data, lifetime }, machine(operation, environment, seed))
+                let call =
+                    Call::UpdateSessionData { token: &text, data: &data, lifetime_ms: millis(lifetime) };
+                // C has no word for a lifetime of nothing.
+                let is_nothing = lifetime == Some(Duration::ZERO);
+                let machine = if is_nothing { at.machine(operation) } else { at.run(operation, &call) };
+                (Intent::UpdateSessionData { token, data, lifetime }, machine)
             }
             Action::Rehash { of } => match self.rehashes.iter().rposition(|(label, ..)| *label <= of) {
-                None => (Intent::Open, machine(Open::new(), environment, seed)),
-                Some(at) => {
-                    let (_, operation, account, shown) = self.rehashes.remove(at);
-                    (Intent::Rehash { account, shown }, machine(operation, environment, seed))
+                None => (Intent::Open, at.machine(Open::new())),
+                Some(last) => {
+                    let (_, operation, account, shown) = self.rehashes.remove(last);
+                    (Intent::Rehash { account, shown }, at.machine(operation))
                 }
             },
             Action::Authenticate { token } => {
                 let (shown, text) = self.shown(token);
-                (Intent::Authenticate(shown), machine(Authenticate::new(&text), environment, seed))
+                (
+                    Intent::Authenticate(shown),
+                    at.run(Authenticate::new(&text), &Call::Authenticate { token: &text }),
+                )
             }
             Action::Reauthenticate { token, guess } => {
                 let (shown, text) = self.shown(token);
                 let password = self.guess(guess, self.account_of(shown));
                 let operation = Reauthenticate::new(&text, PASSWORDS[password]);
-                (Intent::Reauthenticate(shown, password), machine(operation, environment, seed))
+                let call = Call::Reauthenticate { token: &text, password: PASSWORDS[password], source: None };
+                (Intent::Reauthenticate(shown, password), at.run(operation, &call))
             }
             Action::RotateSession { token } => {
                 let (shown, text) = self.shown(token);
-                (Intent::RotateSession(shown), machine(RotateSession::new(&text), environment, seed))
+                (
+                    Intent::RotateSession(shown),
+                    at.run(RotateSession::new(&text), &Call::RotateSession { token: &text }),
+                )
             }
             Action::Sessions { name } => {
                 let (who, id) = self.who(name);
-                (Intent::Sessions(who), machine(Sessions::new(id), environment, seed))
+                (
+                    Intent::Sessions(who),
+                    at.run(Sessions::new(id), &Call::Sessions { account: *id.as_bytes() }),
+                )
             }
             Action::EndSession { name, session, own } => {
                 let session = self.token(session).map(|token| self.model.tokens[token].session);
@@ -135,11 +175,12 @@ impl World {
                     _ => self.who(name),
                 };
                 let session = session.map_or(SessionId::from_bytes([7; 16]), |session| session.id);
-                (Intent::EndSession(who, session), machine(EndSession::new(id, session), environment, seed))
+                let call = Call::EndSession { account: *id.as_bytes(), session: *session.as_bytes() };
+                (Intent::EndSession(who, session), at.run(EndSession::new(id, session), &call))
             }
             Action::Logout { token } => {
                 let (shown, text) = self.shown(token);
-                (Intent::Logout(shown), machine(Logout::new(&text), environment, seed))
+                (Intent::Logout(shown), at.run(Logout::new(&text), &Call::Logout { token: &text }))
             }
             Action::LogoutEverywhere { name: number, keep } => {
                 let (mut who, mut id) = self.busy(number);
@@ -153,35 +194,41 @@ impl World {
                     }
                     operation = operation.keep(text);
                 }
-                let keep = keep.map(|(shown, _)| shown);
-                (Intent::LogoutEverywhere(who, keep), machine(operation, environment, seed))
+                let text = keep.as_ref().map(|(_, text)| &**text);
+                let call = Call::LogoutEverywhere { account: *id.as_bytes(), keep: text };
+                let machine = at.run(operation, &call);
+                (Intent::LogoutEverywhere(who, keep.map(|(shown, _)| shown)), machine)
             }
             Action::ChangePassword { token, guess, new } => {
                 let (shown, text) = self.shown(token);
                 let (current, new) = (self.guess(guess, self.account_of(shown)), listed(new));
                 let operation = ChangePassword::new(&text, PASSWORDS[current], PASSWORDS[new]);
-                (Intent::ChangePassword { token: shown, current, new }, machine(operation, environment, seed))
+                let (before, after) = (PASSWORDS[current], PASSWORDS[new]);
+                let call =
+                    Call::ChangePassword { token: &text, current: before, password: after, source: None };
+                (Intent::ChangePassword { token: shown, current, new }, at.run(operation, &call))
             }
             Action::SetPassword { name, new } => {
                 let ((who, id), new) = (self.who(name), listed(new));
                 let operation = SetPassword::new(id, PASSWORDS[new]);
-                (Intent::SetPassword(who, new), machine(operation, environment, seed))
+                let call = Call::SetPassword { account: *id.as_bytes(), password: PASSWORDS[new] };
+                (Intent::SetPassword(who, new), at.run(operation, &call))
             }
             Action::Unlock { name } => {
                 let (who, id) = self.who(name);
-                (Intent::Unlock(who), machine(Unlock::new(id), environment, seed))
+                (Intent::Unlock(who), at.run(Unlock::new(id), &Call::Unlock { account: *id.as_bytes() }))
             }
             Action::Disable { name } => {
                 let (who, id) = self.busy(name);
-                (Intent::Disable(who), machine(Disable::new(id), environment, seed))
+                (Intent::Disable(who), at.run(Disable::new(id), &Call::Disable { account: *id.as_bytes() }))
             }
             Action::Enable { name } => {
                 let (who, id) = self.who(name);
-                (Intent::Enable(who), machine(Enable::new(id), environment, seed))
+                (Intent::Enable(who), at.run(Enable::new(id), &Call::Enable { account: *id.as_bytes() }))
             }
             Action::DeleteAccount { name } => {
                 let (who, id) = self.who(name);
-                (Intent::DeleteAccount(who), machine(DeleteAccount::new(id), environment, seed))
+                (Intent::DeleteAccount(who), at.machine(DeleteAccount::new(id)))
             }
             Action::FinishDeletion { of } => {
                 let is_left = |account: &usize| self.model.accounts[*account].stage == Stage::Remains;
@@ -189,21 +236,25 @@ impl World {
                 let who = left.get(usize::from(of) % left.len().max(1)).copied();
                 let (who, id) =
                     who.map_or_else(|| self.who(of), |who| (Some(who), self.model.accounts[who].id));
-                (Intent::FinishDeletion(who), machine(FinishDeletion::new(id), environment, seed))
+                (Intent::FinishDeletion(who), at.machine(FinishDeletion::new(id)))
             }
             Action::Rename { name: number, new } => {
                 let ((who, id), new) = (self.who(number), usize::from(new) % NAMES);
-                (Intent::Rename(who, new), machine(Rename::new(id, &name(new)), environment, seed))
+                let call = Call::Rename { account: *id.as_bytes(), name: &name(new) };
+                (Intent::Rename(who, new), at.run(Rename::new(id, &name(new)), &call))
             }
             Action::MarkCompromised { name } => {
                 let (who, id) = self.who(name);
-                (Intent::MarkCompromised(who), machine(MarkCompromised::new(id), environment, seed))
+                (
+                    Intent::MarkCompromised(who),
+                    at.run(MarkCompromised::new(id), &Call::MarkCompromised { account: *id.as_bytes() }),
+                )
             }
-            Action::Tick => (Intent::Tick, machine(Tick::new(), environment, seed)),
-            Action::TrustClock => (Intent::TrustClock, machine(TrustClock::new(), environment, seed)),
-            Action::AfterRestore => (Intent::AfterRestore, machine(AfterRestore::new(), environment, seed)),
-            Action::Open => (Intent::Open, machine(Open::new(), environment, seed)),
-            Action::Token(action) => self.meaning_of_token(action, environment, seed),
+            Action::Tick => (Intent::Tick, at.machine(Tick::new())),
+            Action::TrustClock => (Intent::TrustClock, at.machine(TrustClock::new())),
+            Action::AfterRestore => (Intent::AfterRestore, at.run(AfterRestore::new(), &Call::AfterRestore)),
+            Action::Open => (Intent::Open, at.machine(Open::new())),
+            Action::Token(action) => self.meaning_of_token(action, at),
         }
     }
 
@@ -331,6 +382,15 @@ impl World {
             }
             Forgery::Cut(noise) => garbage(text[..at(noise, 0, text.len())].to_owned()),
         }
+    }
+}
+
+/// As C says it: 0 leaves it out. For a session of nobody a lifetime of nothing is refused as one without an end is.
+fn millis(lifetime: Option<Duration>) -> u64 {
+    match lifetime.map(|lifetime| lifetime.as_millis()) {
+        None => 0,
+        Some(0) => u64::MAX,
+        Some(millis) => millis.try_into().unwrap_or(u64::MAX),
     }
 }
 

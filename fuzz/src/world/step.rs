@@ -11,9 +11,9 @@ use doorward_core::work::Work;
 
 use super::store::failed;
 use super::token::is_too_late;
-use super::{World, word};
+use super::{Through, World, word};
 use crate::answer::{Answer, Asked, Flaw, Grant, Told};
-use crate::hashing::stand_in;
+use crate::hashing::{for_real, stand_in};
 use crate::model::Token;
 use crate::model::judge::{Attempt, Intent};
 use crate::model::token::TokenEffect;
@@ -60,7 +60,11 @@ impl World {
                 if let Work::Sign { claims, .. } = work {
                     task.signed = Some(claims.issued_at);
                 }
-                (ticket, Reply::Worked(stand_in(work)), Next::DecidesOnOldRows)
+                let worked = match self.through {
+                    Through::Machines => stand_in(work),
+                    Through::Abi => for_real(work),
+                };
+                (ticket, Reply::Worked(worked), Next::DecidesOnOldRows)
             }
             Asked::Commit(ticket, batch) => {
                 let batch = batch.clone();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use doorward_core::machine::Environment;
 use doorward_core::operation::introspect::Introspect;
 use doorward_core::operation::issue::{Issue, Issued};
 use doorward_core::operation::jwks::Jwks;
@@ -14,14 +13,17 @@ use doorward_core::operation::verify::{Proven, Verify};
 use doorward_core::time::Timestamp;
 use doorward_core::token::jwt::Compact;
 
+use doorward_ffi_host::Call;
+
 use super::World;
+use super::engines::At;
 use super::start::{PROOF, with_another_character};
 use crate::action::{AccessPick, AnyPick, Pick, RefreshPick, Rotate, TokenAction, TokenForgery};
 use crate::answer::{Grant, Machinery};
 use crate::model::judge::{Intent, Shown};
 use crate::model::terms::{Audiences, Client, Scopes};
 use crate::model::token::{AccessToken, Bearer, RefreshToken, Request, Terms, seconds};
-use crate::task::{Task, machine};
+use crate::task::Task;
 use crate::violation::{Violation, ensure};
 
 /// The tokens that reached a client, each with the operation that gave it.
@@ -35,12 +37,8 @@ pub(super) struct Purse {
 
 impl World {
     /// The request's meaning, and its machine.
-    pub(super) fn meaning_of_token(
-        &self,
-        action: TokenAction,
-        environment: &Arc<Environment>,
-        seed: u64,
-    ) -> (Intent, Box<dyn Machinery>) {
+    #[allow(clippy::too_many_lines, reason = "an arm for each operation, and no more")]
+    pub(super) fn meaning_of_token(&self, action: TokenAction, at: &At) -> (Intent, Box<dyn Machinery>) {
         let (request, machine) = match action {
             TokenAction::Issue { token, client, audience, scope, with_refresh } => {
                 let (token, text) = self.shown(self.lively(token));
@@ -57,8 +55,20 @@ impl World {
                 if with_refresh {
                     operation = operation.with_refresh();
                 }
+                let audiences: Vec<String> = audience.texts().map(str::to_owned).collect();
+                let (first, others) = audiences.split_first().expect("a set of audiences is never empty");
+                let words = scope.map(Scopes::text);
+                let call = Call::Issue {
+                    token: &text,
+                    client: &client.text(),
+                    audience: first,
+                    audiences: others,
+                    scope: words.as_deref(),
+                    claims: None,
+                    refresh: with_refresh,
+                };
                 let terms = Terms { client, audience, scope };
-                (Request::Issue { token, terms, with_refresh }, machine(operation, environment, seed))
+                (Request::Issue { token, terms, with_refresh }, at.run(operation, &call))
             }
             TokenAction::Refresh { token, is_other_client, audience, scope } => {
                 let (token, text) = self.shown_refresh(token);
@@ -70,7 +80,12 @@ impl World {
                 let texts = audience.into_iter().flat_map(Audiences::texts);
                 operation = texts.fold(operation, Refresh::audience);
                 let request = Request::Refresh { token, client, audience, scope };
-                (request, machine(operation, environment, seed))
+                let words = scope.map(Scopes::text);
+                let texts = audience.into_iter().flat_map(Audiences::texts);
+                let audiences: Vec<String> = texts.map(str::to_owned).collect();
+                let (client, scope) = (&client.text(), words.as_deref());
+                let call = Call::Refresh { token: &text, client, scope, audiences: &audiences, claims: None };
+                (request, at.run(operation, &call))
             }
             TokenAction::Verify { token, is_other_audience, remembers } => {
                 let (number, token, text) = self.shown_access(token);
@@ -80,10 +95,15 @@ impl World {
                 let mut operation = Verify::new(&text, audience.texts().next().unwrap_or_default());
                 // Of this token, or by mistake of another.
                 let own = self.purse.proven.iter().rev().find(|(one, _)| Some(*one) == number);
-                if let (true, Some((_, proven))) = (remembers, own.or(self.purse.proven.last())) {
+                // A context remembers by itself, and so never here.
+                if let (true, Some((_, proven))) =
+                    (remembers && at.remembers(), own.or(self.purse.proven.last()))
+                {
                     operation = operation.remembering(Arc::clone(proven));
                 }
-                (Request::Verify { token, audience }, machine(operation, environment, seed))
+                let call =
+                    Call::Verify { token: &text, audience: audience.texts().next().unwrap_or_default() };
+                (Request::Verify { token, audience }, at.run(operation, &call))
             }
             TokenAction::Introspect { token, audience } => {
                 let (token, text) = self.shown_any(token);
@@ -91,28 +111,32 @@ impl World {
                 let operation = Introspect::new(&text);
                 let texts = audience.into_iter().flat_map(Audiences::texts);
                 let operation = texts.fold(operation, Introspect::audience);
-                (Request::Introspect { token, audience }, machine(operation, environment, seed))
+                let asks = audience.and_then(|audience| audience.texts().next());
+                let call = Call::Introspect { token: &text, audience: asks };
+                (Request::Introspect { token, audience }, at.run(operation, &call))
             }
             TokenAction::Revoke { token, is_other_client } => {
                 let (token, text) = self.shown_any(token);
                 let client = self.client_of(token, is_other_client);
                 let operation = RevokeToken::new(&text, &client.text());
-                (Request::Revoke { token, client }, machine(operation, environment, seed))
+                let call = Call::RevokeToken { token: &text, client: &client.text() };
+                (Request::Revoke { token, client }, at.run(operation, &call))
             }
             TokenAction::RotateKeys(how) => {
-                let operation = match how {
-                    Rotate::WhenDue => RotateKeys::when_due(),
-                    Rotate::Orderly => RotateKeys::new(),
-                    Rotate::AtOnce => RotateKeys::at_once(),
+                let (operation, when) = match how {
+                    Rotate::Orderly => (RotateKeys::new(), 0),
+                    Rotate::AtOnce => (RotateKeys::at_once(), 1),
+                    Rotate::WhenDue => (RotateKeys::when_due(), 2),
                 };
-                (Request::RotateKeys(how), machine(operation, environment, seed))
+                (Request::RotateKeys(how), at.run(operation, &Call::RotateKeys { when }))
             }
             TokenAction::RevokeAll { and_sessions } => {
                 let all = RevokeAllTokens::new();
                 let operation = if and_sessions { all.and_sessions() } else { all };
-                (Request::RevokeAll { and_sessions }, machine(operation, environment, seed))
+                let call = Call::RevokeAllTokens { and_sessions };
+                (Request::RevokeAll { and_sessions }, at.run(operation, &call))
             }
-            TokenAction::Jwks => (Request::Jwks, machine(Jwks::new(), environment, seed)),
+            TokenAction::Jwks => (Request::Jwks, at.run(Jwks::new(), &Call::Jwks)),
         };
         (Intent::Token(request), machine)
     }

@@ -1,0 +1,32 @@
+//! What the engine's own tests stand on, as it is.
+
+#[path = "../../../backends/tests/support/asked.rs"]
+pub(crate) mod asked;
+#[path = "../../../backends/tests/support/block_on.rs"]
+pub(crate) mod block_on;
+#[path = "../../../backends/tests/support/engine.rs"]
+pub(crate) mod engine;
+#[path = "../../../backends/tests/support/everywhere.rs"]
+pub(crate) mod everywhere;
+#[path = "../../../backends/tests/support/face.rs"]
+pub(crate) mod face;
+#[path = "../../../backends/tests/support/gate.rs"]
+pub(crate) mod gate;
+#[path = "../../../backends/tests/support/hosted.rs"]
+pub(crate) mod hosted;
+#[path = "../../../backends/tests/support/operations.rs"]
+pub(crate) mod operations;
+#[path = "../../../backends/tests/support/remembered.rs"]
+pub(crate) mod remembered;
+#[path = "../../../backends/tests/support/rows.rs"]
+pub(crate) mod rows;
+#[path = "../../../backends/tests/support/steps.rs"]
+pub(crate) mod steps;
+#[path = "../../../backends/tests/support/story.rs"]
+pub(crate) mod story;
+#[path = "../../../backends/tests/support/token_story.rs"]
+pub(crate) mod token_story;
+#[path = "../../../backends/tests/support/wandering.rs"]
+pub(crate) mod wandering;
+#[path = "../../../backends/tests/support/world.rs"]
+pub(crate) mod world;
