@@ -125,16 +125,14 @@ impl StepTicket {
 /// #     }
 /// # };
 /// let mut steps = engine.run(Register::new("ada", "plum kettle orbit"));
-/// # let Step::Need(ticket, need) = steps.poll()? else { panic!() };
-/// # let StepNeed::Read(keys) = &*need else { panic!() };
-/// # steps.reply(ticket, StepReply::Rows(rows.read(keys)?))?;
 /// let Step::Need(ticket, need) = steps.poll()? else { panic!("it hashes") };
 /// let worked = std::thread::spawn(move || match &*need {
 ///     StepNeed::Work(work) => work.run(),
 ///     other => panic!("{other:?}"),
 /// });
 /// steps.reply(ticket, worked.join().unwrap())?;
-/// assert!(matches!(steps.poll()?, Step::Need(_, need) if matches!(*need, StepNeed::Commit(_))));
+/// // Now it asks whether the name is free.
+/// assert!(matches!(steps.poll()?, Step::Need(_, need) if matches!(*need, StepNeed::Read(_))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct StepWork {
