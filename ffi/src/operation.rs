@@ -12,6 +12,8 @@ use crate::result::Public;
 use crate::status::dw_status::DW_VALUE;
 
 pub use account::*;
+pub use data::*;
+pub use key::*;
 pub use login::*;
 pub use session::*;
 pub use take::*;
@@ -19,6 +21,8 @@ pub use token::*;
 pub use upkeep::*;
 
 mod account;
+mod data;
+mod key;
 mod login;
 mod session;
 mod take;

@@ -37,11 +37,13 @@ pub unsafe extern "C" fn dw_register(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let name = unsafe { text(name, name_len, "name") }?;
-        // SAFETY: as the conventions say.
-        let password = unsafe { text(password, password_len, "password") }?;
-        // SAFETY: as the conventions say.
-        let source = unsafe { text_if(source, source_len, "source") }?;
+        let (name, password, source) = unsafe {
+            (
+                text(name, name_len, "name")?,
+                text(password, password_len, "password")?,
+                text_if(source, source_len, "source")?,
+            )
+        };
         let operation = sourced(Register::new(name, password), source, Register::source)?;
         // SAFETY: as the conventions say.
         unsafe { give_plain(engine, out, |engine| engine.run(operation)) }
@@ -66,11 +68,13 @@ pub unsafe extern "C" fn dw_op_register(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let name = unsafe { text(name, name_len, "name") }?;
-        // SAFETY: as the conventions say.
-        let password = unsafe { text(password, password_len, "password") }?;
-        // SAFETY: as the conventions say.
-        let source = unsafe { text_if(source, source_len, "source") }?;
+        let (name, password, source) = unsafe {
+            (
+                text(name, name_len, "name")?,
+                text(password, password_len, "password")?,
+                text_if(source, source_len, "source")?,
+            )
+        };
         let operation = sourced(Register::new(name, password), source, Register::source)?;
         // SAFETY: as the conventions say.
         unsafe { begin(context, op, |engine| engine.run(operation)) }

@@ -112,11 +112,13 @@ pub unsafe extern "C" fn dw_login(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let name = unsafe { text(name, name_len, "name") }?;
-        // SAFETY: as the conventions say.
-        let password = unsafe { text(password, password_len, "password") }?;
-        // SAFETY: as the conventions say.
-        let options = unsafe { sized(options, "options") }?;
+        let (name, password, options) = unsafe {
+            (
+                text(name, name_len, "name")?,
+                text(password, password_len, "password")?,
+                sized(options, "options")?,
+            )
+        };
         let operation = login(name, password, options)?;
         // SAFETY: as the conventions say.
         unsafe { give(engine, out, |engine| engine.login(operation)) }
@@ -140,11 +142,13 @@ pub unsafe extern "C" fn dw_op_login(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let name = unsafe { text(name, name_len, "name") }?;
-        // SAFETY: as the conventions say.
-        let password = unsafe { text(password, password_len, "password") }?;
-        // SAFETY: as the conventions say.
-        let options = unsafe { sized(options, "options") }?;
+        let (name, password, options) = unsafe {
+            (
+                text(name, name_len, "name")?,
+                text(password, password_len, "password")?,
+                sized(options, "options")?,
+            )
+        };
         let operation = login(name, password, options)?;
         // SAFETY: as the conventions say.
         unsafe { begin(context, op, |engine| engine.login(operation)) }
@@ -170,11 +174,13 @@ pub unsafe extern "C" fn dw_reauthenticate(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let password = unsafe { text(password, password_len, "password") }?;
-        // SAFETY: as the conventions say.
-        let source = unsafe { text_if(source, source_len, "source") }?;
+        let (token, password, source) = unsafe {
+            (
+                text(token, token_len, "token")?,
+                text(password, password_len, "password")?,
+                text_if(source, source_len, "source")?,
+            )
+        };
         let operation = sourced(Reauthenticate::new(token, password), source, Reauthenticate::source)?;
         // SAFETY: as the conventions say.
         unsafe { give(engine, out, |engine| engine.run(operation)) }
@@ -199,11 +205,13 @@ pub unsafe extern "C" fn dw_op_reauthenticate(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let password = unsafe { text(password, password_len, "password") }?;
-        // SAFETY: as the conventions say.
-        let source = unsafe { text_if(source, source_len, "source") }?;
+        let (token, password, source) = unsafe {
+            (
+                text(token, token_len, "token")?,
+                text(password, password_len, "password")?,
+                text_if(source, source_len, "source")?,
+            )
+        };
         let operation = sourced(Reauthenticate::new(token, password), source, Reauthenticate::source)?;
         // SAFETY: as the conventions say.
         unsafe { begin(context, op, |engine| engine.run(operation)) }
@@ -231,13 +239,14 @@ pub unsafe extern "C" fn dw_change_password(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let current = unsafe { text(current, current_len, "current") }?;
-        // SAFETY: as the conventions say.
-        let password = unsafe { text(password, password_len, "password") }?;
-        // SAFETY: as the conventions say.
-        let source = unsafe { text_if(source, source_len, "source") }?;
+        let (token, current, password, source) = unsafe {
+            (
+                text(token, token_len, "token")?,
+                text(current, current_len, "current")?,
+                text(password, password_len, "password")?,
+                text_if(source, source_len, "source")?,
+            )
+        };
         let operation =
             sourced(ChangePassword::new(token, current, password), source, ChangePassword::source)?;
         // SAFETY: as the conventions say.
@@ -265,13 +274,14 @@ pub unsafe extern "C" fn dw_op_change_password(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let current = unsafe { text(current, current_len, "current") }?;
-        // SAFETY: as the conventions say.
-        let password = unsafe { text(password, password_len, "password") }?;
-        // SAFETY: as the conventions say.
-        let source = unsafe { text_if(source, source_len, "source") }?;
+        let (token, current, password, source) = unsafe {
+            (
+                text(token, token_len, "token")?,
+                text(current, current_len, "current")?,
+                text(password, password_len, "password")?,
+                text_if(source, source_len, "source")?,
+            )
+        };
         let operation =
             sourced(ChangePassword::new(token, current, password), source, ChangePassword::source)?;
         // SAFETY: as the conventions say.

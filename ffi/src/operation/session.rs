@@ -1,15 +1,12 @@
 //! Sessions: whose they are, and how they end.
 
-use core::ffi::{c_char, c_void};
-use std::time::Duration;
+use core::ffi::c_char;
 
 use doorward::core::operation::authenticate::Authenticate;
 use doorward::core::operation::end_session::EndSession;
 use doorward::core::operation::logout::Logout;
 use doorward::core::operation::logout_everywhere::LogoutEverywhere;
-use doorward::core::operation::open_session::OpenSession;
 use doorward::core::operation::rotate_session::RotateSession;
-use doorward::core::operation::session_data::{SessionData, UpdateSessionData};
 use doorward::core::operation::sessions::Sessions;
 
 use super::give;
@@ -18,9 +15,9 @@ use crate::engine::dw_engine;
 use crate::failure::{call, dw_error};
 use crate::id::dw_id;
 use crate::op::{begin, dw_op};
-use crate::result::{dw_data, dw_ended_everywhere, dw_receipt, dw_renewed, dw_session, dw_session_list};
+use crate::result::{dw_ended_everywhere, dw_receipt, dw_renewed, dw_session, dw_session_list};
 use crate::status::dw_status;
-use crate::text::{bytes_if, dw_text, text, text_if};
+use crate::text::{text, text_if};
 
 fn logout_everywhere(account: dw_id, keep: Option<&str>) -> LogoutEverywhere {
     let operation = LogoutEverywhere::new(account.account());
@@ -28,22 +25,6 @@ fn logout_everywhere(account: dw_id, keep: Option<&str>) -> LogoutEverywhere {
         Some(token) => operation.keep(token),
         None => operation,
     }
-}
-
-fn open_session(data: Option<&[u8]>, lifetime_ms: u64, label: Option<&str>) -> OpenSession {
-    let mut operation = OpenSession::new(data.unwrap_or_default());
-    if lifetime_ms > 0 {
-        operation = operation.lifetime(Duration::from_millis(lifetime_ms));
-    }
-    match label {
-        Some(label) => operation.label(label),
-        None => operation,
-    }
-}
-
-fn update_session_data(token: &str, data: Option<&[u8]>, lifetime_ms: u64) -> UpdateSessionData {
-    let operation = UpdateSessionData::new(token, data.unwrap_or_default());
-    if lifetime_ms > 0 { operation.lifetime(Duration::from_millis(lifetime_ms)) } else { operation }
 }
 
 /// Says whose session this token is, if it lives. Every status but `DW_OK` means no.
@@ -286,154 +267,6 @@ pub unsafe extern "C" fn dw_op_rotate_session(
         // SAFETY: as the conventions say.
         let token = unsafe { text(token, token_len, "token") }?;
         let operation = RotateSession::new(token);
-        // SAFETY: as the conventions say.
-        unsafe { begin(context, op, |engine| engine.run(operation)) }
-    })
-}
-
-/// Opens a session for nobody yet, with data of the host's; a login replaces it. `lifetime_ms` 0: the policy's. `label` is what the
-/// client calls itself, or NULL.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_open_session(
-    engine: *const dw_engine,
-    data: *const c_void,
-    data_len: usize,
-    lifetime_ms: u64,
-    label: *const c_char,
-    label_len: usize,
-    out: *mut *mut dw_renewed,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        // SAFETY: as the conventions say.
-        let data = unsafe { bytes_if(data, data_len, "data") }?;
-        // SAFETY: as the conventions say.
-        let label = unsafe { dw_text { ptr: label, len: label_len }.shown("label") }?;
-        let operation = open_session(data, lifetime_ms, label.as_deref());
-        // SAFETY: as the conventions say.
-        unsafe { give(engine, out, |engine| engine.run(operation)) }
-    })
-}
-
-/// Begins `dw_open_session` at a context; its outcome is for `dw_op_take_renewed`.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_op_open_session(
-    context: *const dw_context,
-    data: *const c_void,
-    data_len: usize,
-    lifetime_ms: u64,
-    label: *const c_char,
-    label_len: usize,
-    op: *mut *mut dw_op,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        // SAFETY: as the conventions say.
-        let data = unsafe { bytes_if(data, data_len, "data") }?;
-        // SAFETY: as the conventions say.
-        let label = unsafe { dw_text { ptr: label, len: label_len }.shown("label") }?;
-        let operation = open_session(data, lifetime_ms, label.as_deref());
-        // SAFETY: as the conventions say.
-        unsafe { begin(context, op, |engine| engine.run(operation)) }
-    })
-}
-
-/// What the host keeps with a live session, and whose it is, a guest's too.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_session_data(
-    engine: *const dw_engine,
-    token: *const c_char,
-    token_len: usize,
-    out: *mut *mut dw_data,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        let operation = SessionData::new(token);
-        // SAFETY: as the conventions say.
-        unsafe { give(engine, out, |engine| engine.run(operation)) }
-    })
-}
-
-/// Begins `dw_session_data` at a context; its outcome is for `dw_op_take_data`.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_op_session_data(
-    context: *const dw_context,
-    token: *const c_char,
-    token_len: usize,
-    op: *mut *mut dw_op,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        let operation = SessionData::new(token);
-        // SAFETY: as the conventions say.
-        unsafe { begin(context, op, |engine| engine.run(operation)) }
-    })
-}
-
-/// Replaces what the host keeps with a live session: durable when it returns, and refused once the session is over.
-/// `lifetime_ms` other than 0 also gives the session that lifetime, from now on.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_update_session_data(
-    engine: *const dw_engine,
-    token: *const c_char,
-    token_len: usize,
-    data: *const c_void,
-    data_len: usize,
-    lifetime_ms: u64,
-    out: *mut *mut dw_session,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let data = unsafe { bytes_if(data, data_len, "data") }?;
-        let operation = update_session_data(token, data, lifetime_ms);
-        // SAFETY: as the conventions say.
-        unsafe { give(engine, out, |engine| engine.run(operation)) }
-    })
-}
-
-/// Begins `dw_update_session_data` at a context; its outcome is for `dw_op_take_session`.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_op_update_session_data(
-    context: *const dw_context,
-    token: *const c_char,
-    token_len: usize,
-    data: *const c_void,
-    data_len: usize,
-    lifetime_ms: u64,
-    op: *mut *mut dw_op,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let data = unsafe { bytes_if(data, data_len, "data") }?;
-        let operation = update_session_data(token, data, lifetime_ms);
         // SAFETY: as the conventions say.
         unsafe { begin(context, op, |engine| engine.run(operation)) }
     })

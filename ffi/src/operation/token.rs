@@ -1,24 +1,21 @@
-//! Access tokens, refresh tokens, and the keys that sign them.
+//! Access tokens and refresh tokens.
 
 use core::ffi::{c_char, c_int};
 
 use doorward::Scope;
 use doorward::core::operation::introspect::Introspect;
 use doorward::core::operation::issue::Issue;
-use doorward::core::operation::jwks::Jwks;
 use doorward::core::operation::refresh::Refresh;
-use doorward::core::operation::revoke_all_tokens::RevokeAllTokens;
 use doorward::core::operation::revoke_token::RevokeToken;
-use doorward::core::operation::rotate_keys::RotateKeys;
 use serde_json::{Map, Value};
 
-use super::{Sized, done, give, give_plain, sized};
+use super::{Sized, give, give_plain, sized};
 use crate::context::dw_context;
 use crate::engine::dw_engine;
 use crate::failure::{Called, Failure, call, dw_error};
 use crate::op::{begin, dw_op};
-use crate::result::{dw_access, dw_jwks_result, dw_rotated, dw_string, dw_tokens};
-use crate::status::dw_status::{self, DW_CLAIMS, DW_VALUE};
+use crate::result::{dw_access, dw_string, dw_tokens};
+use crate::status::dw_status::{self, DW_CLAIMS};
 use crate::text::{dw_text, text, text_if, things};
 
 /// What may be said of a token that is issued. Set `size` to `sizeof(dw_issue_options)` and all else to zero, then what is
@@ -60,18 +57,6 @@ pub struct dw_refresh_options {
 unsafe impl Sized for dw_issue_options {}
 // SAFETY: as above.
 unsafe impl Sized for dw_refresh_options {}
-
-/// When the next signing key is to sign.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum dw_rotation {
-    /// When verifiers elsewhere have had the time to fetch it: after the policy's overlap.
-    DW_ROTATE = 0,
-    /// At once: who keeps a JWKS refuses its tokens until he fetches it anew.
-    DW_ROTATE_AT_ONCE = 1,
-    /// Nothing is made unless it is time for it.
-    DW_ROTATE_WHEN_DUE = 2,
-}
 
 fn issue(token: &str, client: &str, audience: &str, options: Option<dw_issue_options>) -> Called<Issue> {
     let mut operation = Issue::new(token, client, audience);
@@ -136,20 +121,6 @@ fn introspect(token: &str, audience: Option<&str>) -> Introspect {
     }
 }
 
-fn rotate_keys(when: c_int) -> Called<RotateKeys> {
-    match when {
-        0 => Ok(RotateKeys::new()),
-        1 => Ok(RotateKeys::at_once()),
-        2 => Ok(RotateKeys::when_due()),
-        other => Err(Failure::new(DW_VALUE, format!("{other} is no dw_rotation"))),
-    }
-}
-
-fn revoke_all_tokens(and_sessions: c_int) -> RevokeAllTokens {
-    let operation = RevokeAllTokens::new();
-    if and_sessions != 0 { operation.and_sessions() } else { operation }
-}
-
 /// Issues an access token for a live session, to this client and for this audience; a refresh token too if the options ask for
 /// it. `options` may be NULL.
 ///
@@ -170,13 +141,14 @@ pub unsafe extern "C" fn dw_issue(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let client = unsafe { text(client, client_len, "client") }?;
-        // SAFETY: as the conventions say.
-        let audience = unsafe { text(audience, audience_len, "audience") }?;
-        // SAFETY: as the conventions say.
-        let options = unsafe { sized(options, "options") }?;
+        let (token, client, audience, options) = unsafe {
+            (
+                text(token, token_len, "token")?,
+                text(client, client_len, "client")?,
+                text(audience, audience_len, "audience")?,
+                sized(options, "options")?,
+            )
+        };
         let operation = issue(token, client, audience, options)?;
         // SAFETY: as the conventions say.
         unsafe { give(engine, out, |engine| engine.run(operation)) }
@@ -202,13 +174,14 @@ pub unsafe extern "C" fn dw_op_issue(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let client = unsafe { text(client, client_len, "client") }?;
-        // SAFETY: as the conventions say.
-        let audience = unsafe { text(audience, audience_len, "audience") }?;
-        // SAFETY: as the conventions say.
-        let options = unsafe { sized(options, "options") }?;
+        let (token, client, audience, options) = unsafe {
+            (
+                text(token, token_len, "token")?,
+                text(client, client_len, "client")?,
+                text(audience, audience_len, "audience")?,
+                sized(options, "options")?,
+            )
+        };
         let operation = issue(token, client, audience, options)?;
         // SAFETY: as the conventions say.
         unsafe { begin(context, op, |engine| engine.run(operation)) }
@@ -233,11 +206,13 @@ pub unsafe extern "C" fn dw_refresh(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let client = unsafe { text(client, client_len, "client") }?;
-        // SAFETY: as the conventions say.
-        let options = unsafe { sized(options, "options") }?;
+        let (token, client, options) = unsafe {
+            (
+                text(token, token_len, "token")?,
+                text(client, client_len, "client")?,
+                sized(options, "options")?,
+            )
+        };
         let operation = refresh(token, client, options)?;
         // SAFETY: as the conventions say.
         unsafe { give(engine, out, |engine| engine.run(operation)) }
@@ -261,11 +236,13 @@ pub unsafe extern "C" fn dw_op_refresh(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let client = unsafe { text(client, client_len, "client") }?;
-        // SAFETY: as the conventions say.
-        let options = unsafe { sized(options, "options") }?;
+        let (token, client, options) = unsafe {
+            (
+                text(token, token_len, "token")?,
+                text(client, client_len, "client")?,
+                sized(options, "options")?,
+            )
+        };
         let operation = refresh(token, client, options)?;
         // SAFETY: as the conventions say.
         unsafe { begin(context, op, |engine| engine.run(operation)) }
@@ -288,9 +265,8 @@ pub unsafe extern "C" fn dw_verify(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let audience = unsafe { text(audience, audience_len, "audience") }?;
+        let (token, audience) =
+            unsafe { (text(token, token_len, "token")?, text(audience, audience_len, "audience")?) };
         let operation = (token, audience);
         // SAFETY: as the conventions say.
         unsafe { give(engine, out, |engine| engine.verify(operation.0, operation.1)) }
@@ -313,9 +289,8 @@ pub unsafe extern "C" fn dw_op_verify(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let audience = unsafe { text(audience, audience_len, "audience") }?;
+        let (token, audience) =
+            unsafe { (text(token, token_len, "token")?, text(audience, audience_len, "audience")?) };
         let operation = (token, audience);
         // SAFETY: as the conventions say.
         unsafe { begin(context, op, |engine| engine.verify(operation.0, operation.1)) }
@@ -339,9 +314,8 @@ pub unsafe extern "C" fn dw_introspect(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let audience = unsafe { text_if(audience, audience_len, "audience") }?;
+        let (token, audience) =
+            unsafe { (text(token, token_len, "token")?, text_if(audience, audience_len, "audience")?) };
         let operation = introspect(token, audience);
         // SAFETY: as the conventions say.
         unsafe { give(engine, out, |engine| engine.run(operation)) }
@@ -364,9 +338,8 @@ pub unsafe extern "C" fn dw_op_introspect(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let audience = unsafe { text_if(audience, audience_len, "audience") }?;
+        let (token, audience) =
+            unsafe { (text(token, token_len, "token")?, text_if(audience, audience_len, "audience")?) };
         let operation = introspect(token, audience);
         // SAFETY: as the conventions say.
         unsafe { begin(context, op, |engine| engine.run(operation)) }
@@ -390,9 +363,8 @@ pub unsafe extern "C" fn dw_revoke_token(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let client = unsafe { text(client, client_len, "client") }?;
+        let (token, client) =
+            unsafe { (text(token, token_len, "token")?, text(client, client_len, "client")?) };
         let operation = RevokeToken::new(token, client);
         // SAFETY: as the conventions say.
         unsafe { give_plain(engine, out, |engine| engine.run(operation)) }
@@ -415,114 +387,9 @@ pub unsafe extern "C" fn dw_op_revoke_token(
 ) -> dw_status {
     call(error, || {
         // SAFETY: as the conventions say.
-        let token = unsafe { text(token, token_len, "token") }?;
-        // SAFETY: as the conventions say.
-        let client = unsafe { text(client, client_len, "client") }?;
+        let (token, client) =
+            unsafe { (text(token, token_len, "token")?, text(client, client_len, "client")?) };
         let operation = RevokeToken::new(token, client);
-        // SAFETY: as the conventions say.
-        unsafe { begin(context, op, |engine| engine.run(operation)) }
-    })
-}
-
-/// The public keys that access tokens are verified with (RFC 7517), for verifiers elsewhere.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_jwks(
-    engine: *const dw_engine,
-    out: *mut *mut dw_jwks_result,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        let operation = Jwks::new();
-        // SAFETY: as the conventions say.
-        unsafe { give(engine, out, |engine| engine.run(operation)) }
-    })
-}
-
-/// Begins `dw_jwks` at a context; its outcome is for `dw_op_take_jwks`.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_op_jwks(
-    context: *const dw_context,
-    op: *mut *mut dw_op,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        let operation = Jwks::new();
-        // SAFETY: as the conventions say.
-        unsafe { begin(context, op, |engine| engine.run(operation)) }
-    })
-}
-
-/// Makes the next signing key before it is time for it; `when` is a `dw_rotation`. What was signed before lives to its end.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_rotate_keys(
-    engine: *const dw_engine,
-    when: c_int,
-    out: *mut *mut dw_rotated,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        let operation = rotate_keys(when)?;
-        // SAFETY: as the conventions say.
-        unsafe { give(engine, out, |engine| engine.run(operation)) }
-    })
-}
-
-/// Begins `dw_rotate_keys` at a context; its outcome is for `dw_op_take_rotated`.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_op_rotate_keys(
-    context: *const dw_context,
-    when: c_int,
-    op: *mut *mut dw_op,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        let operation = rotate_keys(when)?;
-        // SAFETY: as the conventions say.
-        unsafe { begin(context, op, |engine| engine.run(operation)) }
-    })
-}
-
-/// Ends every access and refresh token of everybody, by new keys; with `and_sessions` other than 0 every session too.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_revoke_all_tokens(
-    engine: *const dw_engine,
-    and_sessions: c_int,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        let operation = revoke_all_tokens(and_sessions);
-        done(engine, |engine| engine.run(operation))
-    })
-}
-
-/// Begins `dw_revoke_all_tokens` at a context; its outcome is for `dw_op_take`.
-///
-/// # Safety
-/// As the conventions say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn dw_op_revoke_all_tokens(
-    context: *const dw_context,
-    and_sessions: c_int,
-    op: *mut *mut dw_op,
-    error: *mut *mut dw_error,
-) -> dw_status {
-    call(error, || {
-        let operation = revoke_all_tokens(and_sessions);
         // SAFETY: as the conventions say.
         unsafe { begin(context, op, |engine| engine.run(operation)) }
     })
