@@ -251,8 +251,7 @@ pub unsafe extern "C" fn dw_engine_backup(
         let path = unsafe { text(path, path_len, "path") }?;
         let open = ENGINES.find(engine)?;
         let none = || {
-            let sentence =
-                "only a `sqlite:` store is copied while it is open: free the engine, and copy the folder";
+            let sentence = "only a `sqlite:` store is copied while it is open: close one of `sled:`, and copy its folder";
             Failure::new(DW_VALUE, sentence)
         };
         let store = open.sqlite.as_ref().ok_or_else(none)?;
