@@ -1,0 +1,1 @@
+"""``doorward.flask`` against real Flask."""
