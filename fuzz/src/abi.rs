@@ -29,7 +29,7 @@ use crate::task::describe;
 
 use agree::agrees;
 
-mod agree;
+pub(crate) mod agree;
 
 /// A key or a pepper: its number, and the byte that it consists of.
 pub(crate) type Numbered = (u32, u8);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::rng::Rng;
 
 pub use token::{AccessPick, AnyPick, RefreshPick, Rotate, TokenAction, TokenForgery};
@@ -17,7 +19,7 @@ pub(crate) const DATA_OF_A_PERSON: usize = 30;
 const SETTLERS: u32 = 14;
 
 /// One request. Numbers choose among what there is when it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[allow(missing_docs, reason = "the fields say no more than their types")]
 pub enum Action {
     /// Somebody signs up under this name.
@@ -77,7 +79,7 @@ pub enum Action {
 }
 
 /// Which password is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Guess {
     /// The one in force when the request starts.
     Right,
@@ -86,7 +88,7 @@ pub enum Guess {
 }
 
 /// What a client has of its device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Known {
     /// Whose token it shows.
     pub shown: ShownDevice,
@@ -95,7 +97,7 @@ pub struct Known {
 }
 
 /// Which device's token is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum ShownDevice {
     /// None.
     None,
@@ -108,7 +110,7 @@ pub enum ShownDevice {
 }
 
 /// What a host keeps: bytes that no other operation keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Data {
     /// None.
     Nothing,
@@ -121,7 +123,7 @@ pub enum Data {
 }
 
 /// How long a host lets a session live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Stay {
     /// For less than nothing.
     None,
@@ -132,7 +134,7 @@ pub enum Stay {
 }
 
 /// Which token is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Pick {
     /// The one that this operation gave, or else the last one before.
     pub of: u32,
@@ -141,7 +143,7 @@ pub struct Pick {
 }
 
 /// What became of a token on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Forgery {
     /// Nothing.
     None,

@@ -20,6 +20,7 @@ mod abi;
 pub mod action;
 mod answer;
 mod hashing;
+pub mod host;
 pub mod kill;
 mod model;
 pub mod plan;

@@ -116,7 +116,8 @@ fn are_published(json: &str, names: &[String]) -> bool {
     told.eq(names.iter().map(|name| Some(&**name)))
 }
 
-fn is_refused(refused: &Refused, answer: &Answer) -> bool {
+/// Whether this is the refusal's status, and its word.
+pub(crate) fn is_refused(refused: &Refused, answer: &Answer) -> bool {
     let reason = refused.reason.as_deref().unwrap_or_default();
     match (refused.status, answer) {
         (DW_TAKEN, Answer::Taken)

@@ -1,10 +1,12 @@
 //! What clients ask for with tokens, and administrators of their keys.
 
+use serde::Deserialize;
+
 use super::Pick;
 use crate::rng::Rng;
 
 /// One request. Numbers choose among what there is when it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[allow(missing_docs, reason = "the fields say no more than their types")]
 pub enum TokenAction {
     /// A session is turned into tokens.
@@ -26,7 +28,7 @@ pub enum TokenAction {
 }
 
 /// How soon another key signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Rotate {
     /// When it is time for it.
     WhenDue,
@@ -37,7 +39,7 @@ pub enum Rotate {
 }
 
 /// Which refresh token is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct RefreshPick {
     /// Of the family that this operation opened or moved on, or else the last one before.
     pub of: u32,
@@ -48,7 +50,7 @@ pub struct RefreshPick {
 }
 
 /// Which access token is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct AccessPick {
     /// The one that this operation gave, or else the last one before.
     pub of: u32,
@@ -57,7 +59,7 @@ pub struct AccessPick {
 }
 
 /// A token of either kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum AnyPick {
     /// A refresh token.
     Refresh(RefreshPick),
@@ -66,7 +68,7 @@ pub enum AnyPick {
 }
 
 /// What became of a token on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum TokenForgery {
     /// Nothing.
     None,

@@ -19,6 +19,7 @@ use super::Through;
 use crate::abi::{Abi, Keys};
 use crate::action::{DATA_OF_A_PERSON, DATA_OF_NOBODY};
 use crate::answer::{Machinery, Simulated};
+use crate::host::Seat;
 use crate::plan::House;
 use crate::task::machine;
 
@@ -27,6 +28,8 @@ pub(super) struct Engine {
     pub(super) keys: Keys,
     /// Its context, when operations go through the C ABI.
     pub(super) abi: Option<Abi>,
+    /// Its twin of a host in another language.
+    pub(super) host: Option<Seat>,
     /// Milliseconds ahead of the time source.
     pub(super) skew: i16,
     /// The highest time that this process saw.
@@ -37,6 +40,7 @@ pub(super) struct Engine {
 pub(super) struct At {
     environment: Arc<Environment>,
     abi: Option<Abi>,
+    host: Option<Seat>,
     seed: u64,
 }
 
@@ -46,17 +50,30 @@ impl At {
         machine(operation, &self.environment, self.seed)
     }
 
-    /// Whether services remember what was proven of access tokens: a context does so by itself.
+    /// Whether services remember what was proven of access tokens: a context does so by itself, and so does a host's engine.
     pub(super) fn remembers(&self) -> bool {
-        self.abi.is_none()
+        self.abi.is_none() && self.host.is_none()
     }
 
     /// And, where there is a context, by this call.
     pub(super) fn run(&self, operation: impl Simulated + 'static, call: &Call<'_>) -> Box<dyn Machinery> {
         let machine = self.machine(operation);
-        match &self.abi {
-            Some(abi) => abi.beside(machine, call, self.seed),
-            None => machine,
+        match (&self.abi, &self.host) {
+            (Some(abi), _) => abi.beside(machine, call, self.seed),
+            (None, Some(host)) => host.beside(machine, call, self.seed),
+            (None, None) => machine,
+        }
+    }
+
+    /// The same of an operation that is only the first of those which its call runs: a context takes other steps.
+    pub(super) fn run_first(
+        &self,
+        operation: impl Simulated + 'static,
+        call: &Call<'_>,
+    ) -> Box<dyn Machinery> {
+        match &self.host {
+            Some(host) => host.beside(self.machine(operation), call, self.seed),
+            None => self.machine(operation),
         }
     }
 }
@@ -64,12 +81,17 @@ impl At {
 impl Engine {
     /// Here, with this seed.
     pub(super) fn at(&self, seed: u64) -> At {
-        At { environment: Arc::clone(&self.environment), abi: self.abi.clone(), seed }
+        At {
+            environment: Arc::clone(&self.environment),
+            abi: self.abi.clone(),
+            host: self.host.clone(),
+            seed,
+        }
     }
 }
 
 /// Two, of different costs and with different peppers in use, as while a change is rolled out: each calls for a rehash
-/// of the other's hashes. Through the C ABI they are of one cost and one pepper: there the rehash is the login's own.
+/// of the other's hashes. Through the C ABI, and at a host, they are of one cost and one pepper: there the rehash is the login's own.
 pub(super) fn engines(
     house: House,
     through: Through,
@@ -96,6 +118,7 @@ pub(super) fn engines(
             environment: Arc::new(Environment { policy, keys }),
             keys: given,
             abi: None,
+            host: None,
             skew: 0,
             highest: Timestamp::from_millis(0),
         }
@@ -107,7 +130,9 @@ pub(super) fn engines(
     };
     match through {
         Through::Machines => vec![engine(argon2(19 * 1024, 2), 1, 2), engine(argon2(24 * 1024, 2), 2, 1)],
-        Through::Abi => vec![engine(argon2(12 * 1024, 1), 1, 2), engine(argon2(12 * 1024, 1), 1, 2)],
+        Through::Abi | Through::Host => {
+            vec![engine(argon2(12 * 1024, 1), 1, 2), engine(argon2(12 * 1024, 1), 1, 2)]
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `start` | what a request means as things stand |
 //! | `token` | the same of requests about tokens, and what a client then has |
 //! | `step` | one need of one operation, and its outcome |
+//! | `host` | the moves of a host in another language |
 //! | `store` | commits and their faults; every row again, as a mirror |
 //! | `probe` | tokens tried on the side, and what a thief of the whole store finds |
 
@@ -40,9 +41,11 @@ use crate::task::{Flight, Task};
 use crate::violation::{Violation, ensure};
 
 use engines::{Engine, engines};
+pub use host::HostMove;
 use token::Purse;
 
 mod engines;
+mod host;
 mod probe;
 mod start;
 mod step;
@@ -100,6 +103,8 @@ enum Through {
     Machines,
     /// The C ABI's `dw_op_*` beside them.
     Abi,
+    /// Their bare machines, and a host's engines told the same.
+    Host,
 }
 
 /// What happened in a run.
@@ -239,13 +244,7 @@ impl World {
     /// # Errors
     /// The first invariant that does not hold.
     pub fn run(mut self, plan: &Plan) -> Result<Run, Found> {
-        self.house = plan.house;
-        self.engines = engines(plan.house, self.through, &*self.change);
-        self.model.policy = self.engines[0].environment.policy.clone();
-        self.reopen().map_err(|violation| Found { violation, at: 0 })?;
-        self.make_keyring();
-        let opened = (0..self.engines.len()).try_for_each(|engine| self.open_context(engine));
-        opened.map_err(|violation| Found { violation, at: 0 })?;
+        self.begin(plan.house).map_err(|violation| Found { violation, at: 0 })?;
         for (tick, one) in plan.moves.iter().enumerate() {
             self.tick = tick;
             self.make(*one).map_err(|violation| Found { violation, at: tick })?;
@@ -253,6 +252,16 @@ impl World {
         self.tick = plan.moves.len();
         self.finish().map_err(|violation| Found { violation, at: plan.moves.len() })?;
         Ok(self.run)
+    }
+
+    /// Two engines open an empty store.
+    fn begin(&mut self, house: House) -> Result<(), Violation> {
+        self.house = house;
+        self.engines = engines(house, self.through, &*self.change);
+        self.model.policy = self.engines[0].environment.policy.clone();
+        self.reopen()?;
+        self.make_keyring();
+        (0..self.engines.len()).try_for_each(|engine| self.open_context(engine))
     }
 
     /// Closes the store and opens it again.
@@ -297,7 +306,7 @@ impl World {
             Move::PowerCut => self.power_cut(),
             Move::Purge { engine, limit } => {
                 let engine = self.engine(engine);
-                self.purge(engine, limit)
+                self.purge(engine, limit.into()).map(drop)
             }
             Move::Sweep => {
                 self.sweep(64)?;
@@ -413,10 +422,15 @@ impl World {
     fn trust_clock(&mut self, engine: usize) -> Result<(), Violation> {
         let label = u32::MAX - u32::try_from(self.tick).unwrap_or(0);
         self.launch(engine, label, Action::TrustClock, u64::from(label));
+        self.bring_to_its_end(label)?;
+        self.engines[engine].highest = self.model.mark;
+        Ok(())
+    }
+
+    fn bring_to_its_end(&mut self, label: u32) -> Result<(), Violation> {
         while let Some(at) = self.tasks.iter().position(|task| task.label == label) {
             self.step(at, Luck::Good)?;
         }
-        self.engines[engine].highest = self.model.mark;
         Ok(())
     }
 

@@ -228,7 +228,10 @@ impl World {
             }
             Action::DeleteAccount { name } => {
                 let (who, id) = self.who(name);
-                (Intent::DeleteAccount(who), at.machine(DeleteAccount::new(id)))
+                (
+                    Intent::DeleteAccount(who),
+                    at.run_first(DeleteAccount::new(id), &Call::DeleteAccount { account: *id.as_bytes() }),
+                )
             }
             Action::FinishDeletion { of } => {
                 let is_left = |account: &usize| self.model.accounts[*account].stage == Stage::Remains;

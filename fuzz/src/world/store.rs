@@ -21,6 +21,9 @@ use crate::plan::Luck;
 use crate::task::{Flight, Task, machine};
 use crate::violation::{Violation, ensure};
 
+/// The seed of the first opening.
+pub(super) const OPENING: u64 = u64::MAX;
+
 pub(super) fn failed(kind: StoreErrorKind) -> Reply {
     Reply::Failed(StoreError::new(kind, "the plan says so"))
 }
@@ -30,7 +33,7 @@ impl World {
     pub(super) fn make_keyring(&mut self) {
         let now = self.now(0);
         self.model.mark = now;
-        let mut machine = machine(Open::new(), &self.engines[0].environment, u64::MAX);
+        let mut machine = machine(Open::new(), &self.engines[0].environment, OPENING);
         loop {
             let (ticket, reply) = match machine.poll(now) {
                 Asked::Read(ticket, keys) => (ticket, Reply::Rows(vec![None; keys.len()])),
@@ -198,15 +201,16 @@ impl World {
         (0..self.engines.len()).try_for_each(|engine| self.restart(engine))
     }
 
-    /// As `Engine::purge` does it: not yet what an instance that is behind still counts as live.
-    pub(super) fn purge(&mut self, engine: usize, limit: u8) -> Result<(), Violation> {
+    /// As `Engine::purge` does it: not yet what an instance that is behind still counts as live. Gives how many rows and
+    /// entries of the journal the store has removed.
+    pub(super) fn purge(&mut self, engine: usize, limit: usize) -> Result<usize, Violation> {
         let wait = self.engines[engine].environment.policy.purge_after();
         let until = self.now(engine).saturating_sub(wait);
         let is_due = |row: &Row| row.expires.is_some_and(|expires| expires <= until);
         let due: Vec<Key> =
             self.rows.iter().filter(|(_, row)| is_due(row)).map(|(key, _)| key.clone()).collect();
         let broken = |error| Violation::new(26, format!("{error}"));
-        let removed = self.store.purge(until, limit.into()).map_err(broken)?;
+        let removed = self.store.purge(until, limit).map_err(broken)?;
         let left = self.store.read(&due).map_err(broken)?;
         let gone: Vec<Key> =
             due.into_iter().zip(left).filter(|(_, row)| row.is_none()).map(|(key, _)| key).collect();
@@ -217,7 +221,7 @@ impl World {
             self.relaxed.retain(|(touched, _)| *touched != key);
             self.purged(&key, until)?;
         }
-        Ok(())
+        Ok(removed)
     }
 
     fn purged(&mut self, key: &Key, until: Timestamp) -> Result<(), Violation> {
