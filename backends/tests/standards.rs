@@ -1,66 +1,129 @@
-//! Each row of `core/standards.toml`, and each invariant of this engine so far, has a test that names it.
+//! Each row of `core/standards.toml`, and each invariant of this engine so far, has a test that names it. `core/STANDARDS.md` says
+//! which: `DOORWARD_BLESS=1` writes it anew.
 #![allow(clippy::unwrap_used)] // tests
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/STANDARDS.md");
+const PREFACE: &str = "\
+# What the standards ask, and the test of each
+
+Written out of `core/standards.toml` and the names of the tests: `DOORWARD_BLESS=1 cargo test -p doorward --test standards`. A row without a
+test fails that test.
+
+M: must. S: should. H: the host's duty, for which the engine hands it the means. Sources: numbers alone are OWASP ASVS 5.0; NIST is SP
+800-63B-4; CS the OWASP cheat sheets; bis is the draft that follows RFC 8725.
+";
+
+struct Row {
+    id: String,
+    values: BTreeMap<String, String>,
+}
+
+/// A test whose name says what it is of.
+struct Test {
+    name: String,
+    ids: BTreeSet<String>,
+    /// From the project's root.
+    file: String,
+}
 
 #[test]
 fn every_row_has_a_test_that_names_it() {
-    let named = names_of_tests();
-    let rows: Vec<&str> = include_str!("../../core/standards.toml")
-        .lines()
-        .filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'))
-        .collect();
+    let tests = tests();
+    let rows = rows();
     assert_eq!(rows.len(), 67, "the rows are read");
-    let is_named = |row: &&str| named.contains(&row.to_lowercase().replace('-', "_"));
-    let unnamed: Vec<&str> = rows.into_iter().filter(|row| !is_named(row)).collect();
+    let is_named = |row: &&Row| tests.iter().any(|test| test.ids.contains(&row.in_names()));
+    let unnamed: Vec<&str> = rows.iter().filter(|row| !is_named(row)).map(|row| row.id.as_str()).collect();
     assert!(unnamed.is_empty(), "no test names {unnamed:?}");
 }
 
 #[test]
 fn every_invariant_has_a_test_that_names_it() {
-    let named = names_of_tests();
-    let unnamed: Vec<u32> = (1..=44).filter(|number| !named.contains(&format!("inv_{number}"))).collect();
+    let tests = tests();
+    let is_named = |number: &u32| tests.iter().any(|test| test.ids.contains(&format!("inv_{number}")));
+    let unnamed: Vec<u32> = (1..=44).filter(|number| !is_named(number)).collect();
     assert!(unnamed.is_empty(), "no test names the invariants {unnamed:?}");
 }
 
-/// The ids in names of test functions, as `jw_6` and `inv_40`.
-fn names_of_tests() -> BTreeSet<String> {
-    let mut ids = BTreeSet::new();
-    let folders = [
-        "../core/src",
-        "../core/tests",
-        "src",
-        "tests",
-        "conformance/src",
-        "conformance/tests",
-        "../fuzz",
-        "../ffi/src",
-        "../ffi/tests",
-    ];
-    for folder in folders {
-        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut |text| {
-            for line in text.lines() {
-                let name = line.trim_start().trim_start_matches("async ").strip_prefix("fn ");
-                let Some((name, _)) = name.and_then(|rest| rest.split_once('(')) else { continue };
-                let words: Vec<&str> = name.split('_').collect();
-                for pair in words.windows(2) {
-                    ids.insert(pair.join("_"));
-                }
-            }
-        });
+#[test]
+fn the_page_says_which_test_is_of_which_row() {
+    let tests = tests();
+    let mut page = PREFACE.to_owned();
+    let (rows, mut group) = (rows(), "");
+    for row in &rows {
+        let (letters, _) = row.id.split_once('-').unwrap();
+        if letters != group {
+            group = letters;
+            page += "\n| | | asked | by | test |\n|---|---|---|---|---|\n";
+        }
+        let of_row = tests.iter().filter(|test| test.ids.contains(&row.in_names()));
+        let links: Vec<String> = of_row.map(|test| format!("[`{}`](../{})", test.name, test.file)).collect();
+        let (level, asks, source) = (&row.values["level"], &row.values["asks"], &row.values["source"]);
+        writeln!(page, "| {} | {level} | {asks} | {source} | {} |", row.id, links.join("<br>")).unwrap();
     }
-    ids
+    if std::env::var_os("DOORWARD_BLESS").is_some_and(|value| value == "1") {
+        fs::write(PAGE, &page).unwrap();
+    }
+    assert!(
+        fs::read_to_string(PAGE).unwrap_or_default() == page,
+        "core/STANDARDS.md is stale: DOORWARD_BLESS=1 writes it"
+    );
 }
 
-fn sources(folder: &Path, read: &mut impl FnMut(&str)) {
+fn rows() -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for line in include_str!("../../core/standards.toml").lines() {
+        if let Some(id) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            rows.push(Row { id: id.to_owned(), values: BTreeMap::new() });
+        } else if let Some((key, value)) = line.split_once(" = ") {
+            let value = value.trim_matches('"').replace("\\\"", "\"").replace('|', "\\|");
+            rows.last_mut().unwrap().values.insert(key.to_owned(), value);
+        }
+    }
+    rows
+}
+
+impl Row {
+    /// As names of tests have it: `jw_6`.
+    fn in_names(&self) -> String {
+        self.id.to_lowercase().replace('-', "_")
+    }
+}
+
+/// The tests of the project, in the order of their files.
+fn tests() -> Vec<Test> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for folder in ["core/src", "core/tests", "backends", "fuzz", "ffi/src", "ffi/tests", "bindings"] {
+        sources(&root.join(folder), &mut files);
+    }
+    files.sort();
+    let mut tests = Vec::new();
+    for path in files {
+        let file = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let name = line.trim_start().trim_start_matches("async ");
+            let name = name.strip_prefix("fn ").or_else(|| name.strip_prefix("def "));
+            let Some((name, _)) = name.and_then(|rest| rest.split_once('(')) else { continue };
+            let words: Vec<&str> = name.split('_').collect();
+            let ids = words.windows(2).map(|pair| pair.join("_")).collect();
+            tests.push(Test { name: name.to_owned(), ids, file: file.clone() });
+        }
+    }
+    tests
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            sources(&path, read);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            read(&fs::read_to_string(&path).unwrap());
+            sources(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+            files.push(path);
         }
     }
 }
