@@ -158,7 +158,8 @@ refused! {
         RefreshError::Token(_) => Failure::new(DW_TOKEN_INVALID, error.to_string()).because("token"),
         RefreshError::Gone(session) => Failure::new(DW_TOKEN_INVALID, error.to_string()).because(gone(*session)),
         RefreshError::Reused { account, session } => Failure::new(DW_REUSED, error.to_string()).of(Some(*account), *session),
-        RefreshError::Conflict => Failure::new(DW_CONFLICT, error.to_string()).transient(true),
+        // Not transient: after the grace the same call is reuse. The client has another token, or gets it.
+        RefreshError::Conflict => Failure::new(DW_CONFLICT, error.to_string()),
         RefreshError::Client => Failure::new(DW_CLIENT, error.to_string()),
         RefreshError::Scope => Failure::new(DW_SCOPE, error.to_string()),
         RefreshError::Term(term) => (*term).into(),

@@ -368,7 +368,7 @@ fn every_error_has_its_status_and_its_word() {
         assert_eq!((case.status, reason), case.expected, "{}", case.name);
         let until = if case.status == DW_THROTTLED { LATER.as_millis() } else { 0 };
         assert_eq!(case.until, until, "{}", case.name);
-        let passes = [DW_STORE_RETRYABLE, DW_CONTENDED, DW_BUSY, DW_CONFLICT, DW_STALE];
+        let passes = [DW_STORE_RETRYABLE, DW_CONTENDED, DW_BUSY, DW_STALE];
         assert_eq!(case.is_transient, passes.contains(&case.status), "{}", case.name);
     }
 }

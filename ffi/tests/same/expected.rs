@@ -244,7 +244,7 @@ pub(crate) fn refused<E: Errs + 'static>(
         message: behind.filter(|sentence| Some(&**sentence) == said).last().unwrap_or(error.to_string()),
         reason: error.reason(),
         until: error.until().map_or(0, Timestamp::as_millis),
-        is_transient: matches!(status, dw_status::DW_CONFLICT | dw_status::DW_STALE),
+        is_transient: matches!(status, dw_status::DW_STALE),
     }
 }
 

@@ -250,8 +250,7 @@ def _read(status: int, said: Any, now: int) -> Error:
         raised.kind = _KINDS.get(name, "fatal")
     if not said:
         return raised
-    # A conflict passes, but never by the same call: a little later it would be a reuse.
-    raised.is_transient = bool(said.is_transient) and not isinstance(raised, Conflict)
+    raised.is_transient = bool(said.is_transient)
     if isinstance(raised, Throttled):
         raised.until = said.until
         raised.retry_after = max(1, -((now - said.until) // 1000)) if now else 1
