@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thirtyfour::common::command::Command;
-use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WindowHandle};
+use thirtyfour::extensions::query::ElementQueryable;
+use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement, WindowHandle};
 
 pub(crate) enum Scripts {
     On,
@@ -59,18 +60,25 @@ impl Browser {
     pub(crate) async fn fill(&self, form: &str, fields: &[(&str, &str)]) {
         for (name, text) in fields {
             let selector = format!("{form} [name={name}], {form} #{name}");
-            let field = self.0.find(By::Css(selector)).await.unwrap();
+            let field = self.find(&selector).await;
             field.clear().await.unwrap();
             field.send_keys(*text).await.unwrap();
         }
     }
 
     pub(crate) async fn press(&self, selector: &str) {
-        self.0.find(By::Css(selector)).await.unwrap().click().await.unwrap();
+        self.find(selector).await.click().await.unwrap();
+    }
+
+    /// Presses what leads to another document, and waits until the old one is gone: its address may be the same.
+    pub(crate) async fn follow(&self, selector: &str) {
+        let old = self.find("html").await;
+        self.press(selector).await;
+        self.wait("another document", async || matches!(old.is_present().await, Ok(false))).await;
     }
 
     pub(crate) async fn text(&self, selector: &str) -> String {
-        self.0.find(By::Css(selector)).await.unwrap().text().await.unwrap()
+        self.find(selector).await.text().await.unwrap()
     }
 
     /// Until this is shown.
@@ -88,12 +96,9 @@ impl Browser {
         self.wait(script, is_true).await;
     }
 
-    pub(crate) async fn wait_for_address(&self, address: &str) {
-        self.wait(address, async || self.address().await == address).await;
-    }
-
-    pub(crate) async fn wait_for_cookies(&self, count: usize) {
-        self.wait("cookies", async || self.cookies().await.len() == count).await;
+    /// Waits until it is there: a page may still be loading.
+    async fn find(&self, selector: &str) -> WebElement {
+        self.0.query(By::Css(selector)).wait(PATIENCE, PAUSE).first().await.unwrap()
     }
 
     async fn wait(&self, what: &str, is_so: impl AsyncFn() -> bool) {
@@ -101,7 +106,7 @@ impl Browser {
         while !is_so().await {
             let source = if begun.elapsed() > PATIENCE { self.source().await } else { String::new() };
             assert!(source.is_empty(), "not within {PATIENCE:?}: {what}\n{source}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -129,6 +134,7 @@ impl Browser {
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(20);
 
 const ARGUMENTS: [&str; 9] = [
     "--headless=new",

@@ -200,24 +200,24 @@ fn forms_work_without_scripts() {
         let site = Site::start(Transport::Default);
         browser.go(&site.url("/")).await;
         browser.fill("#signup-form", &[("name", "ada"), ("password", PASSWORD)]).await;
-        browser.press("#signup-form button.primary").await;
-        browser.wait_for_address(&site.url("/")).await;
+        browser.follow("#signup-form button.primary").await;
+        assert_eq!(browser.address().await, site.url("/"));
 
         browser.fill("#login-form", &[("name", "ada"), ("password", "another kettle orbit")]).await;
-        browser.press("#login-form button.primary").await;
-        browser.wait_for_address(&site.url("/auth/login")).await;
+        browser.follow("#login-form button.primary").await;
+        assert_eq!(browser.address().await, site.url("/auth/login"));
         assert_eq!(browser.text("h1").await, "Name or password is wrong");
         assert_eq!(browser.cookies().await.len(), 0);
 
         browser.go(&site.url("/")).await;
         browser.fill("#login-form", &[("name", "ada"), ("password", PASSWORD)]).await;
-        browser.press("#login-form button.primary").await;
-        browser.wait_for_cookies(1).await;
-        browser.wait_for_address(&site.url("/")).await;
+        browser.follow("#login-form button.primary").await;
+        assert_eq!(browser.cookies().await.len(), 1);
+        assert_eq!(browser.address().await, site.url("/"));
 
-        browser.press("#logout").await;
-        browser.wait_for_cookies(0).await;
-        browser.wait_for_address(&site.url("/")).await;
+        browser.follow("#logout").await;
+        assert_eq!(browser.cookies().await.len(), 0);
+        assert_eq!(browser.address().await, site.url("/"));
     });
 }
 
