@@ -22,6 +22,7 @@ mod answer;
 mod hashing;
 pub mod host;
 pub mod kill;
+pub mod ledger;
 mod model;
 pub mod plan;
 pub mod processes;
