@@ -238,6 +238,43 @@ fn inv_15_inv_44_a_restored_backup_is_read_from_its_start() {
     }
 }
 
+/// An engine slept while a backup was restored under it, and the restored journal grew beyond what it had read of the old one:
+/// it went on where it was, never read the logouts in between, and took their tokens to the end.
+#[test]
+fn inv_11_inv_44_a_restored_journal_that_has_grown_is_read_from_its_start() {
+    for mode in WATCHED {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path("now")).unwrap());
+        let all = Deployment::on(Kind::Blocking, in_mode(mode), store);
+        std::fs::copy(path("now"), path("backup")).unwrap();
+        std::fs::copy(path("now-wal"), path("backup-wal")).unwrap();
+        let end_one = || {
+            let (session, _) = log_in(&all.here);
+            let issued = issue(&all.here, &session);
+            all.here.engine.run(Logout::new(session.expose())).unwrap().unwrap();
+            issued
+        };
+        for _ in 0..4 {
+            end_one();
+        }
+        all.wait(BOUND);
+        assert!(all.there.accepts(all.token()), "it has read of all four");
+
+        let restored: Arc<dyn Store> = Arc::new(SqliteStore::open(path("backup")).unwrap());
+        all.there.store.replace(Arc::clone(&restored));
+        all.here.store.replace(restored);
+        all.here.engine.run(AfterRestore::new()).unwrap();
+        let ended: Vec<_> = (0..6).map(|_| end_one()).collect();
+        all.wait(BOUND);
+        for issued in &ended {
+            assert!(!all.there.accepts(issued.access.expose()), "{mode:?}: it was logged out a bound ago");
+        }
+        let live = issue(&all.here, &log_in(&all.here).0);
+        assert!(all.there.accepts(live.access.expose()));
+    }
+}
+
 /// A deployment goes from tokens of a day to tokens of ten minutes. Those of a day outlive what the view remembers, by the
 /// new policy, of what was ended: they are not its to accept.
 #[test]

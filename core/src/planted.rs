@@ -171,4 +171,8 @@ bugs! {
     RevokedLateIsLeft,
     /// An upgraded hash stays under the number of the pepper that it had.
     RehashKeepsPepper,
+    /// Who watches the journal goes on where it was, whatever store was put in its place.
+    OldJournalGoesOn,
+    /// Who watches the journal knows what it has read for no time.
+    ViewForgetsAtOnce,
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use doorward_core::error::{Fault, StoreError, StoreErrorKind};
 use doorward_core::model::view::RevocationView;
 use doorward_core::policy::RevocationMode;
-use doorward_core::record::{Key, RecordError};
+use doorward_core::record::{Key, RecordError, Row};
 use doorward_core::store::{Batch, Write};
 use doorward_core::time::Timestamp;
 
@@ -132,6 +132,7 @@ impl Watch {
         let read = Read { began: Moment::of(engine), endings: self.endings.load(Ordering::SeqCst) };
         let readings = self.state.read().unwrap_or_else(PoisonError::into_inner).readings;
         let keyring = engine.read(&[Key::Keyring]).await?.pop().flatten().ok_or(RecordError::NoKeyring)?;
+        self.meet(engine, &keyring);
         match engine.parts().environment.policy.tokens().revocation {
             RevocationMode::UntilExpiry { .. } => {}
             RevocationMode::Bound | RevocationMode::Watched { .. } => self.follow(engine).await?,
@@ -144,6 +145,15 @@ impl Watch {
             state.view.learn_keyring(keyring);
         }
         Ok(())
+    }
+
+    /// Another keyring may come with another journal.
+    fn meet(&self, engine: &impl Reach, keyring: &Row) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.view.meets_keyring(keyring, &engine.parts().environment.policy) {
+            // It knows nothing before it has read all of that.
+            state.read = None;
+        }
     }
 
     /// Reads the journal to its end.

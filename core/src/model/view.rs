@@ -16,6 +16,7 @@ use crate::error::Fault;
 use crate::id::AccountId;
 use crate::model::keyring::Epochs;
 use crate::model::session::Gone;
+use crate::planted::Planted;
 use crate::policy::Policy;
 use crate::record::{RecordError, Row};
 use crate::store::{Changes, Cursor, Revocation};
@@ -71,13 +72,12 @@ impl RevocationView {
         if after != self.cursor {
             return true;
         }
-        if self.cursor > page.end {
-            // Another journal: a backup was restored. What was known proves nothing here; its entries are all to be seen.
-            (self.ids, self.floors) = (BTreeMap::new(), BTreeMap::new());
-            self.cursor = Cursor::START;
+        if self.cursor > page.end && !policy.has(Planted::OldJournalGoesOn) {
+            self.begin_anew();
             return page.end > Cursor::START;
         }
-        let forget = policy.revocation_dies_at(now);
+        let forget =
+            if policy.has(Planted::ViewForgetsAtOnce) { now } else { policy.revocation_dies_at(now) };
         for entry in &page.entries {
             match &entry.revocation {
                 Revocation::Session(session) => self.end(*session.as_bytes(), forget),
@@ -92,6 +92,18 @@ impl RevocationView {
             self.cursor = self.cursor.max(entry.cursor);
         }
         !page.entries.is_empty() && self.cursor < page.end
+    }
+
+    /// Whether the journal is to be read from its start, because this keyring, which was read before it, is not the one that is
+    /// known. A restored backup brings another journal, which may have grown beyond what was read of the last one by now; but
+    /// then `after_restore` has changed the keyring.
+    pub fn meets_keyring(&mut self, keyring: &Row, policy: &Policy) -> bool {
+        let is_known = self.keyring.as_ref().is_none_or(|known| known.stamp == keyring.stamp);
+        if is_known || policy.has(Planted::OldJournalGoesOn) {
+            return false;
+        }
+        self.begin_anew();
+        true
     }
 
     /// Learns the keyring row.
@@ -139,6 +151,12 @@ impl RevocationView {
         self.ids.len() + self.floors.len()
     }
 
+    /// In another journal what was known proves nothing; its entries are all to be seen.
+    fn begin_anew(&mut self) {
+        (self.ids, self.floors) = (BTreeMap::new(), BTreeMap::new());
+        self.cursor = Cursor::START;
+    }
+
     fn end(&mut self, id: [u8; 16], forget: Timestamp) {
         let until = self.ids.entry(id).or_insert(forget);
         *until = (*until).max(forget);
@@ -148,7 +166,9 @@ impl RevocationView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{GrantId, SessionId};
+    use crate::id::{GrantId, SessionId, Stamp};
+    use crate::model::keyring::KeyringRecord;
+    use crate::record::Record;
     use crate::store::Change;
     use alloc::vec;
     use alloc::vec::Vec;
@@ -230,6 +250,35 @@ mod tests {
         assert!(!view.learn(view.cursor(), &page(3..=4, 4), &policy, at(0)));
         // What is purged leaves holes, and they are no reason to ask for ever.
         assert!(!view.learn(view.cursor(), &page(0..0, 9), &policy, at(0)));
+    }
+
+    /// A service in another process went on watching while a backup was restored under it. The restored journal, which had been
+    /// shorter, grew beyond what the service had read of the old one before it read on: it never saw the logouts in between, and
+    /// took their tokens to the end.
+    #[test]
+    fn inv_11_inv_44_another_journal_that_has_grown_is_read_from_its_start() {
+        let policy = Policy::default();
+        let keyring = |stamp: u8| {
+            let record = Record::Keyring(KeyringRecord {
+                checks: vec![],
+                throttle_key: [0; 32],
+                peppers: vec![],
+                token_epoch: 0,
+                signing: vec![],
+            });
+            Row { stamp: Stamp::from_bytes([stamp; 16]), epoch: 0, owner: None, expires: None, record }
+        };
+        let mut view = RevocationView::default();
+        assert!(!view.meets_keyring(&keyring(1), &policy));
+        view.learn(Cursor::START, &page(1..=9, 9), &policy, at(0));
+        view.learn_keyring(keyring(1));
+        // Restored to its fifth entry, and nine more since: the first of them is of `after_restore`.
+        assert!(view.meets_keyring(&keyring(2), &policy), "it is another keyring");
+        assert_eq!((view.cursor(), view.forget(at(1))), (Cursor::START, 0));
+        assert!(!view.learn(view.cursor(), &page(1..=14, 14), &policy, at(1)));
+        view.learn_keyring(keyring(2));
+        assert!((7..=9).all(|number| number % 3 == 2 || view.ids.contains_key(&id(number))));
+        assert!(!view.meets_keyring(&keyring(2), &policy), "and is read once");
     }
 
     #[test]
