@@ -6,13 +6,15 @@ use std::num::NonZeroU32;
 
 use doorward_core::model::session::{SessionCap, WhenFull};
 
-use crate::action::Action;
+use crate::action::{AccessPick, Action};
 use crate::rng::Rng;
 
 /// How many engines work on the one store.
 pub const ENGINES: u8 = 2;
 /// How many operations are under way at once, at most: when one more starts, the oldest is brought to its end.
 pub const CROWD: u32 = 8;
+/// A backup of a town without people is worth little: not before this operation.
+const SETTLED: u32 = 60;
 
 /// The moves of a case, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +100,40 @@ pub enum Move {
     },
     /// Every token that was ever given out is tried at both engines.
     Sweep,
+    /// A service that watches the journal is shown an access token.
+    Look {
+        /// The number of the operation that would start next.
+        label: u32,
+        /// Which one.
+        token: AccessPick,
+        /// Rather one that a restored backup does not know.
+        stray: bool,
+    },
+    /// A verification under way is answered by the store.
+    LookOn {
+        /// The last that began by then; without effect when none is under way.
+        label: u32,
+        /// How that goes.
+        line: Line,
+    },
+    /// A backup is made, in the place of the one before.
+    BackUp,
+    /// Everything stops, and the backup is restored; without effect when there is none.
+    Restore {
+        /// Whether the service that watches goes on meanwhile.
+        watcher_lives: bool,
+    },
+}
+
+/// How an answer of the store comes to who watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// At once.
+    Good,
+    /// When it is asked for once more.
+    Late,
+    /// Not at all.
+    Dead,
 }
 
 /// How one need goes.
@@ -181,7 +217,18 @@ impl Move {
         let label = next.saturating_sub(1 + rng.below(CROWD));
         match rng.below(1000) {
             0..180 => Self::Start { engine, label: next, action: Action::draw(rng, next), seed: rng.next() },
-            180..880 => Self::Step { label, luck: Luck::draw(rng) },
+            180..840 => Self::Step { label, luck: Luck::draw(rng) },
+            840..852 => Self::Look {
+                label: next,
+                token: AccessPick::draw(rng, next).or_latest(noise.is_multiple_of(2), next),
+                stray: rng.in_thousand(250),
+            },
+            852..880 => Self::LookOn {
+                label: next.saturating_sub(rng.below(CROWD)),
+                line: rng
+                    .weighted(&[(8, Line::Good), (3, Line::Late), (1, Line::Dead)])
+                    .unwrap_or(Line::Good),
+            },
             880..910 => Self::Land { label: next.saturating_sub(1 + rng.below(4 * CROWD)) },
             910..916 => Self::Lose { label },
             916..924 => Self::Skew { engine, millis: i16::from(noise) * 7 - 893 },
@@ -191,7 +238,12 @@ impl Move {
             926..930 => Self::Restart { engine },
             930..932 => Self::PowerCut,
             932..936 => Self::Purge { engine, limit: noise },
-            936..938 => Self::Sweep,
+            936 => Self::Sweep,
+            937 => match rng.below(8) {
+                0..4 if next > SETTLED => Self::BackUp,
+                4..6 => Self::Restore { watcher_lives: noise.is_multiple_of(2) },
+                _ => Self::Sweep,
+            },
             _ => Self::Advance { millis: span(rng) },
         }
     }

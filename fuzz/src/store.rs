@@ -7,6 +7,7 @@
 //! | sled | `auth.sled` | yes | the model, and the rig that kills |
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -136,15 +137,20 @@ impl doorward::store::sled::Disk for NoSync {
 /// use doorward_fuzz::store::{Shelf, StoreKind};
 ///
 /// for kind in StoreKind::ALL {
-///     let shelf = Shelf::new(kind)?;
+///     let mut shelf = Shelf::new(kind)?;
+///     shelf.back_up()?;
 ///     for _ in 0..2 {
 ///         assert_eq!(shelf.open()?.read(&[Key::Keyring])?, [None]);
 ///     }
+///     assert!(shelf.restore()?);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Shelf(Place);
+pub struct Shelf {
+    place: Place,
+    backup: Option<Place>,
+}
 
 #[derive(Debug)]
 enum Place {
@@ -158,12 +164,13 @@ impl Shelf {
     /// # Errors
     /// The folder cannot be made.
     pub fn new(kind: StoreKind) -> io::Result<Self> {
-        Ok(Self(match kind {
+        let place = match kind {
             StoreKind::Memory => Place::Memory(Arc::default()),
             StoreKind::Sqlite | StoreKind::Sled => place_in_folder(kind)?,
             #[cfg(feature = "planted")]
             StoreKind::SledWithoutSyncs => place_in_folder(kind)?,
-        }))
+        };
+        Ok(Self { place, backup: None })
     }
 
     /// Opens it. Only one that is in memory may be open twice.
@@ -171,11 +178,59 @@ impl Shelf {
     /// # Errors
     /// What the store says.
     pub fn open(&self) -> Result<Arc<dyn Store>, OpenStoreError> {
-        match &self.0 {
+        match &self.place {
             Place::Memory(store) => Ok(Arc::clone(store) as Arc<dyn Store>),
             Place::Folder(kind, folder) => kind.open(folder.path()),
         }
     }
+
+    /// Makes a backup of the store, which is closed, in the place of the one before.
+    ///
+    /// # Errors
+    /// It cannot be copied.
+    pub fn back_up(&mut self) -> io::Result<()> {
+        self.backup = Some(self.place.copy()?);
+        Ok(())
+    }
+
+    /// Puts the backup in the place of the store, which is closed. Whether there is one.
+    ///
+    /// # Errors
+    /// It cannot be copied.
+    pub fn restore(&mut self) -> io::Result<bool> {
+        let Some(backup) = &self.backup else { return Ok(false) };
+        self.place = backup.copy()?;
+        Ok(true)
+    }
+}
+
+impl Place {
+    fn copy(&self) -> io::Result<Self> {
+        match self {
+            Self::Memory(store) => Ok(Self::Memory(Arc::new(MemoryStore::clone(store)))),
+            Self::Folder(kind, folder) => {
+                let copy = place_in_folder(*kind)?;
+                if let Self::Folder(_, to) = &copy {
+                    copy_folder(folder.path(), to.path())?;
+                }
+                Ok(copy)
+            }
+        }
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir(&to)?;
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), &to)?;
+        }
+    }
+    Ok(())
 }
 
 fn place_in_folder(kind: StoreKind) -> io::Result<Place> {

@@ -144,7 +144,7 @@ fn inv_31_a_plan_has_every_move_and_no_seed_twice() {
             seeds.push(*seed);
         }
     }
-    assert_eq!(kinds.len(), 8 + 10, "{kinds:?}");
+    assert_eq!(kinds.len(), 8 + 14, "{kinds:?}");
     assert!(plan.moves.iter().any(|one| matches!(one, Move::Step { luck: Luck::UnknownInFlight, .. })));
     seeds.sort_unstable();
     seeds.dedup();
@@ -251,4 +251,9 @@ const ANSWERS: &[&str] = &[
     "RotateKeys Rotated(false)",
     "RevokeAll Done",
     "Jwks Published",
+    "Watch token yes",
+    "Watch token gone",
+    "Watch token no",
+    "Watch token stale",
+    "Watch stray no",
 ];

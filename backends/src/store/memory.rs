@@ -44,14 +44,14 @@ pub struct MemoryStore {
     hasher: RandomState,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Shard {
     rows: BTreeMap<Key, Row>,
     by_owner: BTreeSet<(AccountId, Key)>,
     by_expiry: BTreeSet<(Timestamp, Key)>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Journal {
     entries: VecDeque<Change>,
     end: u64,
@@ -93,6 +93,35 @@ impl MemoryStore {
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All that is in it, as of one moment: what a backup is to a file.
+///
+/// # Example: a test that goes back
+/// ```
+/// use doorward::store::MemoryStore;
+/// use doorward::{Engine, MasterKey, Register};
+///
+/// let store = std::sync::Arc::new(MemoryStore::new());
+/// let engine = Engine::builder(std::sync::Arc::clone(&store)).ephemeral().master_key(MasterKey::new(1, [0x42; 32])).open()?;
+/// let backup = MemoryStore::clone(&store);
+/// engine.register(Register::new("ada", "plum kettle orbit"))?;
+///
+/// let restored = Engine::builder(backup).ephemeral().master_key(MasterKey::new(1, [0x42; 32])).open()?;
+/// restored.after_restore()?;
+/// assert!(restored.register(Register::new("ada", "another kettle orbit")).is_ok()); // the name is free again
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl Clone for MemoryStore {
+    fn clone(&self) -> Self {
+        let held = Held::new(u64::MAX, |shard| self.shards.get(shard).map(read));
+        let journal = self.journal().clone();
+        let shards = std::array::from_fn(|number| {
+            RwLock::new(held.shard(number).map(|shard| Shard::clone(shard)).unwrap_or_default())
+        });
+        // Which shard a name is in, its hash says.
+        Self { shards, journal: Mutex::new(journal), hasher: self.hasher.clone() }
     }
 }
 

@@ -133,8 +133,13 @@ impl RefreshPick {
 }
 
 impl AccessPick {
-    fn draw(rng: &mut Rng, next: u32) -> Self {
+    pub(crate) fn draw(rng: &mut Rng, next: u32) -> Self {
         Self { of: recent(rng, next), forgery: TokenForgery::draw(rng, next) }
+    }
+
+    /// Or the one that was given last.
+    pub(crate) fn or_latest(self, is_latest: bool, next: u32) -> Self {
+        Self { of: if is_latest { next } else { self.of }, ..self }
     }
 }
 

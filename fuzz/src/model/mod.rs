@@ -71,6 +71,7 @@ pub(crate) fn name(number: usize) -> String {
     format!("person{number:02}")
 }
 
+#[derive(Clone)]
 pub(crate) struct Model {
     pub(crate) policy: Policy,
     /// The latest time that the store has seen.
@@ -105,6 +106,7 @@ pub(crate) struct Model {
     pub(crate) denied_shape: Option<Vec<crate::task::Shape>>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) id: AccountId,
     /// What becomes of it.
@@ -140,7 +142,7 @@ pub(crate) enum Stage {
     Gone,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Name {
     pub(crate) account: Option<usize>,
     pub(crate) throttle: Throttle,
@@ -194,6 +196,7 @@ pub(crate) struct Session {
 }
 
 /// A token that an engine gave out.
+#[derive(Clone)]
 pub(crate) struct Token {
     pub(crate) text: String,
     pub(crate) session: usize,

@@ -94,6 +94,7 @@ pub(crate) struct Family {
 }
 
 /// A refresh token that an engine gave out.
+#[derive(Clone)]
 pub(crate) struct RefreshToken {
     pub(crate) text: String,
     pub(crate) family: usize,
@@ -104,6 +105,7 @@ pub(crate) struct RefreshToken {
 }
 
 /// An access token that an engine gave out.
+#[derive(Clone)]
 pub(crate) struct AccessToken {
     pub(crate) text: String,
     pub(crate) id: GrantId,
@@ -118,6 +120,8 @@ pub(crate) struct AccessToken {
     pub(crate) moment: usize,
     pub(crate) ends: Timestamp,
     pub(crate) is_revoked: bool,
+    /// Whether the clock of who gave it was further ahead than clocks are declared to be.
+    pub(crate) is_from_ahead: bool,
     pub(crate) given: usize,
     pub(crate) dead: Option<(usize, u8)>,
 }

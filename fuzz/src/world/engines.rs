@@ -137,7 +137,11 @@ pub(super) fn engines(
 }
 
 /// Short lives and few guesses, so that every end comes within a case.
-fn policy(argon2: Argon2Params, house: House, change: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Policy {
+pub(super) fn policy(
+    argon2: Argon2Params,
+    house: House,
+    change: impl Fn(PolicyBuilder) -> PolicyBuilder,
+) -> Policy {
     let span =
         |idle, absolute| Span { idle: Duration::from_secs(idle), absolute: Duration::from_secs(absolute) };
     let throttle = ThrottlePolicy {
@@ -147,20 +151,10 @@ fn policy(argon2: Argon2Params, house: House, change: impl Fn(PolicyBuilder) -> 
         off_at: 8,
         forget_after: Duration::from_secs(20),
     };
-    let tokens = TokenPolicy {
-        algorithm: if house.shared_secret { Algorithm::Hs256 } else { Algorithm::EdDsa },
-        lifetime: Duration::from_secs(3),
-        leeway: Duration::from_millis(500),
-        grace: Duration::from_secs(1),
-        families: 2,
-        rotate_every: Duration::from_secs(40),
-        overlap: Duration::from_secs(2),
-        ..TokenPolicy::default()
-    };
     let builder = Policy::builder()
         .argon2(argon2)
         .throttle(throttle)
-        .tokens(tokens)
+        .tokens(tokens(house))
         .devices(DevicePolicy { tries: 2, lifetime: Duration::from_mins(1), per_account: 2 })
         .touch_every(Duration::from_secs(1))
         .max_clock_regression(Duration::from_secs(4))
@@ -170,4 +164,18 @@ fn policy(argon2: Argon2Params, house: House, change: impl Fn(PolicyBuilder) -> 
         .anonymous(span(4, 12))
         .data_limits(DataLimits { logged_in: DATA_OF_A_PERSON, anonymous: DATA_OF_NOBODY });
     change(builder).build().expect("the simulator's policy makes sense")
+}
+
+/// What a token is here, in the mode that asks the store.
+pub(super) fn tokens(house: House) -> TokenPolicy {
+    TokenPolicy {
+        algorithm: if house.shared_secret { Algorithm::Hs256 } else { Algorithm::EdDsa },
+        lifetime: Duration::from_secs(3),
+        leeway: Duration::from_millis(500),
+        grace: Duration::from_secs(1),
+        families: 2,
+        rotate_every: Duration::from_secs(40),
+        overlap: Duration::from_secs(2),
+        ..TokenPolicy::default()
+    }
 }

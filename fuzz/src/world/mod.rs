@@ -7,10 +7,14 @@
 //! | `start` | what a request means as things stand |
 //! | `token` | the same of requests about tokens, and what a client then has |
 //! | `step` | one need of one operation, and its outcome |
+//! | `watch` | a service that verifies access tokens by what it has read of the journal |
+//! | `restart` | a process that begins again |
+//! | `restore` | a backup, and what it is to restore it |
 //! | `host` | the moves of a host in another language |
 //! | `store` | commits and their faults; every row again, as a mirror |
 //! | `probe` | tokens tried on the side, and what a thief of the whole store finds |
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
@@ -20,37 +24,37 @@ use std::time::Duration;
 
 use doorward::store::MemoryStore;
 use doorward_core::id::DeviceId;
-use doorward_core::operation::open::Open;
 use doorward_core::operation::rehash::Rehash;
 use doorward_core::password::PasswordHash;
 use doorward_core::policy::PolicyBuilder;
 use doorward_core::record::{Key, Row};
 use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
-use doorward_ffi::dw_status;
-use doorward_ffi_host::Called;
 
-use crate::abi::Abi;
 use crate::action::Action;
-use crate::answer::Answer;
 use crate::model::Model;
 use crate::model::judge::Intent;
 use crate::plan::{CROWD, House, Luck, Move, Plan};
 use crate::store::{OpenStoreError, Shelf, StoreKind};
 use crate::task::{Flight, Task};
-use crate::violation::{Violation, ensure};
+use crate::violation::Violation;
 
 use engines::{Engine, engines};
 pub use host::HostMove;
+use restore::{Backup, Orphan};
 use token::Purse;
+use watch::Watcher;
 
 mod engines;
 mod host;
 mod probe;
+mod restart;
+mod restore;
 mod start;
 mod step;
 mod store;
 mod token;
+mod watch;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -70,6 +74,12 @@ pub struct World {
     store: Arc<dyn Store>,
     /// Gives the store, with what was committed in it.
     open: Box<dyn Fn() -> Result<Arc<dyn Store>, OpenStoreError>>,
+    /// Where it is kept, if backups can be made there.
+    shelf: Option<Rc<RefCell<Shelf>>>,
+    backup: Option<Box<Backup>>,
+    /// Tokens that a restored backup does not know.
+    orphans: Vec<Orphan>,
+    watcher: Watcher,
     /// Every row, followed commit by commit.
     rows: BTreeMap<Key, Row>,
     engines: Vec<Engine>,
@@ -79,6 +89,9 @@ pub struct World {
     change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder>,
     /// What the time source shows.
     time: Timestamp,
+    /// How much time has passed, in milliseconds, by a clock that nobody sets; and so much had at each move.
+    elapsed: u64,
+    passed: Vec<u64>,
     model: Model,
     tasks: Vec<Task>,
     flights: Vec<Flight>,
@@ -174,8 +187,12 @@ impl World {
     /// # Ok::<(), doorward_fuzz::world::Found>(())
     /// ```
     pub fn on(kind: StoreKind) -> Self {
-        let shelf = Shelf::new(kind);
-        Self::opening(move || shelf.as_ref().map_err(|error| io::Error::from(error.kind()))?.open())
+        let shelf = match Shelf::new(kind) {
+            Ok(shelf) => Rc::new(RefCell::new(shelf)),
+            Err(error) => return Self::opening(move || Err(io::Error::from(error.kind()).into())),
+        };
+        let kept = Rc::clone(&shelf);
+        Self { shelf: Some(shelf), ..Self::opening(move || kept.borrow().open()) }
     }
 
     /// The same on a store that this opens: empty at the beginning, and again, with what was committed in it, after each
@@ -188,12 +205,18 @@ impl World {
         Self {
             store: closed(),
             open: Box::new(open),
+            shelf: None,
+            backup: None,
+            orphans: Vec::new(),
+            watcher: Watcher::default(),
             rows: BTreeMap::new(),
             engines,
             house,
             through: Through::Machines,
             change,
             time: START,
+            elapsed: 0,
+            passed: Vec::new(),
             model,
             tasks: Vec::new(),
             flights: Vec::new(),
@@ -247,6 +270,7 @@ impl World {
         self.begin(plan.house).map_err(|violation| Found { violation, at: 0 })?;
         for (tick, one) in plan.moves.iter().enumerate() {
             self.tick = tick;
+            self.passed.push(self.elapsed);
             self.make(*one).map_err(|violation| Found { violation, at: tick })?;
         }
         self.tick = plan.moves.len();
@@ -266,9 +290,13 @@ impl World {
 
     /// Closes the store and opens it again.
     fn reopen(&mut self) -> Result<(), Violation> {
-        self.store = closed();
+        self.close();
         self.store = (self.open)().map_err(|error| Violation::new(27, error.to_string()))?;
         Ok(())
+    }
+
+    fn close(&mut self) {
+        self.store = closed();
     }
 
     fn make(&mut self, one: Move) -> Result<(), Violation> {
@@ -287,11 +315,15 @@ impl World {
                 Ok(())
             }
             Move::Advance { millis } => {
-                self.time = self.time.saturating_add(Duration::from_millis(millis.into()));
+                let time = Duration::from_millis(millis.into());
+                self.time = self.time.saturating_add(time);
+                self.elapsed += u64::from(millis);
+                self.watch_passes(time);
                 Ok(())
             }
             Move::StepBack { millis } => {
                 self.time = self.time.saturating_sub(Duration::from_millis(millis.into()));
+                self.watch_is_set(self.time);
                 Ok(())
             }
             Move::Skew { engine, millis } => {
@@ -312,6 +344,10 @@ impl World {
                 self.sweep(64)?;
                 self.compare_all()
             }
+            Move::Look { label, token, stray } => self.look(label, token, stray),
+            Move::LookOn { label, line } => self.look_on(label, line),
+            Move::BackUp => self.back_up(),
+            Move::Restore { watcher_lives } => self.restore(watcher_lives),
         }
     }
 
@@ -367,66 +403,6 @@ impl World {
         engine.highest
     }
 
-    /// A new process opens a store that is known to it, and changes nothing, however often.
-    fn restart(&mut self, engine: usize) -> Result<(), Violation> {
-        self.engines[engine].highest = Timestamp::from_millis(0);
-        let new = engines(self.house, self.through, &*self.change).swap_remove(engine);
-        (self.engines[engine].environment, self.engines[engine].abi) = (new.environment, None);
-        self.tasks.retain(|task| task.engine != engine);
-        let told = self.ask(Open::new(), engine)?;
-        let (now, mark) = (self.now(engine), self.model.mark);
-        let is_behind = mark.since(now) > self.model.policy.max_clock_regression();
-        let expected = if is_behind { Answer::Behind } else { Answer::Opened(mark) };
-        ensure(told.as_ref() == Some(&expected), expected.blame(&expected), || {
-            format!("a known store was opened at {now:?} as {told:?} instead of {expected:?}")
-        })?;
-        if is_behind {
-            self.refuse_context(engine)?;
-            self.trust_clock(engine)?;
-        } else {
-            // As the engine does: its time begins at the mark.
-            self.engines[engine].highest = mark;
-        }
-        self.open_context(engine)
-    }
-
-    /// The new process's context, where there is one.
-    fn open_context(&mut self, engine: usize) -> Result<(), Violation> {
-        if self.through == Through::Abi {
-            let opened = self.context(engine);
-            let opened =
-                opened.map_err(|refused| Violation::new(40, format!("no context opens: {refused:?}")))?;
-            self.engines[engine].abi = Some(opened);
-        }
-        Ok(())
-    }
-
-    /// What its clock keeps out it keeps out of the ABI.
-    fn refuse_context(&mut self, engine: usize) -> Result<(), Violation> {
-        if self.through == Through::Abi {
-            let refused = self.context(engine).err().map(|refused| refused.status);
-            ensure(refused == Some(dw_status::DW_CLOCK), 20, || {
-                format!("a context that is behind opens with {refused:?}")
-            })?;
-        }
-        Ok(())
-    }
-
-    fn context(&mut self, engine: usize) -> Called<Abi> {
-        let now = self.now(engine);
-        let Engine { environment, keys, .. } = &self.engines[engine];
-        Abi::open(&environment.policy, keys, &*self.store, now)
-    }
-
-    /// An engine that its clock keeps out opens on its host's word, which ends everything.
-    fn trust_clock(&mut self, engine: usize) -> Result<(), Violation> {
-        let label = u32::MAX - u32::try_from(self.tick).unwrap_or(0);
-        self.launch(engine, label, Action::TrustClock, u64::from(label));
-        self.bring_to_its_end(label)?;
-        self.engines[engine].highest = self.model.mark;
-        Ok(())
-    }
-
     fn bring_to_its_end(&mut self, label: u32) -> Result<(), Violation> {
         while let Some(at) = self.tasks.iter().position(|task| task.label == label) {
             self.step(at, Luck::Good)?;
@@ -441,6 +417,7 @@ impl World {
         while !self.flights.is_empty() {
             self.land(0)?;
         }
+        self.finish_looks()?;
         self.sweep(usize::MAX)?;
         self.compare_all()?;
         self.steal_store()

@@ -33,7 +33,7 @@ impl World {
             }
             self.probe_granted(many.min(SIGNED), engine)?;
         }
-        Ok(())
+        self.probe_orphans()
     }
 
     /// INVARIANT 27: whoever takes up deletions that were interrupted finds all of them.

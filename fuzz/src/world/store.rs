@@ -144,6 +144,9 @@ impl World {
             }
             (_, true) => flight.judged.clone(),
         };
+        if batch.writes.iter().any(|write| *write.key() == Key::Keyring) {
+            self.keys_changed();
+        }
         let relaxed = batch.durability == Durability::Relaxed;
         if relaxed {
             self.relaxed.extend(before.clone());
@@ -180,6 +183,7 @@ impl World {
     /// The lights go out: touches since the last barrier are undone, and nothing that was under way goes on.
     pub(super) fn power_cut(&mut self) -> Result<(), Violation> {
         self.flights.clear();
+        self.drop_looks(false);
         while let Some((key, row)) = self.relaxed.pop() {
             let Some(stamp) = self.rows.get(&key).map(|row| row.stamp) else { continue };
             let mut batch = Batch::new(Stamp::from_bytes([0; 16]), Durability::Durable);

@@ -35,6 +35,15 @@ pub(super) struct Purse {
     proven: Vec<(usize, Arc<Proven>)>,
 }
 
+impl Purse {
+    /// There are only so many of each, as a restored backup has them.
+    pub(super) fn go_back(&mut self, refresh: usize, access: usize) {
+        self.refresh.retain(|(_, number)| *number < refresh);
+        self.access.retain(|(_, number)| *number < access);
+        self.proven.retain(|(number, _)| *number < access);
+    }
+}
+
 impl World {
     /// The request's meaning, and its machine.
     #[allow(clippy::too_many_lines, reason = "an arm for each operation, and no more")]
@@ -229,7 +238,7 @@ impl World {
     }
 
     /// And of which access token it was made.
-    fn shown_access(&self, pick: AccessPick) -> (Option<usize>, Shown, String) {
+    pub(super) fn shown_access(&self, pick: AccessPick) -> (Option<usize>, Shown, String) {
         let tokens = &self.model.access_tokens;
         let Some(number) = given_by(&self.purse.access, pick.of) else {
             return (None, Shown::Garbage, "none.at.all".to_owned());
@@ -288,6 +297,9 @@ impl World {
         let session = self.model.by_id[&issued.session];
         let (client, audience, scope) = self.terms_of(task, family, session);
         self.model.draw(*issued.token.as_bytes())?;
+        let policy = &self.model.policy;
+        let declared = self.time.saturating_add(policy.max_skew() + policy.max_clock_regression());
+        let is_from_ahead = self.now(task.engine) > declared;
         let number = self.model.access_tokens.len();
         self.model.access_tokens.push(AccessToken {
             text,
@@ -301,6 +313,7 @@ impl World {
             moment: task.judged.moment,
             ends: issued.expires,
             is_revoked: false,
+            is_from_ahead,
             given: self.tick,
             dead: None,
         });
