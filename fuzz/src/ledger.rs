@@ -153,7 +153,8 @@ pub fn sources() -> String {
     for file in files {
         digest.update(fs::read(file).expect("the sources are where they were built"));
     }
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest: [u8; 32] = digest.finalize().into();
+    format!("{:016x}", digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
 }
 
 fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -19,6 +19,8 @@
 mod abi;
 pub mod action;
 mod answer;
+pub mod catalogue;
+pub mod evidence;
 mod hashing;
 pub mod host;
 pub mod kill;

@@ -1,0 +1,173 @@
+//! `core/EVIDENCE.md`, out of the ledger.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::catalogue::{self, Caught};
+use crate::ledger::Page;
+use crate::violation::INVARIANTS;
+
+/// The text, from the pages in this folder.
+///
+/// # Example: a folder with nothing in it
+/// ```
+/// use doorward_fuzz::evidence;
+///
+/// let text = evidence::text(tempfile::tempdir()?.path())?;
+/// assert!(text.contains("| 1,000,000 seeded simulations | not run |"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// A page cannot be read.
+pub fn text(folder: &Path) -> io::Result<String> {
+    let pages = pages(folder)?;
+    let mut text = String::from(INTRODUCTION);
+    searches(&mut text, &pages);
+    bar(&mut text, &pages);
+    planted(&mut text, &catalogue::read(folder)?);
+    text.push_str(OTHERS);
+    Ok(text)
+}
+
+/// Where it is kept.
+pub fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/EVIDENCE.md")
+}
+
+/// Each page with its name, in order.
+fn pages(folder: &Path) -> io::Result<Vec<(String, Page)>> {
+    let mut pages = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if path.extension().is_some_and(|extension| extension == "json") && name != catalogue::NAME {
+            pages.push((name, serde_json::from_str(&fs::read_to_string(&path)?)?));
+        }
+    }
+    pages.sort_by(|(one, _): &(String, Page), (other, _)| one.cmp(other));
+    Ok(pages)
+}
+
+fn searches(text: &mut String, pages: &[(String, Page)]) {
+    for (name, page) in pages {
+        let last = page.parts.last().map(|part| part.sources.clone()).unwrap_or_default();
+        let mut counted: Vec<&String> = page.parts.iter().flat_map(|part| part.counts.keys()).collect();
+        counted.sort_unstable();
+        counted.dedup();
+        let counted: Vec<String> =
+            counted.into_iter().map(|name| format!("{} {name}", number(page.count(name)))).collect();
+        let _ = writeln!(
+            text,
+            "| `{name}` | {} {} | {} (`{last}`) | {} | {} | `{}` |",
+            number(page.units()),
+            page.unit,
+            number(page.of(&last).units()),
+            counted.join(", "),
+            time(page.seconds()),
+            page.command,
+        );
+    }
+}
+
+/// What was set as the goal, and how far that is.
+fn bar(text: &mut String, pages: &[(String, Page)]) {
+    text.push_str(BAR);
+    let of = |prefix: &str| pages.iter().filter(|(name, _)| name.starts_with(prefix)).collect::<Vec<_>>();
+    let units = |prefix: &str| of(prefix).iter().map(|(_, page)| page.units()).sum::<u64>();
+    let done = |count: u64| if count == 0 { NOT_RUN.to_owned() } else { number(count) };
+    let mut row = |asked: &str, is: String| _ = writeln!(text, "| {asked} | {is} |");
+    row("1,000,000 seeded simulations", done(units("simulate-")));
+    let schedules = |name: &str| match pages.iter().find(|(known, _)| known == name) {
+        None => NOT_RUN.to_owned(),
+        Some((_, page)) => {
+            format!("{} {}, {} schedules", number(page.units()), page.unit, number(page.count("schedules")))
+        }
+    };
+    row("every pair of operations, a fault at every step", schedules("schedules-pairs-and-a-fault"));
+    row(
+        "every triple with a refresh, a logout or a key change, without faults",
+        schedules("schedules-triples"),
+    );
+    row("the same, a fault at every step", schedules("schedules-triples-and-a-fault"));
+    let fuzzed = of("fuzz-");
+    let least = fuzzed.iter().map(|(_, page)| page.seconds()).min_by(f64::total_cmp);
+    let targets = |least| format!("{} targets, the least for {}", fuzzed.len(), time(least));
+    row("an hour of one processor for each fuzz target", least.map_or(NOT_RUN.to_owned(), targets));
+    row("10,000 kills", done(units("kill-")));
+    row("100,000 faults of a process", NOT_RUN.to_owned());
+    row("100,000 images of a power cut", NOT_RUN.to_owned());
+    row("no surviving mutant of the core", NOT_RUN.to_owned());
+}
+
+fn planted(text: &mut String, catalogue: &[Caught]) {
+    text.push_str(PLANTED);
+    for Caught { bug, seeds, operations, invariant } in catalogue {
+        let name = INVARIANTS.iter().find(|(known, _)| known == invariant).map_or("", |(_, name)| name);
+        let (seeds, operations) = (number(*seeds), number(*operations));
+        let _ = writeln!(text, "| `{bug}` | {seeds} | {operations} | {invariant}: {name} |");
+    }
+}
+
+fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn time(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 120.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 7200.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+const NOT_RUN: &str = "not run";
+
+const INTRODUCTION: &str = "\
+# Evidence
+
+How this engine was searched for what is wrong, how far, and with what: written by `cargo run -p doorward-fuzz --bin evidence` out of
+`fuzz/ledger`, where each search writes down how far it has come. A search stops at what it finds, which is mended before it goes on: what
+stands here found nothing. What is in every run of `cargo test` and of CI is not counted.
+
+| search | gone through | on the sources that were searched last | counted | time of one processor | goes on with |
+|---|---|---|---|---|---|
+";
+
+const BAR: &str = "
+## The goal, and how far it is
+
+| the goal | so far |
+|---|---|
+";
+
+const PLANTED: &str = "
+## Planted bugs
+
+A search that finds nothing proves something only if it would have found it. Each of these is a bug in one rule of the core, put there on
+demand; the simulator found it after so many seeds of 2,000 operations, from the first seed on (`cargo test -p doorward-fuzz --features planted
+--test planted`, which holds this table to what happens).
+
+| bug | seeds | operations | the invariant that broke first |
+|---|---|---|---|
+";
+
+const OTHERS: &str = "
+## What others publish
+
+| who | what they say of themselves | where |
+|---|---|---|
+| SQLite 3.42 | 590 times as much test code as code; every branch, and every condition that decides one; a fuzzer of its own tries half a billion inputs a day | sqlite.org/testing.html |
+| TigerBeetle | a deterministic simulator: a run is a seed and a commit, commits some hundred batches under faults of network, disk and clock, and replays exactly | docs.tigerbeetle.com/about/vopr |
+
+Of libraries and servers for logins we know of none that publishes figures of this kind; if there is one, it belongs here.
+";
