@@ -35,6 +35,7 @@ pub(crate) mod agree;
 pub(crate) type Numbered = (u32, u8);
 
 /// What a context is opened with besides its policy.
+#[derive(Clone)]
 pub(crate) struct Keys {
     pub(crate) master: Numbered,
     /// The first hashes, the others are accepted.

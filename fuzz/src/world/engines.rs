@@ -23,6 +23,7 @@ use crate::host::Seat;
 use crate::plan::House;
 use crate::task::machine;
 
+#[derive(Clone)]
 pub(super) struct Engine {
     pub(super) environment: Arc<Environment>,
     pub(super) keys: Keys,

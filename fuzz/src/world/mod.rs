@@ -12,6 +12,7 @@
 //! | `restore` | a backup, and what it is to restore it |
 //! | `host` | the moves of a host in another language |
 //! | `store` | commits and their faults; every row again, as a mirror |
+//! | `schedule` | the same world again and again, for each schedule of a few operations |
 //! | `probe` | tokens tried on the side, and what a thief of the whole store finds |
 
 use std::cell::RefCell;
@@ -50,6 +51,7 @@ mod host;
 mod probe;
 mod restart;
 mod restore;
+pub(crate) mod schedule;
 mod start;
 mod step;
 mod store;
@@ -86,7 +88,7 @@ pub struct World {
     house: House,
     through: Through,
     /// What a test changes in the policy.
-    change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder>,
+    change: Rc<dyn Fn(PolicyBuilder) -> PolicyBuilder>,
     /// What the time source shows.
     time: Timestamp,
     /// How much time has passed, in milliseconds, by a clock that nobody sets; and so much had at each move.
@@ -198,9 +200,9 @@ impl World {
     /// The same on a store that this opens: empty at the beginning, and again, with what was committed in it, after each
     /// power cut. The one before is closed by then.
     pub fn opening(open: impl Fn() -> Result<Arc<dyn Store>, OpenStoreError> + 'static) -> Self {
-        let change: Box<dyn Fn(PolicyBuilder) -> PolicyBuilder> = Box::new(|policy| policy);
+        let change: Rc<dyn Fn(PolicyBuilder) -> PolicyBuilder> = Rc::new(|policy| policy);
         let house = House { cap: None, peppers: false, shared_secret: false };
-        let engines = engines(house, Through::Machines, &change);
+        let engines = engines(house, Through::Machines, &*change);
         let model = Model::new(engines[0].environment.policy.clone());
         Self {
             store: closed(),
@@ -234,7 +236,7 @@ impl World {
     /// The same, with a change to the policy of both engines: a planted bug.
     #[must_use]
     pub fn with(mut self, change: impl Fn(PolicyBuilder) -> PolicyBuilder + 'static) -> Self {
-        self.change = Box::new(change);
+        self.change = Rc::new(change);
         self
     }
 
@@ -290,12 +292,12 @@ impl World {
 
     /// Closes the store and opens it again.
     fn reopen(&mut self) -> Result<(), Violation> {
-        self.close();
+        self.shut();
         self.store = (self.open)().map_err(|error| Violation::new(27, error.to_string()))?;
         Ok(())
     }
 
-    fn close(&mut self) {
+    fn shut(&mut self) {
         self.store = closed();
     }
 
@@ -411,6 +413,11 @@ impl World {
     }
 
     fn finish(&mut self) -> Result<(), Violation> {
+        self.settle()?;
+        self.steal_store()
+    }
+
+    fn settle(&mut self) -> Result<(), Violation> {
         while !self.tasks.is_empty() {
             self.step(0, Luck::Good)?;
         }
@@ -419,8 +426,7 @@ impl World {
         }
         self.finish_looks()?;
         self.sweep(usize::MAX)?;
-        self.compare_all()?;
-        self.steal_store()
+        self.compare_all()
     }
 }
 

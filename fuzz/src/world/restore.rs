@@ -42,7 +42,7 @@ impl World {
     /// Makes a backup, where the store is of a kind that can.
     pub(super) fn back_up(&mut self) -> Result<(), Violation> {
         let Some(place) = self.shelf.clone() else { return Ok(()) };
-        self.close();
+        self.shut();
         place.borrow_mut().back_up().map_err(|error| Violation::new(27, error.to_string()))?;
         self.reopen()?;
         self.backup = Some(Box::new(Backup { rows: self.rows.clone(), model: self.model.clone() }));
@@ -57,7 +57,7 @@ impl World {
         self.flights.clear();
         self.relaxed.clear();
         self.drop_looks(watcher_lives);
-        self.close();
+        self.shut();
         let restored = place.borrow_mut().restore().map_err(|error| Violation::new(27, error.to_string()))?;
         ensure(restored, 27, || "a backup is gone".to_owned())?;
         self.reopen()?;

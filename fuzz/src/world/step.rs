@@ -113,7 +113,12 @@ impl World {
     }
 
     /// The outcome is there: is it the right one? Then the client has it, unless the reply is lost.
-    fn release(&mut self, task: &Task, outcome: Result<Told, Fault>, luck: Luck) -> Result<(), Violation> {
+    pub(super) fn release(
+        &mut self,
+        task: &Task,
+        outcome: Result<Told, Fault>,
+        luck: Luck,
+    ) -> Result<(), Violation> {
         let told = match outcome {
             Ok(told) => told,
             Err(fault) => return check_fault(task, &fault),

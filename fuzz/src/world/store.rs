@@ -21,6 +21,8 @@ use crate::plan::Luck;
 use crate::task::{Flight, Task, machine};
 use crate::violation::{Violation, ensure};
 
+/// How many rows are looked at at once.
+const PAGE: usize = 1000;
 /// The seed of the first opening.
 pub(super) const OPENING: u64 = u64::MAX;
 
@@ -274,10 +276,13 @@ impl World {
         let mut all = BTreeMap::new();
         for kind in Kind::ALL {
             let mut range = Range { kind, owner: None, after: None };
-            while let Ok(page) = self.store.scan(&range, 1000) {
-                let Some((last, _)) = page.last() else { break };
-                range.after = Some(last.clone());
+            while let Ok(page) = self.store.scan(&range, PAGE) {
+                let is_last = page.len() < PAGE;
+                range.after = page.last().map(|(key, _)| key.clone());
                 all.extend(page);
+                if is_last {
+                    break;
+                }
             }
         }
         ensure(all == self.rows, 29, || "the store holds what nobody committed".to_owned())?;

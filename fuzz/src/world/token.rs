@@ -27,7 +27,7 @@ use crate::task::Task;
 use crate::violation::{Violation, ensure};
 
 /// The tokens that reached a client, each with the operation that gave it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Purse {
     refresh: Vec<(u32, usize)>,
     access: Vec<(u32, usize)>,
