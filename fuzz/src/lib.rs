@@ -29,6 +29,7 @@ mod model;
 pub mod plan;
 pub mod processes;
 mod rng;
+pub mod schedules;
 pub mod shrink;
 pub mod store;
 mod task;
