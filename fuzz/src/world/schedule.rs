@@ -14,6 +14,7 @@ use doorward_core::record::{Key, Row};
 use doorward_core::store::{Batch, Commit, Durability, Expect, Store, Write};
 
 use super::World;
+use super::engines::{Engine, engines};
 use super::watch::Watcher;
 use crate::action::Action;
 use crate::answer::Asked;
@@ -63,7 +64,7 @@ impl World {
             orphans: Vec::new(),
             watcher: Watcher::default(),
             rows: self.rows.clone(),
-            engines: self.engines.clone(),
+            engines: self.same_engines(),
             house: self.house,
             through: self.through,
             change: Rc::clone(&self.change),
@@ -82,6 +83,14 @@ impl World {
             run: self.run.clone(),
             records: self.records,
         })
+    }
+
+    /// The engines in processes of their own. One that served two worlds would remember in the second what it parsed in the
+    /// first: in both, the same seeds give the same stamps, and to other rows.
+    fn same_engines(&self) -> Vec<Engine> {
+        let new = engines(self.house, self.through, &*self.change);
+        let same = |(new, old): (Engine, &Engine)| Engine { environment: new.environment, ..old.clone() };
+        new.into_iter().zip(&self.engines).map(same).collect()
     }
 
     /// An operation is about to begin: what it means is settled, and it waits for the store.
