@@ -32,6 +32,7 @@ mod rng;
 pub mod schedules;
 pub mod shrink;
 pub mod store;
+pub mod target;
 mod task;
 pub mod violation;
 pub mod world;

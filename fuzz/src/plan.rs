@@ -182,7 +182,31 @@ impl Plan {
             }
             moves.push(one);
         }
-        Self { house: House::from_seed(seed), moves }
+        Self { house: House::draw(&mut Rng::new(!seed)), moves }
+    }
+
+    /// The plan that these bytes choose, move by move, so that a fuzzer can change one.
+    ///
+    /// # Example: one more byte, the same beginning
+    /// ```
+    /// use doorward_fuzz::plan::Plan;
+    ///
+    /// let (plan, longer) = (Plan::from_bytes(b"from a fuzzer"), Plan::from_bytes(b"from a fuzzer, longer"));
+    /// let most = plan.moves.len() - 1; // the last had too few bytes for all of its choices
+    /// assert_eq!(plan.moves[..most], longer.moves[..most]);
+    /// assert!(longer.moves.len() > plan.moves.len());
+    /// ```
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let rng = &mut Rng::of_bytes(bytes);
+        let house = House::draw(rng);
+        let mut moves = Vec::new();
+        let mut label = 0;
+        while !rng.is_used_up() {
+            let one = Move::draw(rng, label);
+            label += u32::from(matches!(one, Move::Start { .. }));
+            moves.push(one);
+        }
+        Self { house, moves }
     }
 
     /// The moves up to this one, which is the last.
@@ -199,8 +223,7 @@ impl Plan {
 }
 
 impl House {
-    fn from_seed(seed: u64) -> Self {
-        let rng = &mut Rng::new(!seed);
+    fn draw(rng: &mut Rng) -> Self {
         let choices = [(2, None), (1, Some(WhenFull::EndOldest)), (1, Some(WhenFull::Refuse))];
         let most = NonZeroU32::MIN.saturating_add(rng.below(2));
         let when_full = rng.weighted(&choices).flatten();

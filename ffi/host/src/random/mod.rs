@@ -65,23 +65,52 @@ impl fmt::Display for Finding {
 /// # Errors
 /// The first [`Finding`]. What the case has opened stays open then.
 pub fn run(seed: u64, calls: usize, slowest: Duration) -> Result<Tally, Finding> {
+    let mut rng = Rng::new(seed);
+    let players = if seed % 4 == 3 { 4 } else { 1 };
+    let first = rng.next();
+    let players = (0..players).map(|_| rng.next()).collect::<Vec<_>>();
+    let last = rng.next();
+    let drawn = |seeds: &[u64]| seeds.iter().map(|seed| Rng::new(*seed)).collect();
+    case(seed, Cast { first: Rng::new(first), players: drawn(&players), last: Rng::new(last) }, calls, slowest)
+}
+
+/// The same of calls that bytes choose, by one thread: a fuzzer's.
+///
+/// # Errors
+/// The first [`Finding`]. What the case has opened stays open then.
+pub fn chosen(bytes: &[u8], most_calls: usize, slowest: Duration) -> Result<Tally, Finding> {
+    let (first, rest) = bytes.split_at(bytes.len().min(OPENING));
+    let players = Vec::from([Rng::of_bytes(rest)]);
+    case(0, Cast { first: Rng::of_bytes(first), players, last: Rng::new(1) }, most_calls, slowest)
+}
+
+/// How many bytes choose what is open before anything is asked.
+const OPENING: usize = 64;
+
+/// Who plays: first one who opens, then any number at once, and at last one who frees.
+struct Cast {
+    first: Rng,
+    players: Vec<Rng>,
+    last: Rng,
+}
+
+fn case(seed: u64, cast: Cast, calls: usize, slowest: Duration) -> Result<Tally, Finding> {
     watch_panics();
     panics().clear();
     let pool = Pool::new(seed);
-    let mut rng = Rng::new(seed);
-    let players = if seed % 4 == 3 { 4 } else { 1 };
     let mut tally = Tally::default();
-    let mut play = |players: usize, game: fn(&mut Player<'_>, usize)| {
-        let under_way: Vec<UnderWay> = (0..players).map(|_| UnderWay::default()).collect();
+    let mut play = |players: Vec<Rng>, game: fn(&mut Player<'_>, usize)| {
+        let calls = calls / players.len();
+        let under_way: Vec<UnderWay> = players.iter().map(|_| UnderWay::default()).collect();
         let outcome = thread::scope(|scope| {
             let (ended, ends) = channel::<()>();
-            let threads = under_way.iter().map(|under_way| {
-                let mut player = Player::new(Rng::new(rng.next()), &pool, slowest, under_way);
+            let threads = under_way.iter().zip(players).map(|(under_way, rng)| {
+                let mut player = Player::new(rng, &pool, slowest, under_way);
                 let ended = ended.clone();
                 scope.spawn(move || {
                     // It says that it has ended, by a panic too.
                     let _ended = ended;
-                    game(&mut player, calls / players);
+                    game(&mut player, calls);
                     player.tally
                 })
             });
@@ -98,10 +127,10 @@ pub fn run(seed: u64, calls: usize, slowest: Duration) -> Result<Tally, Finding>
         let panicked = panics().join("; ");
         if panicked.is_empty() { Ok(()) } else { Err(found(panicked)) }
     };
-    play(1, |player, _| player.begin())?;
+    play(Vec::from([cast.first]), |player, _| player.begin())?;
     #[allow(clippy::redundant_closure_for_method_calls, reason = "the method is of one lifetime")]
-    play(players, |player, calls| player.play(calls))?;
-    play(1, |player, _| {
+    play(cast.players, |player, calls| player.play(calls))?;
+    play(Vec::from([cast.last]), |player, _| {
         player.free_all();
         assert_eq!(dw_open_handles(), 0, "handles are open when all were freed");
     })?;
@@ -118,7 +147,11 @@ impl Player<'_> {
     }
 
     fn play(&mut self, calls: usize) {
-        while self.tally.calls() < u64::try_from(calls).unwrap_or(u64::MAX) {
+        // Who has bytes to choose by ends with them.
+        let is_chosen = !self.rng.is_used_up();
+        while self.tally.calls() < u64::try_from(calls).unwrap_or(u64::MAX)
+            && !(is_chosen && self.rng.is_used_up())
+        {
             self.wild = self.rng.pick(&[0, 0, 0, 0, 0, 0, 100, 100, 200, 600]).unwrap_or(0);
             let which = self.rng.below(10);
             self.somewhere();

@@ -1,17 +1,32 @@
-//! Numbers from a seed: `SplitMix64` (Steele, Lea and Flood, 2014).
+//! Numbers from a seed: `SplitMix64` (Steele, Lea and Flood, 2014). Or choices from bytes, as long as there are any.
 
 /// A stream of numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Rng(u64);
+pub(super) struct Rng {
+    state: u64,
+    /// What choices are made of, the next byte last.
+    bytes: Vec<u8>,
+}
 
 impl Rng {
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self { state: seed, bytes: Vec::new() }
     }
 
+    /// Choices from these bytes, and then from a seed.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        Self { state: 0, bytes: bytes.iter().rev().copied().collect() }
+    }
+
+    /// Whether no byte is left to choose.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// A number that no other call has given.
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.state;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         word ^ (word >> 31)
@@ -19,6 +34,11 @@ impl Rng {
 
     /// A number below `bound`; 0 when that is 0.
     pub(super) fn below(&mut self, bound: usize) -> usize {
+        if !self.is_used_up() {
+            let count = 1 + usize::from(bound > 1 << 8) + 2 * usize::from(bound > 1 << 16);
+            let bytes = (0..count).map_while(|_| self.bytes.pop());
+            return bytes.fold(0, |number, byte| number << 8 | usize::from(byte)) % bound.max(1);
+        }
         let bound = u128::try_from(bound).unwrap_or(u128::MAX >> 64);
         usize::try_from((u128::from(self.next()) * bound) >> 64).unwrap_or(0)
     }
@@ -38,7 +58,8 @@ impl Rng {
     }
 
     pub(super) fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes().into_iter().next_back().unwrap_or(0)
+        let drawn = self.bytes.pop();
+        drawn.unwrap_or_else(|| self.next().to_le_bytes().into_iter().next_back().unwrap_or(0))
     }
 
     /// Any number, those at the edges more often than others.

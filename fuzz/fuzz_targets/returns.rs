@@ -1,0 +1,4 @@
+//! libFuzzer calls `doorward_fuzz::target::returns`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| doorward_fuzz::target::returns(data));
