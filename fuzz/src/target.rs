@@ -18,6 +18,7 @@
 //! calls it with every input that was worth keeping (`corpus/`, and [`Target::seeds`]).
 
 mod entries;
+mod fuzzer;
 mod headers;
 mod house;
 mod jwk;
@@ -36,6 +37,7 @@ mod twins;
 use std::path::{Path, PathBuf};
 
 pub use entries::entries;
+pub use fuzzer::{Fuzzer, FuzzerError, Hunt, Progress};
 pub use headers::headers;
 pub use jwk::jwk;
 pub use jwt::jwt;

@@ -9,7 +9,8 @@ use doorward_fuzz::target::Target;
 
 /// The inputs of a target, by their file.
 fn corpus(target: &Target) -> Vec<(String, Vec<u8>)> {
-    let files = fs::read_dir(target.corpus()).unwrap_or_else(|error| panic!("{} has no corpus: {error}", target.name));
+    let files = fs::read_dir(target.corpus())
+        .unwrap_or_else(|error| panic!("{} has no corpus: {error}", target.name));
     let mut all: Vec<_> = files
         .map(|file| file.unwrap().path())
         .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
@@ -57,16 +58,23 @@ fn each_target_is_whole() {
     assert_eq!(REPLAYED.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), names);
     for (folder, extension) in [("fuzz_targets", ".rs"), ("corpus", ""), ("dictionary", "")] {
         let files = fs::read_dir(here.join(folder)).unwrap();
-        let there: BTreeSet<_> =
-            files.map(|file| file.unwrap().file_name().into_string().unwrap().replace(extension, "")).collect();
+        let there: BTreeSet<_> = files
+            .map(|file| file.unwrap().file_name().into_string().unwrap().replace(extension, ""))
+            .collect();
         assert!(there.is_subset(&names), "{folder} has more than the targets: {there:?}");
         assert!(folder == "dictionary" || there == names, "{folder} lacks a target: {there:?}");
     }
     for name in &names {
         let binary = fs::read_to_string(here.join("fuzz_targets").join(name).with_extension("rs")).unwrap();
-        assert!(binary.contains(&format!("doorward_fuzz::target::{name}(data)")), "{name} calls another body");
+        assert!(
+            binary.contains(&format!("doorward_fuzz::target::{name}(data)")),
+            "{name} calls another body"
+        );
         let manifest = fs::read_to_string(here.join("Cargo.toml")).unwrap();
-        assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"")), "{name} is no binary");
+        assert!(
+            manifest.contains(&format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"")),
+            "{name} is no binary"
+        );
     }
 }
 

@@ -43,6 +43,25 @@ fn the_same_seeds_are_clean_without_a_bug() {
     }
 }
 
+/// A fuzzer chooses by bytes. Without one, and much later, bytes that nobody chose find bugs too; without a bug they find nothing.
+#[test]
+fn bytes_find_what_is_planted() {
+    let noise = |seed: u64| {
+        let mut state = seed;
+        let byte = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state.to_be_bytes()[0]
+        };
+        Plan::from_bytes(&std::iter::repeat_with(byte).take(4096).collect::<Vec<_>>())
+    };
+    for bug in [Planted::LogoutKeepsRow, Planted::WaitIgnored, Planted::TouchRevives] {
+        let seed = (0..5000).find(|seed| world(bug).run(&noise(*seed)).is_err());
+        let seed = seed.unwrap_or_else(|| panic!("{bug:?} is not found"));
+        println!("{bug:?}: {seed}");
+        assert_eq!(World::new().run(&noise(seed)).err(), None);
+    }
+}
+
 /// A counterexample is worth as much as it can be read: thousands of moves come down to a handful.
 #[test]
 fn a_counterexample_shrinks_to_few_moves() {

@@ -17,8 +17,10 @@
 //! | without: `same-origin`, `navigate`, `document`, `?1`, and no `Sec-Purpose` | taken: a person followed a link of ours |
 //! | anything else: another site, an old browser | refused |
 
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 
@@ -232,10 +234,32 @@ fn is_origin(text: &str) -> bool {
         |port: &str| !port.starts_with(['0', '+']) && port.parse::<u16>().is_ok_and(|port| port != own_port);
     let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
+        Some(address) => is_ipv6(address),
+        None if ends_in_number(host) => {
+            host.parse().is_ok_and(|address: Ipv4Addr| address.to_string() == host)
+        }
         None => host.bytes().all(is_name) && host.split('.').all(|label| !label.is_empty()),
     };
     is_host && port.is_none_or(is_port)
+}
+
+/// WHATWG URL, section 3.5: browsers write addresses in one way, and an IPv4 address that is mapped in hexadecimal digits.
+fn is_ipv6(text: &str) -> bool {
+    text.parse().is_ok_and(|address: Ipv6Addr| {
+        let written = match (address.to_ipv4_mapped(), address.segments()) {
+            (Some(_), [.., high, low]) => format!("::ffff:{high:x}:{low:x}"),
+            (None, _) => address.to_string(),
+        };
+        written == text
+    })
+}
+
+/// WHATWG URL, section 3.5: whatever ends so is an IPv4 address to a browser, or nothing.
+fn ends_in_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_hex = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    !last.is_empty() && last.bytes().all(|digit| digit.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(is_hex)
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -365,6 +389,27 @@ mod tests {
             FetchHeaders { purpose: Some("prefetch;prerender"), site: Some("none"), ..followed },
         ] {
             assert_eq!(refused.check_own_link(), Err(CrossSite::NotOpened), "{refused:?}");
+        }
+    }
+
+    /// The fuzz target `headers` found that `https://1.2.3` was taken: a browser writes that as `https://1.2.0.3`, so that no
+    /// request would ever have come from it, and every login of the host's would have been refused as another site's.
+    #[test]
+    fn an_address_that_no_browser_writes_so_is_a_configuration_error() {
+        for (written_so, not_so) in [
+            ("https://1.2.0.3", "https://1.2.3"),
+            ("https://127.0.0.1:8443", "https://0x7f.1:8443"),
+            ("https://8.8.8.8", "https://8.8.8.08"),
+            ("https://1.2.3.a", "https://1.2.3.4.5"),
+            ("https://0xg", "https://a.0x"),
+            ("https://[::1]", "https://[0:0:0:0:0:0:0:1]"),
+            ("https://[1::1:0:0:1]", "https://[1:0:0:0:1:0:0:1]"),
+            ("https://[::ffff:102:304]", "https://[::ffff:1.2.3.4]"),
+            ("https://[::102:304]", "https://[::1.2.3.4]"),
+            ("https://[ab::]", "https://[AB::]"),
+        ] {
+            assert!(Origins::only([written_so]).is_ok(), "{written_so}");
+            assert_eq!(Origins::only([not_so]), Err(OriginError), "{not_so}");
         }
     }
 

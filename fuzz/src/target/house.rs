@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use doorward::store::MemoryStore;
 use doorward::{
-    AccountId, Engine, Entropy, EntropyError, Issue, Login, LoginError, ManualClock, MasterKey, Policy, Register,
-    SessionId, ThrottlePolicy, Timestamp, UpdateSessionData,
+    AccountId, Engine, Entropy, EntropyError, Issue, Login, LoginError, ManualClock, MasterKey, Policy,
+    Register, SessionId, ThrottlePolicy, Timestamp, UpdateSessionData,
 };
 use doorward_core::error::StoreError;
 use doorward_core::password::Argon2Params;
@@ -43,7 +43,8 @@ impl House {
         let argon2 = Argon2Params::default().with_memory_kib(12_288).and_then(|params| params.with_passes(1));
         let throttle = ThrottlePolicy { free: 1, ..ThrottlePolicy::default() };
         let policy = Policy::builder().argon2(argon2.expect("the least")).throttle(throttle).build();
-        let builder = Engine::builder(Shared(Arc::clone(&store))).ephemeral().master_key(MasterKey::new(1, MASTER));
+        let builder =
+            Engine::builder(Shared(Arc::clone(&store))).ephemeral().master_key(MasterKey::new(1, MASTER));
         let builder = builder.policy(policy.expect("a policy")).clock(ManualClock::at(NOW));
         let engine = builder.entropy(Counted::default()).open().expect("a new store opens");
 
@@ -54,7 +55,9 @@ impl House {
         let issued = engine.issue(Issue::new(&token, CLIENT, "https://api.example").with_refresh());
         let refresh = issued.expect("the session is live").refresh.expect("it was asked for");
         let device = login.device.expect("it was asked for");
-        engine.update_session_data(UpdateSessionData::new(&token, b"a cart".to_vec())).expect("there is room");
+        engine
+            .update_session_data(UpdateSessionData::new(&token, b"a cart".to_vec()))
+            .expect("there is room");
         while !matches!(engine.login(Login::new(NAME, "no")), Err(LoginError::Throttled { .. })) {}
         let tokens = [token, device.expose().to_owned(), refresh.expose().to_owned()];
         Self { engine, store, account, session: login.session.id, tokens }

@@ -80,7 +80,10 @@ fn judge(text: &str, key: &Signer, ours: Result<Claims, JwtError>, theirs: Optio
         (Ok(ours), Some(theirs)) => {
             is_canonical(text);
             is_same(&Value::Object(said(&ours)), &Value::Object(theirs), "");
-            assert!(ours.expires > SECOND && ours.not_before.is_none_or(|begin| begin <= SECOND), "not its time: {text}");
+            assert!(
+                ours.expires > SECOND && ours.not_before.is_none_or(|begin| begin <= SECOND),
+                "not its time: {text}"
+            );
         }
         (Ok(_), None) => panic!("we accept what they refuse: {text}"),
         (Err(rule), Some(_)) => breaks(rule, text, key),
@@ -90,9 +93,13 @@ fn judge(text: &str, key: &Signer, ours: Result<Claims, JwtError>, theirs: Optio
 
 /// A token has one text.
 fn is_canonical(text: &str) {
-    let part = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes));
+    let part =
+        |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes));
     let again: Vec<_> = text.split('.').map(|one| part(one).unwrap_or_default()).collect();
-    assert!(again.len() == 3 && again.join(".") == text, "another text of the same token is accepted: {text}");
+    assert!(
+        again.len() == 3 && again.join(".") == text,
+        "another text of the same token is accepted: {text}"
+    );
 }
 
 /// Our claims as members.
@@ -156,9 +163,13 @@ fn is_same(ours: &Value, theirs: &Value, path: &str) {
 
 /// That the token breaks the rule, which is one that they do not have.
 fn breaks(rule: JwtError, text: &str, key: &Signer) {
-    let part = |at: usize| BASE64_URL_SAFE_NO_PAD.decode(text.split('.').nth(at).unwrap_or_default()).unwrap_or_default();
+    let part = |at: usize| {
+        BASE64_URL_SAFE_NO_PAD.decode(text.split('.').nth(at).unwrap_or_default()).unwrap_or_default()
+    };
     let [header, claims] = [part(0), part(1)];
-    let lax = |part: &[u8]| serde_json::from_str::<Map<String, Value>>(&String::from_utf8_lossy(part)).unwrap_or_default();
+    let lax = |part: &[u8]| {
+        serde_json::from_str::<Map<String, Value>>(&String::from_utf8_lossy(part)).unwrap_or_default()
+    };
     let [header_says, says] = [lax(&header), lax(&claims)];
     let word = |name: &str| header_says.get(name).and_then(Value::as_str).unwrap_or_default();
     let is_plain = |part: &[u8]| {
@@ -221,7 +232,11 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     }
     let twins = good.to_string().replacen('{', r#"{"x":1,"\u0078":2,"#, 1);
     seeds.push([b"\x06", twins.as_bytes()].concat());
-    for header in [r#"{"alg":"none"}"#, r#"{"alg":"HS256","typ":"JWT"}"#, r#"{"alg":"HS256","typ":"at+jwt","kid":"shared","crit":["b64"]}"#] {
+    for header in [
+        r#"{"alg":"none"}"#,
+        r#"{"alg":"HS256","typ":"JWT"}"#,
+        r#"{"alg":"HS256","typ":"at+jwt","kid":"shared","crit":["b64"]}"#,
+    ] {
         seeds.push([b"\x0a", header.as_bytes(), b"\0", good.to_string().as_bytes()].concat());
     }
     seeds

@@ -56,14 +56,17 @@ fn judge(name: &str, parse: impl Fn(&str) -> Option<String>) {
 }
 
 fn is_hidden(c: char) -> bool {
-    c.is_control() || c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    c.is_control()
+        || c.is_whitespace()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn label(text: &str, make: &dyn Fn(&str) -> String) {
     let label = make(text);
     assert!(label.len() <= ClientLabel::MAX_BYTES, "a label is longer than one is");
     assert_eq!(make(&label), label, "a label is changed when it is made again");
-    let is_shown = |c: char| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_shown =
+        |c: char| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     assert!(label.chars().all(is_shown), "a label can forge a line: {label:?}");
     let kept = text.chars().zip(label.chars()).all(|(from, to)| from == to || to == '\u{fffd}');
     assert!(kept, "a label says what was not said: {label:?}");
@@ -81,9 +84,14 @@ fn terms(text: &str) {
     if let Ok(scope) = Scope::parse(text) {
         scope_of(text, scope.as_str());
         assert!(scope.is_within(&scope) && Scope::NONE.is_within(&scope), "a scope is wider than itself");
-        assert_eq!(Scope::parse(scope.as_str()).as_ref(), Ok(&scope), "a scope is changed when it is read again");
-        let wider = Scope::parse(&format!("zz-{} {text}", text.len()));
-        let is_narrow = wider.is_err() || wider.is_ok_and(|wider| scope.is_within(&wider) && !wider.is_within(&scope));
+        assert_eq!(
+            Scope::parse(scope.as_str()).as_ref(),
+            Ok(&scope),
+            "a scope is changed when it is read again"
+        );
+        let wider = Scope::parse(&format!("{} {text}", "z".repeat(text.len() + 1)));
+        let is_narrow =
+            wider.is_err() || wider.is_ok_and(|wider| scope.is_within(&wider) && !wider.is_within(&scope));
         assert!(is_narrow, "a word more is no more: {text:?}");
     }
 }
@@ -94,7 +102,10 @@ fn scope_of(said: &str, scope: &str) {
     let written: Vec<&str> = scope.split(' ').filter(|word| !word.is_empty()).collect();
     assert_eq!(Vec::from_iter(words), written, "a scope is not what was said");
     let is_word = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-    assert!(written.iter().all(|word| word.bytes().all(is_word)), "a scope has a word that is none: {scope:?}");
+    assert!(
+        written.iter().all(|word| word.bytes().all(is_word)),
+        "a scope has a word that is none: {scope:?}"
+    );
 }
 
 fn password(text: &str) {
@@ -134,7 +145,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let of = |kind: u8, text: &str| [&[kind][..], text.as_bytes()].concat();
     let mut all: Vec<_> = names.iter().map(|name| of(0, name)).collect();
     all.extend(["Firefox on Linux", "a\r\nb\u{202e}c", &"é".repeat(70)].map(|text| of(1, text)));
-    all.extend(["read write read", "https://api.example", "a\"b", "zz-3 a"].map(|text| of(2, text)));
+    all.extend(["read write read", "https://api.example", "a\"b", "b a"].map(|text| of(2, text)));
     all.extend(["plum kettle orbit", "re\u{301}sume\u{301} \0\u{1f600}"].map(|text| of(3, text)));
     all
 }

@@ -21,7 +21,9 @@ pub fn opaque(data: &[u8]) {
     let house = House::enter();
     let text = text(data, &house);
     let kind = KINDS.iter().position(|prefix| is_token(prefix, &text));
-    for (at, answer) in [authenticate(&house, &text), device(&house, &text), refresh(&house, &text)].into_iter().enumerate() {
+    for (at, answer) in
+        [authenticate(&house, &text), device(&house, &text), refresh(&house, &text)].into_iter().enumerate()
+    {
         let was_given_out = text == house.tokens[at];
         answer.into_iter().for_each(|answer| judge(&text, kind == Some(at), was_given_out, answer));
     }
@@ -44,7 +46,10 @@ fn judge(text: &str, is_token: bool, was_given_out: bool, answer: Answer) {
     assert!(is_token || !was_given_out, "the simple reader does not know a real token: {text}");
     assert_eq!(answer.is_taken, was_given_out, "a token is taken, or refused, that must not be: {text}");
     if let Some(is_looked_up) = answer.is_looked_up {
-        assert_eq!(is_looked_up, is_token, "the store is asked for a token that is none, or not for one: {text}");
+        assert_eq!(
+            is_looked_up, is_token,
+            "the store is asked for a token that is none, or not for one: {text}"
+        );
     }
     assert_eq!(answer.commits, 0, "a refused token changes something: {text}");
 }
@@ -99,7 +104,9 @@ fn text(data: &[u8], house: &House) -> String {
 /// A token of these fields, with the tag that the master key gives it. Bits of the first byte: which fields are the real ones.
 fn under_the_key(prefix: &str, mut input: Input<'_>, house: &House) -> String {
     let real = input.byte();
-    let or = |bit: u8, real_one: &[u8], other: &[u8]| if real & bit == 0 { real_one.to_vec() } else { other.to_vec() };
+    let or = |bit: u8, real_one: &[u8], other: &[u8]| {
+        if real & bit == 0 { real_one.to_vec() } else { other.to_vec() }
+    };
     let mut fields = or(1, &[1], &input.array::<1>());
     fields.extend(or(2, &1_u32.to_be_bytes(), &input.array::<4>()));
     fields.extend(or(4, house.account.as_bytes(), &input.array::<16>()));
@@ -115,7 +122,8 @@ fn is_token(prefix: &str, text: &str) -> bool {
     let Some(body) = text.strip_prefix(prefix) else { return false };
     let Ok(bytes) = BASE64_URL_SAFE_NO_PAD.decode(body) else { return false };
     let (fields, rest) = bytes.split_at(bytes.len().min(45));
-    let is_under_key = fields.starts_with(&[1, 0, 0, 0, 1]) && rest.len() == 24 && rest.starts_with(&tag(prefix, fields));
+    let is_under_key =
+        fields.starts_with(&[1, 0, 0, 0, 1]) && rest.len() == 24 && rest.starts_with(&tag(prefix, fields));
     is_under_key && BASE64_URL_SAFE_NO_PAD.encode(&bytes) == body
 }
 
@@ -134,9 +142,15 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let texts = house.tokens.iter().map(|token| [b"\0\0", token.as_bytes()].concat());
     let kinds = 0..3_u8;
     let changed = kinds.clone().flat_map(|kind| {
-        [Vec::from([1, kind]), Vec::from([1, kind, 0, 95, b'B']), Vec::from([1, kind, 2, 96, b'A']), Vec::from([1, kind, 0, 2, b'd'])]
+        [
+            Vec::from([1, kind]),
+            Vec::from([1, kind, 0, 95, b'B']),
+            Vec::from([1, kind, 2, 96, b'A']),
+            Vec::from([1, kind, 0, 2, b'd']),
+        ]
     });
-    let forged = kinds.flat_map(|kind| [0, 1, 2, 4, 8, 16, 31].map(|real| [[2, kind, real].as_slice(), &[7; 61]].concat()));
+    let forged = kinds
+        .flat_map(|kind| [0, 1, 2, 4, 8, 16, 31].map(|real| [[2, kind, real].as_slice(), &[7; 61]].concat()));
     texts.chain(changed).chain(forged).collect()
 }
 

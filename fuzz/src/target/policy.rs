@@ -17,7 +17,11 @@ pub fn policy(data: &[u8]) {
         let written = policy.to_json();
         let again = Policy::from_json(&written);
         assert_eq!(again.as_ref(), Ok(&policy), "a policy does not come back: {written}");
-        assert_eq!(again.map(|again| again.to_json()).as_ref(), Ok(&written), "a policy is written in two ways");
+        assert_eq!(
+            again.map(|again| again.to_json()).as_ref(),
+            Ok(&written),
+            "a policy is written in two ways"
+        );
     }
 }
 
@@ -54,7 +58,9 @@ fn is_in_force(said: &Value, in_force: &Value, path: &str) {
             assert!(in_force.is_array(), "{path} is a list, and none is in force");
         }
         Value::Number(_) => assert_eq!(said.as_u64(), in_force.as_u64(), "{path} is not in force"),
-        Value::Null | Value::Bool(_) | Value::String(_) => assert_eq!(said, in_force, "{path} is not in force"),
+        Value::Null | Value::Bool(_) | Value::String(_) => {
+            assert_eq!(said, in_force, "{path} is not in force")
+        }
     }
 }
 

@@ -44,7 +44,11 @@ impl Place {
         };
         let key = Key::from_parts(kind, id_bytes).expect("each kind has such a key");
         let expires = Timestamp::from_millis(i64::from_be_bytes(input.array()));
-        Self { key, owner: (there & 1 != 0).then(|| AccountId::from_bytes(id)), expires: (there & 2 != 0).then_some(expires) }
+        Self {
+            key,
+            owner: (there & 1 != 0).then(|| AccountId::from_bytes(id)),
+            expires: (there & 2 != 0).then_some(expires),
+        }
     }
 
     /// Content under its checksum: version, content, and the CRC-32 of all that the row is.
@@ -112,7 +116,10 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let account = AccountId::from_bytes([5; 16]);
     let deletion = DeletionRecord { started: Timestamp::from_millis(5) };
     let stamp = Stamp::from_bytes([1; 16]);
-    rows.push((Key::Deletion(account), Row { stamp, epoch: 0, owner: Some(account), expires: None, record: deletion.into() }));
+    rows.push((
+        Key::Deletion(account),
+        Row { stamp, epoch: 0, owner: Some(account), expires: None, record: deletion.into() },
+    ));
     for (key, row) in &rows {
         let kind = key.kind().number() - 1;
         let there = u8::from(row.owner.is_some()) | 2 * u8::from(row.expires.is_some());

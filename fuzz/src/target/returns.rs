@@ -20,7 +20,8 @@ pub fn returns(data: &[u8]) {
     }
     let kept = ReturnTarget::or_root(Some(&text));
     assert_eq!(kept.as_str(), if taken.is_ok() { &text } else { "/" }, "a refused target is not the root");
-    let own = text.strip_prefix('/').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let own =
+        text.strip_prefix('/').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     assert!(!own || taken.is_ok(), "a plain path of this site is refused: {text}");
 }
 
@@ -37,7 +38,8 @@ fn judge(text: &str, path: &[u8]) {
         assert_eq!(decoded, path, "the path is not what a browser asks for: {text}");
         // A proxy on the way may decode the path once.
         let decoded = String::from_utf8_lossy(&decoded);
-        let led = base.join(&decoded).unwrap_or_else(|error| panic!("{text} leads nowhere, decoded: {error}"));
+        let led =
+            base.join(&decoded).unwrap_or_else(|error| panic!("{text} leads nowhere, decoded: {error}"));
         assert_eq!(led.origin(), base.origin(), "a target leads away once it is decoded: {text}");
     }
 }

@@ -71,7 +71,12 @@ pub fn run(seed: u64, calls: usize, slowest: Duration) -> Result<Tally, Finding>
     let players = (0..players).map(|_| rng.next()).collect::<Vec<_>>();
     let last = rng.next();
     let drawn = |seeds: &[u64]| seeds.iter().map(|seed| Rng::new(*seed)).collect();
-    case(seed, Cast { first: Rng::new(first), players: drawn(&players), last: Rng::new(last) }, calls, slowest)
+    case(
+        seed,
+        Cast { first: Rng::new(first), players: drawn(&players), last: Rng::new(last) },
+        calls,
+        slowest,
+    )
 }
 
 /// The same of calls that bytes choose, by one thread: a fuzzer's.
