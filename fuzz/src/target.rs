@@ -16,6 +16,7 @@
 //!
 //! A body panics, with a sentence, when what it holds is not so. Binaries of libFuzzer call it (`fuzz_targets/`), and a test
 //! calls it with every input that was worth keeping (`corpus/`, and [`Target::seeds`]).
+#![allow(clippy::panic, reason = "a body says so what it has found")]
 
 mod entries;
 mod fuzzer;
@@ -71,22 +72,32 @@ pub struct Target {
     seeds: fn() -> Vec<Vec<u8>>,
     /// The longest input that is worth trying.
     pub most_bytes: usize,
+    /// How many inputs are kept: each is replayed by every run of the tests.
+    most_kept: usize,
 }
+
+const KEPT: usize = 200;
 
 impl Target {
     /// Every one.
     pub const ALL: [Self; 11] = [
-        Self { name: "opaque", body: opaque, seeds: opaque::seeds, most_bytes: 160 },
-        Self { name: "jwt", body: jwt, seeds: jwt::seeds, most_bytes: 2048 },
-        Self { name: "jwk", body: jwk, seeds: jwk::seeds, most_bytes: 4096 },
-        Self { name: "headers", body: headers, seeds: headers::seeds, most_bytes: 1024 },
-        Self { name: "returns", body: returns, seeds: returns::seeds, most_bytes: 256 },
-        Self { name: "phc", body: phc, seeds: phc::seeds, most_bytes: 160 },
-        Self { name: "records", body: records, seeds: records::seeds, most_bytes: 1024 },
-        Self { name: "policy", body: policy, seeds: policy::seeds, most_bytes: 2048 },
-        Self { name: "names", body: names, seeds: names::seeds, most_bytes: 256 },
-        Self { name: "entries", body: entries, seeds: entries::seeds, most_bytes: 1024 },
-        Self { name: "operations", body: operations, seeds: operations::seeds, most_bytes: 4096 },
+        Self { name: "opaque", body: opaque, seeds: opaque::seeds, most_bytes: 160, most_kept: KEPT },
+        Self { name: "jwt", body: jwt, seeds: jwt::seeds, most_bytes: 2048, most_kept: KEPT },
+        Self { name: "jwk", body: jwk, seeds: jwk::seeds, most_bytes: 4096, most_kept: KEPT },
+        Self { name: "headers", body: headers, seeds: headers::seeds, most_bytes: 1024, most_kept: KEPT },
+        Self { name: "returns", body: returns, seeds: returns::seeds, most_bytes: 256, most_kept: KEPT },
+        Self { name: "phc", body: phc, seeds: phc::seeds, most_bytes: 160, most_kept: KEPT },
+        Self { name: "records", body: records, seeds: records::seeds, most_bytes: 1024, most_kept: KEPT },
+        Self { name: "policy", body: policy, seeds: policy::seeds, most_bytes: 2048, most_kept: KEPT },
+        Self { name: "names", body: names, seeds: names::seeds, most_bytes: 256, most_kept: KEPT },
+        Self { name: "entries", body: entries, seeds: entries::seeds, most_bytes: 1024, most_kept: 30 },
+        Self {
+            name: "operations",
+            body: operations,
+            seeds: operations::seeds,
+            most_bytes: 4096,
+            most_kept: KEPT,
+        },
     ];
 
     /// The one of this name.

@@ -94,6 +94,10 @@ impl Fuzzer {
             return Err(FuzzerError::NotInstalled);
         }
         let triple = host()?;
+        let built =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here.join("../target"), PathBuf::from);
+        // A folder of their own: cargo builds much anew where `RUSTC_BOOTSTRAP` is another than it was.
+        let built = built.join("fuzz");
         for target in targets {
             let mut build = Command::new("cargo");
             build
@@ -103,7 +107,8 @@ impl Fuzzer {
                 .arg(here);
             // Checks of overflow and `debug_assert` are on. Without `cfg(fuzzing)`: what is searched is what people build.
             build.args(["--dev", "--features", "libfuzzer", "--no-cfg-fuzzing", "--sanitizer", "none"]);
-            if !build.args(["--target", &triple, target.name]).status()?.success() {
+            build.args(["--target", &triple, "--target-dir"]).arg(&built);
+            if !build.arg(target.name).status()?.success() {
                 return Err(FuzzerError::Build(target.name));
             }
         }
@@ -162,7 +167,8 @@ impl Fuzzer {
         Err(FuzzerError::Found { name: target.name, input, said: told.last.join("\n") })
     }
 
-    /// Keeps, of the corpus and of what a hunt found, what it takes to see all that they saw.
+    /// Keeps, of the corpus and of what a hunt found, what it takes to see all that they saw; where that is too much for every run
+    /// of the tests, some of it, of all sizes.
     ///
     /// # Errors
     /// libFuzzer fails, or a file cannot be written.
@@ -180,11 +186,13 @@ impl Fuzzer {
         for file in fs::read_dir(&corpus)? {
             fs::remove_file(file?.path())?;
         }
-        let files = fs::read_dir(least)?.collect::<Result<Vec<_>, _>>()?;
-        for file in &files {
-            fs::copy(file.path(), corpus.join(file.file_name()))?;
+        let files =
+            fs::read_dir(least)?.map(|file| file.map(|file| file.path())).collect::<Result<Vec<_>, _>>()?;
+        let kept = few(files, target.most_kept)?;
+        for file in &kept {
+            fs::copy(file, corpus.join(file.file_name().unwrap_or_default()))?;
         }
-        Ok(files.len())
+        Ok(kept.len())
     }
 
     fn command(&self, target: &Target) -> Command {
@@ -193,6 +201,23 @@ impl Fuzzer {
         command
     }
 }
+
+/// So many files at most, and no more bytes than are worth keeping: one in so many, in the order of their sizes.
+fn few(files: Vec<PathBuf>, most: usize) -> io::Result<Vec<PathBuf>> {
+    let sized = |path: PathBuf| Ok((fs::metadata(&path)?.len(), path));
+    let mut files = files.into_iter().map(sized).collect::<io::Result<Vec<_>>>()?;
+    files.sort();
+    let is_few = |some: &[(u64, PathBuf)]| {
+        some.len() <= most && some.iter().map(|(size, _)| size).sum::<u64>() <= MOST_BYTES
+    };
+    let some = (1..)
+        .map(|step| files.iter().step_by(step).cloned().collect::<Vec<_>>())
+        .find(|some| is_few(some) || some.len() < 2);
+    Ok(some.unwrap_or_default().into_iter().map(|(_, path)| path).collect())
+}
+
+/// Of one target's corpus.
+const MOST_BYTES: u64 = 64 * 1024;
 
 /// How libFuzzer ends when it is interrupted.
 const INTERRUPTED: i32 = 72;
@@ -307,6 +332,21 @@ mod tests {
         assert_eq!(told.progress, Progress { executions: 9000, coverage: 1201, seconds: 0 });
         assert_eq!(told.input.as_deref(), Some(Path::new("artifacts/phc/crash-01")));
         assert_eq!(told.last.len(), 2);
+    }
+
+    #[test]
+    fn a_corpus_is_thinned_out_evenly() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = (0..100_usize).map(|size| folder.path().join(format!("{size:03}"))).collect::<Vec<_>>();
+        for (size, file) in files.iter().enumerate() {
+            fs::write(file, vec![0; size * 10]).unwrap();
+        }
+        let sizes = |most| {
+            let kept = few(files.clone(), most).unwrap();
+            kept.iter().map(|file| fs::metadata(file).unwrap().len()).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(5), [0, 200, 400, 600, 800]);
+        assert_eq!(sizes(1000).len(), 100);
     }
 
     #[test]

@@ -117,14 +117,17 @@ fn under_the_key(prefix: &str, mut input: Input<'_>, house: &House) -> String {
     format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Whether a text is a token with this prefix: put together again, it is the same, and its tag is the master key's.
+/// Whether a text is a token with this prefix: put together again, it is the same, its tag is the master key's, and but for a
+/// session's, it names an account.
 fn is_token(prefix: &str, text: &str) -> bool {
     let Some(body) = text.strip_prefix(prefix) else { return false };
     let Ok(bytes) = BASE64_URL_SAFE_NO_PAD.decode(body) else { return false };
     let (fields, rest) = bytes.split_at(bytes.len().min(45));
-    let is_under_key =
-        fields.starts_with(&[1, 0, 0, 0, 1]) && rest.len() == 24 && rest.starts_with(&tag(prefix, fields));
-    is_under_key && BASE64_URL_SAFE_NO_PAD.encode(&bytes) == body
+    fields.starts_with(&[1, 0, 0, 0, 1])
+        && rest.len() == 24
+        && rest.starts_with(&tag(prefix, fields))
+        && (prefix == KINDS[0] || fields[5..21] != [0; 16])
+        && BASE64_URL_SAFE_NO_PAD.encode(&bytes) == body
 }
 
 /// HMAC-SHA256 under a key of its own, which HKDF-SHA256 makes of the master key.
