@@ -141,7 +141,7 @@ fn arguments() -> Result<Arguments, String> {
                     "--seed" => arguments.seed = number()?,
                     "--jobs" => {
                         arguments.jobs =
-                            usize::try_from(number()?.max(1)).map_err(|error| error.to_string())?
+                            usize::try_from(number()?.max(1)).map_err(|error| error.to_string())?;
                     }
                     "--replay" => arguments.replay = Some(value.into()),
                     "--target" => {

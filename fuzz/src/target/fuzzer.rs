@@ -99,22 +99,20 @@ impl Fuzzer {
         // A folder of their own: cargo builds much anew where `RUSTC_BOOTSTRAP` is another than it was.
         let built = built.join("fuzz");
         for target in targets {
-            let mut build = Command::new("cargo");
-            build
+            let mut cargo = Command::new("cargo");
+            cargo
                 .current_dir(here)
                 .env("RUSTC_BOOTSTRAP", "1")
                 .args(["fuzz", "build", "--fuzz-dir"])
                 .arg(here);
             // Checks of overflow and `debug_assert` are on. Without `cfg(fuzzing)`: what is searched is what people build.
-            build.args(["--dev", "--features", "libfuzzer", "--no-cfg-fuzzing", "--sanitizer", "none"]);
-            build.args(["--target", &triple, "--target-dir"]).arg(&built);
-            if !build.arg(target.name).status()?.success() {
+            cargo.args(["--dev", "--features", "libfuzzer", "--no-cfg-fuzzing", "--sanitizer", "none"]);
+            cargo.args(["--target", &triple, "--target-dir"]).arg(&built);
+            if !cargo.arg(target.name).status()?.success() {
                 return Err(FuzzerError::Build(target.name));
             }
         }
-        let folder =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here.join("../target"), PathBuf::from);
-        Ok(Self { binaries: folder.join(triple).join("debug") })
+        Ok(Self { binaries: built.join(triple).join("debug") })
     }
 
     /// Calls a target's body for so many seconds of one processor, beginning at its corpus and its seeds, and tells now and
@@ -210,9 +208,9 @@ fn few(files: Vec<PathBuf>, most: usize) -> io::Result<Vec<PathBuf>> {
     let is_few = |some: &[(u64, PathBuf)]| {
         some.len() <= most && some.iter().map(|(size, _)| size).sum::<u64>() <= MOST_BYTES
     };
-    let some = (1..)
+    let some = (1..=files.len())
         .map(|step| files.iter().step_by(step).cloned().collect::<Vec<_>>())
-        .find(|some| is_few(some) || some.len() < 2);
+        .find(|some| is_few(some));
     Ok(some.unwrap_or_default().into_iter().map(|(_, path)| path).collect())
 }
 

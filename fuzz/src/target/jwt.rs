@@ -215,7 +215,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         seeds.push([&[at][..], key.sign(header.as_bytes(), claims.as_bytes()).as_bytes()].concat());
         seeds.push([&[at | 4][..], claims.as_bytes()].concat());
         seeds.push([&[at | 8][..], header.as_bytes(), b"\0", claims.as_bytes()].concat());
-        seeds.push([&[at | 12][..], header.as_bytes(), b"\0", claims.as_bytes(), b"\0\0\x09x"].concat());
+        seeds.push([&[at | 0xc][..], header.as_bytes(), b"\0", claims.as_bytes(), b"\0\0\x09x"].concat());
     }
     for (name, value) in [
         ("aud", json!([AUDIENCE, "x"])),

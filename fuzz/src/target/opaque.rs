@@ -21,11 +21,11 @@ pub fn opaque(data: &[u8]) {
     let house = House::enter();
     let text = text(data, &house);
     let kind = KINDS.iter().position(|prefix| is_token(prefix, &text));
-    for (at, answer) in
-        [authenticate(&house, &text), device(&house, &text), refresh(&house, &text)].into_iter().enumerate()
-    {
-        let was_given_out = text == house.tokens[at];
-        answer.into_iter().for_each(|answer| judge(&text, kind == Some(at), was_given_out, answer));
+    let answers = [Some(authenticate(&house, &text)), device(&house, &text), refresh(&house, &text)];
+    for (at, answer) in answers.into_iter().enumerate() {
+        if let Some(answer) = answer {
+            judge(&text, kind == Some(at), text == house.tokens[at], answer);
+        }
     }
 }
 
@@ -61,11 +61,11 @@ fn asked<T>(house: &House, ask: impl FnOnce() -> T) -> (T, bool, usize) {
     (answer, after.0 > before.0, after.1 - before.1)
 }
 
-fn authenticate(house: &House, text: &str) -> Option<Answer> {
+fn authenticate(house: &House, text: &str) -> Answer {
     let (answer, is_read, commits) = asked(house, || house.engine.authenticate(text));
     let is_refused = matches!(answer, Ok(_) | Err(AuthenticateError::Token(_) | AuthenticateError::Gone(_)));
     assert!(is_refused, "a token is answered with {answer:?}");
-    Some(Answer { is_taken: answer.is_ok(), is_looked_up: Some(is_read), commits })
+    Answer { is_taken: answer.is_ok(), is_looked_up: Some(is_read), commits }
 }
 
 /// The name is kept waiting: who is let through to a guess was taken for the known device. The real one would guess.

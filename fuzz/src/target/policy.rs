@@ -59,7 +59,7 @@ fn is_in_force(said: &Value, in_force: &Value, path: &str) {
         }
         Value::Number(_) => assert_eq!(said.as_u64(), in_force.as_u64(), "{path} is not in force"),
         Value::Null | Value::Bool(_) | Value::String(_) => {
-            assert_eq!(said, in_force, "{path} is not in force")
+            assert_eq!(said, in_force, "{path} is not in force");
         }
     }
 }

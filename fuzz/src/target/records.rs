@@ -122,7 +122,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     ));
     for (key, row) in &rows {
         let kind = key.kind().number() - 1;
-        let there = u8::from(row.owner.is_some()) | 2 * u8::from(row.expires.is_some());
+        let there = u8::from(row.owner.is_some()) + 2 * u8::from(row.expires.is_some());
         let id = row.owner.map_or([9; 16], |owner| *owner.as_bytes());
         let time = row.expires.map_or(0, Timestamp::as_millis).to_be_bytes();
         let place = [&[kind, there][..], &id, &time].concat();
