@@ -1,5 +1,5 @@
 //! Every input that was worth keeping, through its body: what a fuzzer has found once is looked at in each run of the tests.
-#![allow(clippy::unwrap_used, reason = "it fails as a test does")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "it fails as a test does")]
 
 use std::collections::BTreeSet;
 use std::fs;
