@@ -220,6 +220,10 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     for (name, value) in [
         ("aud", json!([AUDIENCE, "x"])),
         ("aud", json!([AUDIENCE])),
+        ("aud", json!(["https://api.example.org"])),
+        ("iss", json!("https://login.example/")),
+        ("iss", json!([ISSUER])),
+        ("sub", json!("")),
         ("exp", json!(1.7e9)),
         ("nbf", json!(SECOND + 1)),
         ("exp", json!(SECOND)),

@@ -4,6 +4,7 @@ use doorward_core::policy::{Policy, PolicyTextError};
 use serde_json::{Map, Value};
 
 use super::take::Input;
+use super::twins;
 
 /// The whole input is the text.
 ///
@@ -30,6 +31,7 @@ fn judge(text: &str, ours: Result<String, &PolicyTextError>) {
     let theirs = serde_json::from_str::<Value>(text);
     match (ours, theirs) {
         (Ok(written), Ok(said)) => {
+            assert!(!twins::has_twins(text.as_bytes()), "a key that is said twice is taken: {text}");
             let in_force = serde_json::from_str::<Value>(&written).expect("what is written is JSON");
             is_in_force(&said, &in_force, "");
         }
@@ -104,6 +106,12 @@ mod tests {
     #[should_panic(expected = ".max_skew is dropped")]
     fn a_key_that_is_overlooked_is_found() {
         judge(r#"{"max_skew":1000}"#, Ok(Policy::default().to_json()));
+    }
+
+    #[test]
+    #[should_panic(expected = "a key that is said twice")]
+    fn a_key_of_which_the_last_counts_is_found() {
+        judge(r#"{"data":{},"data":{}}"#, Ok(Policy::default().to_json()));
     }
 
     #[test]
