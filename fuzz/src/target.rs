@@ -2,17 +2,17 @@
 //!
 //! | body | bytes are | held to |
 //! |---|---|---|
-//! | [`opaque`] | a text, a real token with changes, fields under the real key | an independent reader; accepted is what was given out and nothing else |
-//! | [`jwt`] | a text; header and claims, which are then signed | `jsonwebtoken`, and its reading |
-//! | [`jwk`] | a key or a set of keys | `jsonwebtoken`'s reading; the thumbprint, computed apart; no private member comes out |
-//! | [`headers`] | cookies, their settings, bearers, origins | simple readers; the `url` crate for origins |
-//! | [`returns`] | a return target | the `url` crate: the same origin, decoded once more too |
-//! | [`phc`] | a password hash; its parts | a simple reader, both ways: one spelling, bounds |
-//! | [`records`] | a row, a frame of a log; content under a right checksum | what is read is written and read as the same |
-//! | [`policy`] | a policy's text | `serde_json`, both ways; there and back |
-//! | [`names`] | names, labels, scopes, audiences | what is prepared stays so, whatever its spelling |
-//! | [`entries`] | calls of the C ABI | what `doorward_ffi_host::random` holds every call to |
-//! | [`operations`] | a [`Plan`](crate::plan::Plan) | the model of the [`World`](crate::world::World) |
+//! | [`opaque`](fn@opaque) | a text, a real token with changes, fields under the real key | an independent reader; accepted is what was given out and nothing else |
+//! | [`jwt`](fn@jwt) | a text; header and claims, which are then signed | `jsonwebtoken`, and its reading |
+//! | [`jwk`](fn@jwk) | a key or a set of keys | `jsonwebtoken`'s reading; the thumbprint, computed apart; no private member comes out |
+//! | [`headers`](fn@headers) | cookies, their settings, bearers, origins | simple readers; the `url` crate for origins |
+//! | [`returns`](fn@returns) | a return target | the `url` crate: the same origin, decoded once more too |
+//! | [`phc`](fn@phc) | a password hash; its parts | a simple reader, both ways: one spelling, bounds |
+//! | [`records`](fn@records) | a row, a frame of a log; content under a right checksum | what is read is written and read as the same |
+//! | [`policy`](fn@policy) | a policy's text | `serde_json`, both ways; there and back |
+//! | [`names`](fn@names) | names, labels, scopes, audiences | what is prepared stays so, whatever its spelling |
+//! | [`entries`](fn@entries) | calls of the C ABI | what `doorward_ffi_host::random` holds every call to |
+//! | [`operations`](fn@operations) | a [`Plan`](crate::plan::Plan) | the model of the [`World`](crate::world::World) |
 //!
 //! A body panics, with a sentence, when what it holds is not so. Binaries of libFuzzer call it (`fuzz_targets/`), and a test
 //! calls it with every input that was worth keeping (`corpus/`, and [`Target::seeds`]).
