@@ -137,7 +137,8 @@ const INTRODUCTION: &str = "\
 
 How this engine was searched for what is wrong, how far, and with what: written by `cargo run -p doorward-fuzz --bin evidence` out of
 `fuzz/ledger`, where each search writes down how far it has come. A search stops at what it finds, which is mended before it goes on: what
-stands here found nothing. What is in every run of `cargo test` and of CI is not counted.
+stands here found nothing. What is in every run of `cargo test` and of CI is not counted. A search goes on with
+`cargo run --release -p doorward-fuzz --bin` and its last column.
 
 | search | gone through | on the sources that were searched last | counted | time of one processor | goes on with |
 |---|---|---|---|---|---|

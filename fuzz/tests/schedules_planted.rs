@@ -92,6 +92,9 @@ const BEYOND: &[Planted] = &[
     // More than two must meet, or a reply must come late.
     MomentsMixed,
     LateReplyTaken,
+    // Somebody must watch the journal.
+    OldJournalGoesOn,
+    ViewForgetsAtOnce,
 ];
 
 fn pair(name: &str) -> Set {

@@ -219,10 +219,8 @@ impl Arguments {
     /// The ledger's page of what is searched so.
     fn page(&self) -> io::Result<Page> {
         let (through, beside) = if self.through_abi { (" --through abi", "-abi") } else { ("", "") };
-        let command = format!(
-            "cargo run --release -p doorward-fuzz --bin simulate -- --resume --store {} --operations {}{through}",
-            self.store, self.operations
-        );
+        let command =
+            format!("simulate --resume --store {} --operations {}{through}", self.store, self.operations);
         let name = format!("simulate-{}-{}{beside}", self.store, self.operations);
         Page::open(&ledger::folder(), &name, &command, "seeds")
     }
