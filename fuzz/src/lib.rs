@@ -2,8 +2,8 @@
 //!
 //! A [`World`](world::World) is two engines with clocks of their own on one store, and clients who do everything at once: each
 //! store call of each operation is a step, and what happens at a step is in a [`Plan`](plan::Plan): commits that fail,
-//! whose answers are lost, that land later; clocks that step; processes that end; tokens that were forged. A model, which knows
-//! the rules but nothing of rows and stamps, says what each request should have been told.
+//! whose answers are lost, that land later; clocks that step; processes that end; tokens that were forged; backups that are
+//! restored. A model, which knows the rules but nothing of rows and stamps, says what each request should have been told.
 //!
 //! The same plan gives the same run, byte for byte, and a plan comes from a seed, so that a seed is a counterexample.
 //! Hashing is a stand-in: it compares. (Through the C ABI it is real.)
