@@ -13,7 +13,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::error::Fault;
-use crate::id::AccountId;
+use crate::id::{AccountId, Stamp};
 use crate::model::keyring::Epochs;
 use crate::model::session::Gone;
 use crate::planted::Planted;
@@ -57,6 +57,8 @@ pub struct RevocationView {
     ids: BTreeMap<[u8; 16], Timestamp>,
     floors: BTreeMap<AccountId, (u64, Timestamp)>,
     cursor: Cursor,
+    /// Beside which keyring the journal is read.
+    beside: Option<Stamp>,
     keyring: Option<Row>,
 }
 
@@ -94,12 +96,13 @@ impl RevocationView {
         !page.entries.is_empty() && self.cursor < page.end
     }
 
-    /// Whether the journal is to be read from its start, because this keyring, which was read before it, is not the one that is
-    /// known. A restored backup brings another journal, which may have grown beyond what was read of the last one by now; but
-    /// then `after_restore` has changed the keyring.
+    /// The journal is going to be read beside this keyring. Whether that is from its start, because it was another one before: a
+    /// restored backup brings another journal, which may have grown beyond what was read of the last one by now; but then
+    /// `after_restore` has changed the keyring.
     pub fn meets_keyring(&mut self, keyring: &Row, policy: &Policy) -> bool {
-        let is_known = self.keyring.as_ref().is_none_or(|known| known.stamp == keyring.stamp);
-        if is_known || policy.has(Planted::OldJournalGoesOn) {
+        let before = self.beside.replace(keyring.stamp);
+        let is_another = before.is_some_and(|before| before != keyring.stamp);
+        if !is_another || policy.has(Planted::OldJournalGoesOn) {
             return false;
         }
         self.begin_anew();
@@ -166,7 +169,7 @@ impl RevocationView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{GrantId, SessionId, Stamp};
+    use crate::id::{GrantId, SessionId};
     use crate::model::keyring::KeyringRecord;
     use crate::record::Record;
     use crate::store::Change;
@@ -268,17 +271,23 @@ mod tests {
             });
             Row { stamp: Stamp::from_bytes([stamp; 16]), epoch: 0, owner: None, expires: None, record }
         };
-        let mut view = RevocationView::default();
-        assert!(!view.meets_keyring(&keyring(1), &policy));
-        view.learn(Cursor::START, &page(1..=9, 9), &policy, at(0));
-        view.learn_keyring(keyring(1));
-        // Restored to its fifth entry, and nine more since: the first of them is of `after_restore`.
-        assert!(view.meets_keyring(&keyring(2), &policy), "it is another keyring");
-        assert_eq!((view.cursor(), view.forget(at(1))), (Cursor::START, 0));
-        assert!(!view.learn(view.cursor(), &page(1..=14, 14), &policy, at(1)));
-        view.learn_keyring(keyring(2));
-        assert!((7..=9).all(|number| number % 3 == 2 || view.ids.contains_key(&id(number))));
-        assert!(!view.meets_keyring(&keyring(2), &policy), "and is read once");
+        // Whether all of the first was read, and its keyring learned with it, or the store failed before.
+        for is_whole in [true, false] {
+            let mut view = RevocationView::default();
+            assert!(!view.meets_keyring(&keyring(1), &policy));
+            view.learn(Cursor::START, &page(1..=9, if is_whole { 9 } else { 20 }), &policy, at(0));
+            if is_whole {
+                view.learn_keyring(keyring(1));
+            }
+            assert!(!view.meets_keyring(&keyring(1), &policy), "it is read on");
+            // Restored to its fifth entry, and nine more since: the first of them is of `after_restore`.
+            assert!(view.meets_keyring(&keyring(2), &policy), "it is another keyring");
+            assert_eq!((view.cursor(), view.forget(at(1))), (Cursor::START, 0));
+            assert!(!view.learn(view.cursor(), &page(1..=14, 14), &policy, at(1)));
+            view.learn_keyring(keyring(2));
+            assert!((7..=9).all(|number| number % 3 == 2 || view.ids.contains_key(&id(number))));
+            assert!(!view.meets_keyring(&keyring(2), &policy), "and is read once");
+        }
     }
 
     #[test]
