@@ -5,7 +5,7 @@
 //!
 //! | at | what |
 //! |---|---|
-//! | a read or a scan | it fails, [retryable](Luck::Retryable) or [not](Luck::Fatal) |
+//! | a read or a scan | it fails, [retryable](crate::plan::Luck::Retryable) or [not](crate::plan::Luck::Fatal) |
 //! | a commit | the same; its answer is lost, and it was applied, or lost, or lands at a later point; its sender crashes meanwhile; its reply reaches nobody |
 //! | any point | an engine's process ends and begins again |
 //!
@@ -22,9 +22,6 @@
 //!
 //! For the first two: take of all the orders that differ by exchanging such neighbours the one that comes first when crashes
 //! come before calls, and calls in the order of their actors. It has no such neighbours in the wrong order, and is gone through.
-//!
-//! [`Luck::Retryable`]: crate::plan::Luck::Retryable
-//! [`Luck::Fatal`]: crate::plan::Luck::Fatal
 
 use std::collections::BTreeSet;
 
