@@ -1,5 +1,7 @@
 //! Keys and sets of keys: what is taken says what it says, elsewhere too, and no private member ever comes out.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use doorward::{Algorithm, SigningKey, Verifier};
@@ -104,8 +106,10 @@ fn public(said: &Map<String, Value>, published: &Jwk, kid: &str, thumbprint: &st
     assert!(DecodingKey::from_jwk(&theirs).is_ok(), "jsonwebtoken cannot verify with the key: {given:?}");
     let other = theirs.thumbprint(ThumbprintHash::SHA256).ok();
     assert_eq!(other.as_deref(), Some(thumbprint), "jsonwebtoken has another thumbprint");
-    // RFC 7638, section 3: the members that are required, in order, without spaces.
-    let sorted: Vec<_> = given.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    // RFC 7638, section 3: the members that are required, in order, without spaces. In what order a map is, another crate's
+    // features decide.
+    let sorted: BTreeMap<_, _> = given.iter().collect();
+    let sorted: Vec<_> = sorted.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     let own = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{{{}}}", sorted.join(","))));
     assert_eq!(own, thumbprint, "the thumbprint is of something else");
     let named = said.get("kid").map_or(Some(&*own), Value::as_str);
