@@ -9,6 +9,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from worlds import NOW, POLICY, WORLDS, AsyncWorld, BlockingWorld, World, method
 from doorward import AsyncEngine, Engine, Error, Misuse, NotFound
 from doorward import _calls as calls
 from doorward._config import Settings
+from doorward._fork import _ENDED, Held
 from doorward._native import lib
 
 pytestmark = pytest.mark.usefixtures("no_handle_stays_open")
@@ -46,6 +48,55 @@ def test_each_method_of_a_closed_engine_is_misuse_and_says_that_it_is_closed(wor
             world.call(method, **arguments)
     world.call("close")
     assert repr(world.engine).endswith("closed>")
+
+
+@pytest.mark.parametrize("kind", [Engine, AsyncEngine])
+def test_what_is_freed_after_it_was_looked_at_and_before_the_call_says_why(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login in a daemon thread was told that "this `dw_op` is freed, or was never one": the interpreter's end had come just
+    between the two."""
+    uses, use = 0, Held.use
+
+    def used(held: Held) -> Any:
+        nonlocal uses
+        uses += 1
+        handle = use(held)
+        if uses == last:
+            end(held)
+        return handle
+
+    for last in count(1):
+        uses, world = 0, WORLDS[kind]()
+        with monkeypatch.context() as patched:
+            patched.setattr(Held, "use", used)
+            told = told_by_register(world)
+        world.close()
+        if uses < last:
+            assert told is None
+            break
+        assert told == f"this engine {_ENDED}", last
+    assert last > (9 if kind is AsyncEngine else 1)
+
+
+def test_what_is_freed_before_it_is_known_to_be_made_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, with the interpreter's end just before."""
+    world, made = AsyncWorld(), Held.made
+    monkeypatch.setattr(Held, "made", lambda held: (end(held), made(held)))
+    assert told_by_register(world) == f"this engine {_ENDED}"
+    world.close()
+
+
+def end(held: Held) -> None:
+    """As when the interpreter ends."""
+    held.shut(_ENDED)
+    held.release()
+
+
+def told_by_register(world: World) -> str | None:
+    try:
+        world.call("register", **world.arguments("register"))
+    except Misuse as misuse:
+        return str(misuse)
+    return None
 
 
 def test_a_closed_engine_is_not_entered() -> None:

@@ -140,10 +140,8 @@ class Base:
 
     def _raised(self, status: int, error: Any) -> errors.Error:
         handle = self._held.handle
-        raised = errors.raised(status, error, int(self._function("now")(handle)) if handle is not None else 0)
-        if raised.status == "DW_HANDLE":
-            self._held.use()  # says why
-        return raised
+        now = int(self._function("now")(handle)) if handle is not None else 0
+        return self._held.refused(errors.raised(status, error, now))
 
 
 def _event(given: Any) -> Event:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ._native import ffi, lib
-from .errors import Misuse
+from .errors import Error, Misuse
 
 _CLOSED = "is closed: open another"
 _FORKED = "was opened before this process was forked, whose parent goes on with it: open one in each process"
@@ -37,24 +37,31 @@ class Held:
         self.engine = ""
         """What is open by it."""
         self._free = getattr(lib, f"dw_{kind}_free")
-        self._why_shut = _CLOSED
+        self._why_shut = ""
 
     def made(self) -> None:
-        """It is in its slot."""
+        """It is in its slot. It may have been shut, and freed, before this was said."""
         self.handle = self.slot[0]
+        if self._why_shut:
+            self.handle = None
 
     def use(self) -> Any:
         """It, for a call."""
         handle = self.handle
         if handle is None:
-            raise Misuse(f"this engine {self._why_shut}")
+            raise Misuse(f"this engine {self._why_shut or _CLOSED}")
         return handle
+
+    def refused(self, why: Error) -> Error:
+        """Why a call with it was refused. Where it was shut between :meth:`use` and the call, that is raised instead."""
+        if why.status == "DW_HANDLE":
+            self.use()
+        return why
 
     def shut(self, why: str) -> None:
         """Refuses its use from now on."""
-        if self.handle is not None:
-            self._why_shut = why
-            self.handle = None
+        self._why_shut = self._why_shut or why
+        self.handle = None
 
     def release(self) -> None:
         """Frees it, and never in a child. A second time does nothing."""

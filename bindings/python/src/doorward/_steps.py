@@ -111,35 +111,35 @@ class Steps:
     async def run(self, held: Held) -> Exception | None:
         """Until the outcome is there. Gives the store's last exception, for whoever wants to know why."""
         why: Exception | None = None
-        while (need := _poll(held.use())).kind != lib.DW_NEED_DONE:
+        while (need := _poll(held)).kind != lib.DW_NEED_DONE:
             if need.kind == lib.DW_NEED_WORK:
-                await self._work(held.use(), need)
+                await self._work(held, need)
                 continue
             call = _CALLS.get(need.kind)
             if call is None:
-                _reply(lib.dw_op_reply_failed, held.use(), need.ticket, lib.DW_FATAL)
+                _check(lib.dw_op_reply_failed, held, need.ticket, lib.DW_FATAL)
                 continue
             try:
                 answer = await call.ask(self._store, *need.question)
             except Exception as failure:
                 why = failure
-                _reply(lib.dw_op_reply_failed, held.use(), need.ticket, _FAILURES[_kind(failure, need)])
+                _check(lib.dw_op_reply_failed, held, need.ticket, _FAILURES[_kind(failure, need)])
             else:
-                _answered(call, held.use(), need, answer)
+                _answered(call, held, need, answer)
         return why
 
-    async def _work(self, op: Any, need: Need) -> None:
+    async def _work(self, held: Held, need: Need) -> None:
         (is_hashing,) = need.question
         if not is_hashing:
-            _reply(lib.dw_work_run, op, need.ticket)
+            _check(lib.dw_work_run, held, need.ticket)
             return
         try:
-            working = self._loop.run_in_executor(self._pool, _reply, lib.dw_work_run, op, need.ticket)
+            working = self._loop.run_in_executor(self._pool, _check, lib.dw_work_run, held, need.ticket)
         except RuntimeError:
             if self._is_closed:
                 raise errors.Misuse("this engine was closed during the call") from None
             # The system gives no thread.
-            _reply(lib.dw_op_reply_busy, op, need.ticket)
+            _check(lib.dw_op_reply_busy, held, need.ticket)
             return
         await working
 
@@ -151,10 +151,10 @@ def running_loop() -> asyncio.AbstractEventLoop:
         raise errors.Misuse("an AsyncEngine is opened and used in a running asyncio event loop") from None
 
 
-def _poll(op: Any) -> Need:
+def _poll(held: Held) -> Need:
     out = ffi.new(_NEED)
     try:
-        _check(lib.dw_op_poll, op, out)
+        _check(lib.dw_op_poll, held, out)
         need = out[0]
         call = _CALLS.get(need.kind)
         if call is not None:
@@ -172,7 +172,7 @@ def _kind(failure: Exception, need: Need) -> str:
     return "unknown" if need.kind == lib.DW_NEED_COMMIT else "retryable"
 
 
-def _answered(call: _Call, op: Any, need: Need, answer: Any) -> None:
+def _answered(call: _Call, held: Held, need: Need, answer: Any) -> None:
     lent = Lent()
     try:
         given = call.give(lent, answer)
@@ -182,22 +182,19 @@ def _answered(call: _Call, op: Any, need: Need, answer: Any) -> None:
     except Exception as problem:  # whatever it is, it is none of the answers
         raise errors.Misuse(f"the store's answer to {call.name} is none: {problem}") from problem
     try:
-        _reply(call.reply, op, need.ticket, *given)
+        _check(call.reply, held, need.ticket, *given)
     except errors.Misuse as refused:
-        refused.args = (f"the store's answer to {call.name} is refused: {refused}",)
+        if refused.status:  # the library's refusal: otherwise the operation is over
+            refused.args = (f"the store's answer to {call.name} is refused: {refused}",)
         raise
 
 
-def _reply(reply: Any, op: Any, ticket: int, *arguments: Any) -> None:
-    _check(reply, op, ticket, *arguments)
-
-
-def _check(call: Any, *arguments: Any) -> None:
+def _check(call: Any, held: Held, *arguments: Any) -> None:
     error = ffi.new(_ERROR)
     underway.add(error)
     try:
-        status = call(*arguments, error)
+        status = call(held.use(), *arguments, error)
     finally:
         underway.discard(error)
     if status:
-        raise errors.raised(status, error, 0)
+        raise held.refused(errors.raised(status, error, 0))

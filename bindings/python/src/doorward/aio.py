@@ -104,7 +104,7 @@ class AsyncEngine(Base):
                 why = await steps.run(op)
                 status = lib.dw_op_take_context(op.use(), held.slot, error)
                 if status:
-                    raise errors.raised(status, error, 0) from why
+                    raise op.refused(errors.raised(status, error, 0)) from why
                 held.made()
                 return cls(held, calls.Parties(audience, client_id), steps)
             finally:
@@ -139,7 +139,7 @@ class AsyncEngine(Base):
             why = await self._steps.run(op)
             status = result.take(op.use(), *slots, error)
             if status:
-                raise self._raised(status, error) from why
+                raise op.refused(self._raised(status, error)) from why
             return result.read(*slots)
         finally:
             op.release()
