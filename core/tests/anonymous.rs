@@ -1,12 +1,4 @@
 //! A session of nobody: opened, kept, and replaced by the login that says who it was.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::fmt::Debug;
 
@@ -32,8 +24,9 @@ use doorward_core::secret::Seed;
 use doorward_core::store::{Durability, Ending};
 use doorward_core::time::Timestamp;
 use doorward_core::token::opaque::TokenError;
-use support::home::{home, is_live, token_of};
-use support::{Ask, RIGHT, START, Step, WRONG, World, ask_at, millis};
+
+use crate::support::home::{home, is_live, token_of};
+use crate::support::{Ask, RIGHT, START, Step, WRONG, World, ask_at, millis};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;

@@ -1,12 +1,4 @@
 //! A cap on the sessions of an account (SE-11; ASVS 5.0, 7.1.2).
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -22,7 +14,8 @@ use doorward_core::operation::sessions::Sessions;
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::Ending;
-use support::{RIGHT, Step, WRONG, World, environment_with, millis, stamp};
+
+use crate::support::{RIGHT, Step, WRONG, World, environment_with, millis, stamp};
 
 fn capped(most: u32, when_full: WhenFull) -> (World, AccountId) {
     let cap = SessionCap { most: NonZeroU32::new(most).unwrap(), when_full };

@@ -1,12 +1,4 @@
 //! The clock's mark: what a restart, a purge and another instance learn from it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::time::Duration;
 
@@ -23,8 +15,9 @@ use doorward_core::operation::trust_clock::{TrustClock, Trusted};
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::{Durability, Ending};
 use doorward_core::time::Timestamp;
-use support::home::{gone, home, is_live, login};
-use support::{Ask, RIGHT, START, Step, World, answer, ask_at, environment, failed};
+
+use crate::support::home::{gone, home, is_live, login};
+use crate::support::{Ask, RIGHT, START, Step, World, answer, ask_at, environment, failed};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);

@@ -1,12 +1,4 @@
 //! PW-8: a password that is known to others opens nothing, and tells no more than any other guess.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::sync::Arc;
 
@@ -27,8 +19,9 @@ use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
 use doorward_core::secret::{MasterKey, MasterKeys};
 use doorward_core::store::Ending;
-use support::home::{gone, home, is_live};
-use support::{RIGHT, START, Step, WRONG, World, answer, ask_at, failed, millis};
+
+use crate::support::home::{gone, home, is_live};
+use crate::support::{RIGHT, START, Step, WRONG, World, answer, ask_at, failed, millis};
 
 const NEW: &str = "an entirely different sentence";
 /// The longest session of the default policy.

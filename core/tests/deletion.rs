@@ -1,12 +1,4 @@
 //! The end of an account, and its other names: at every point where a crash may stand between.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::event::EventResult;
@@ -31,8 +23,9 @@ use doorward_core::operation::rotate_session::RotateSession;
 use doorward_core::operation::set_password::SetPassword;
 use doorward_core::record::{Key, Kind, LoginRecord, Row};
 use doorward_core::store::{Commit, Ending};
-use support::home::{gone, home, is_live, login};
-use support::{RIGHT, START, Step, WRONG, World, answer, ask, ask_at, failed, millis, stamp};
+
+use crate::support::home::{gone, home, is_live, login};
+use crate::support::{RIGHT, START, Step, WRONG, World, answer, ask, ask_at, failed, millis, stamp};
 
 /// The longest session of the default policy.
 const LONGEST: u64 = 90 * 24 * 3_600_000;

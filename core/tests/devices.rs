@@ -1,13 +1,5 @@
 //! Known devices: an attacker who keeps the name waiting, or drives it off, does not keep its owner out, and gains
 //! nothing from the owner's coming in.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,11 +21,12 @@ use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::secret::{MasterKey, MasterKeys};
 use doorward_core::token::opaque::TokenError;
-use support::devices::{
+
+use crate::support::devices::{
     DAY, DAY_MILLIS, by_name, counted, denied, from, home, home_with, is_known, keep_waiting, known,
     remember, strangers, throttled,
 };
-use support::{RIGHT, START, Step, WRONG, World, environment_with, millis};
+use crate::support::{RIGHT, START, Step, WRONG, World, environment_with, millis};
 
 #[test]
 fn gu_3_the_owner_comes_in_from_a_known_device_while_the_name_waits() {

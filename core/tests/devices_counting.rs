@@ -1,12 +1,4 @@
 //! What known devices fail is counted: for each of them, and for the account (NIST SP 800-63B-4, section 3.2.2).
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::time::Duration;
 
@@ -18,10 +10,11 @@ use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::unlock::Unlock;
 use doorward_core::policy::Policy;
 use doorward_core::record::Kind;
-use support::devices::{
+
+use crate::support::devices::{
     DAY, by_name, counted, denied, from, home, home_with, keep_waiting, remember, set_attempts, throttled,
 };
-use support::{RIGHT, Step, WRONG, World, millis};
+use crate::support::{RIGHT, Step, WRONG, World, millis};
 
 /// INV 38: a mistyped password or two before the right one: the strangers' count and wait are what they were.
 #[test]

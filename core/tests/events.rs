@@ -1,12 +1,4 @@
 //! The audit trail: one event per operation, which says what happened and no more than was proven.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,7 +22,8 @@ use doorward_core::operation::rotate_session::RotateSession;
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
 use doorward_core::operation::unlock::Unlock;
-use support::{Ask, RIGHT, START, WRONG, World, answer, ask_at, failed, millis};
+
+use crate::support::{Ask, RIGHT, START, WRONG, World, answer, ask_at, failed, millis};
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 

@@ -1,12 +1,4 @@
 //! Flaws that an attack on the core found, each with its story; red before its mending.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::{Decision, Reply, Writes};
@@ -19,7 +11,8 @@ use doorward_core::policy::Policy;
 use doorward_core::record::{AccountRecord, ActiveRecord, ClientLabel, Key, Kind, LoginRecord, Row};
 use doorward_core::store::{Commit, Range};
 use doorward_core::token::terms::Scope;
-use support::*;
+
+use crate::support::*;
 
 /// A ticket was a plain counter: the verdict on the right password, handed to the machine of a wrong one by a
 /// driver's mistake, logged the wrong one in.

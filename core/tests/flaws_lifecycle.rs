@@ -1,12 +1,4 @@
 //! Flaws that the lifecycle's rules had. Each test opens with its story.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -36,14 +28,15 @@ use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::password::Argon2Params;
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
-use support::*;
+
+use crate::support::*;
 
 /// The list of sessions read the epochs first and the pages after: a session that a logout everywhere kept in between
 /// carried an epoch that the list did not know, and was missing, though it was live all the time.
 #[test]
 fn a_session_that_is_kept_while_sessions_are_listed_is_on_the_list() {
-    let (mut world, [ada, _], [token, _]) = support::home::home();
-    let kept = support::home::session_of(&mut world, &token);
+    let (mut world, [ada, _], [token, _]) = crate::support::home::home();
+    let kept = crate::support::home::session_of(&mut world, &token);
     let mut listing = world.machine(Sessions::new(ada));
     assert!(world.step(&mut listing).is_none());
     world.run(LogoutEverywhere::new(ada).keep(&token)).unwrap().unwrap();

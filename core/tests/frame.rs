@@ -1,5 +1,4 @@
 //! A commit as bytes: what was written comes back, and nothing else does.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
 
 use doorward_core::id::{AccountId, GrantId, SessionId, Stamp};
 use doorward_core::name::LoginName;

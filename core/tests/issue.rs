@@ -1,12 +1,4 @@
 //! Issuing: what an access token says, and what it never says.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::model::session::{Gone, Lifetime, Span};
@@ -21,8 +13,11 @@ use doorward_core::store::Durability;
 use doorward_core::token::jwt::Verifier;
 use doorward_core::token::terms::TermError;
 use serde_json::json;
-use support::tokens::{API, OTHER_API, Person, at_home, at_home_in, header, kid_of, payload, scope, secs};
-use support::{RIGHT, START, Step, World, answer, environment_with, failed, millis, stamp};
+
+use crate::support::tokens::{
+    API, OTHER_API, Person, at_home, at_home_in, header, kid_of, payload, scope, secs,
+};
+use crate::support::{RIGHT, START, Step, World, answer, environment_with, failed, millis, stamp};
 
 const START_SECONDS: i64 = START.as_millis() / 1000;
 

@@ -4,8 +4,6 @@
 //! does not have: those stand in [`OURS_ALONE`], and each of them occurs. Its clock cannot be given, so its clock is off
 //! and the times are compared by themselves.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on says where")]
-
 use std::collections::BTreeMap;
 
 use base64ct::{Base64UrlUnpadded, Encoding};

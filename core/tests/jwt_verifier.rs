@@ -1,8 +1,6 @@
 //! Access tokens of a foreign issuer, through the public interface. Its keys are made, and its tokens are signed, by
 //! `jsonwebtoken`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
-
 use std::time::Duration;
 
 use doorward_core::time::Timestamp;

@@ -1,12 +1,4 @@
 //! One session through its renewals: rotated, proven anew, listed, and ended by its owner.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::fmt::Debug;
 
@@ -23,8 +15,9 @@ use doorward_core::operation::sessions::Sessions;
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::Ending;
 use doorward_core::time::Timestamp;
-use support::home::{gone, home, is_live, login, session_of, token_of};
-use support::{RIGHT, START, Step, millis};
+
+use crate::support::home::{gone, home, is_live, login, session_of, token_of};
+use crate::support::{RIGHT, START, Step, millis};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;

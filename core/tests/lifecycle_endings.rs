@@ -1,12 +1,4 @@
 //! Ending many sessions at once, and what may run beside it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::fmt::Debug;
 
@@ -27,8 +19,9 @@ use doorward_core::operation::set_password::SetPassword;
 use doorward_core::record::{Key, Row};
 use doorward_core::store::{Commit, Ending};
 use doorward_core::time::Timestamp;
-use support::home::{gone, home, is_live, login, session_of, token_of};
-use support::{Ask, RIGHT, START, World, answer, ask_at, failed, millis, stamp};
+
+use crate::support::home::{gone, home, is_live, login, session_of, token_of};
+use crate::support::{Ask, RIGHT, START, World, answer, ask_at, failed, millis, stamp};
 
 const NEW: &str = "an entirely different sentence";
 const MINUTE: u64 = 60_000;

@@ -1,12 +1,4 @@
 //! Passwords after registration: changed by who knows the present one, set by who may, and the counters between.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::error::Fault;
 use doorward_core::id::AccountId;
@@ -23,7 +15,8 @@ use doorward_core::operation::unlock::Unlock;
 use doorward_core::password::PasswordError;
 use doorward_core::record::{Key, Kind, Record};
 use doorward_core::store::Ending;
-use support::{Map, RIGHT, Step, WRONG, World, answer, ask, environment_with, millis, stamp};
+
+use crate::support::{Map, RIGHT, Step, WRONG, World, answer, ask, environment_with, millis, stamp};
 
 const NAME: &str = "ada.lovelace.of.london";
 const NEW: &str = "an entirely different sentence";
@@ -346,13 +339,13 @@ fn pw_15_a_change_without_room_to_hash_changes_nothing() {
     let (mut world, account, token) = home();
     let before = world.map.clone();
     let mut change = world.machine(ChangePassword::new(&token, WRONG, NEW));
-    while !matches!(ask(&mut change), support::Ask::Work(..)) {
+    while !matches!(ask(&mut change), crate::support::Ask::Work(..)) {
         assert!(world.step(&mut change).is_none());
     }
     answer(&mut change, Reply::Busy);
     assert!(matches!(world.finish(change), Err(Fault::Busy)));
     let mut set = world.machine(SetPassword::new(account, NEW));
-    while !matches!(ask(&mut set), support::Ask::Work(..)) {
+    while !matches!(ask(&mut set), crate::support::Ask::Work(..)) {
         assert!(world.step(&mut set).is_none());
     }
     answer(&mut set, Reply::Busy);

@@ -1,19 +1,12 @@
 //! Guessing: what an attacker can see of a login, and how often one may try.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::id::AccountId;
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
 use doorward_core::operation::open_session::OpenSession;
 use doorward_core::record::{Key, Kind, Record, Row};
 use doorward_core::time::Timestamp;
-use support::{Ask, RIGHT, START, Step, WRONG, World, ask_at, millis, stamp};
+
+use crate::support::{Ask, RIGHT, START, Step, WRONG, World, ask_at, millis, stamp};
 
 type Outcome = Result<LoggedIn, LoginError>;
 

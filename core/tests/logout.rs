@@ -1,12 +1,4 @@
 //! Logging out, and the session that came along with a login.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::id::AccountId;
@@ -18,7 +10,8 @@ use doorward_core::operation::logout::{Ended, Logout, LogoutError};
 use doorward_core::record::{Key, Kind, Record};
 use doorward_core::store::{Commit, Durability, Ending};
 use doorward_core::token::opaque::TokenError;
-use support::{RIGHT, Step, WRONG, World, answer, ask, failed, millis, stamp};
+
+use crate::support::{RIGHT, Step, WRONG, World, answer, ask, failed, millis, stamp};
 
 const HOUR: u64 = 3_600_000;
 

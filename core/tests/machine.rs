@@ -1,12 +1,4 @@
 //! What a batch is made of: preconditions, stamps and epochs that no operation has to think of.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::collections::BTreeSet;
 
@@ -14,7 +6,8 @@ use doorward_core::id::AccountId;
 use doorward_core::machine::{Decision, Reply, Writes};
 use doorward_core::record::{AccountRecord, Key};
 use doorward_core::store::{Batch, Check, Commit, Durability, Ending, Expect, Write};
-use support::{START, account, account_row, answer, ask, rows, scripted, stamp};
+
+use crate::support::{START, account, account_row, answer, ask, rows, scripted, stamp};
 
 /// The batch of an operation that reads 1, 2 and 3, then commits: 1 stands at epoch 7, 2 is absent, 3 stands.
 fn batch(writes: fn() -> Writes) -> Batch {

@@ -1,12 +1,4 @@
 //! What becomes of a commit, an offer and a plain answer: every line of the machine's second table.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -18,7 +10,10 @@ use doorward_core::password::{Normalization, Password, Verdict};
 use doorward_core::record::{AccountRecord, Key, Row};
 use doorward_core::store::Commit;
 use doorward_core::work::{Work, Worked};
-use support::{Ask, RIGHT, START, account, account_row, answer, ask, failed, hash, rows, scripted, stamp};
+
+use crate::support::{
+    Ask, RIGHT, START, account, account_row, answer, ask, failed, hash, rows, scripted, stamp,
+};
 
 const EVERY_KIND: [StoreErrorKind; 4] =
     [StoreErrorKind::Retryable, StoreErrorKind::Unknown, StoreErrorKind::Fatal, StoreErrorKind::Corrupt];

@@ -1,12 +1,4 @@
 //! A driver that errs: every wrong reply is refused and changes nothing; the same inputs give the same bytes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -26,7 +18,8 @@ use doorward_core::store::{Commit, Range};
 use doorward_core::time::Timestamp;
 use doorward_core::token::jwt::SignError;
 use doorward_core::work::{Work, Worked};
-use support::{
+
+use crate::support::{
     Ask, RIGHT, START, WRONG, World, account, account_row, answer, ask, ask_at, failed, hash, millis, rows,
     scripted,
 };
@@ -177,7 +170,7 @@ struct Day {
 
 impl Day {
     fn lived(seed: u8, nags: bool) -> World {
-        let mut day = Self { world: World::unopened(support::environment()), seed, nags };
+        let mut day = Self { world: World::unopened(crate::support::environment()), seed, nags };
         day.run(Open::new());
         let _ = day.run(Register::new("ada", RIGHT));
         let _ = day.run(Login::new("ada", WRONG));
@@ -327,7 +320,7 @@ fn inv_19_time_never_goes_back_within_a_machine() {
 #[test]
 fn inv_23_no_time_breaks_an_operation() {
     for millis in [i64::MIN, -1, 0, 1, 1 << 53, i64::MAX - 1, i64::MAX] {
-        let mut world = World::unopened(support::environment());
+        let mut world = World::unopened(crate::support::environment());
         world.now = Timestamp::from_millis(millis);
         world.run(Open::new()).unwrap();
         world.register("ada");

@@ -1,12 +1,4 @@
 //! Any driver at all, on any store at all: no reply panics, and every machine comes to an end.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -24,7 +16,8 @@ use doorward_core::store::Commit;
 use doorward_core::time::Timestamp;
 use doorward_core::work::{Work, Worked};
 use proptest::prelude::*;
-use support::{Ask, RIGHT, START, WRONG, World, ask_at, failed, hash, verified};
+
+use crate::support::{Ask, RIGHT, START, WRONG, World, ask_at, failed, hash, verified};
 
 /// What a hostile driver does next, and with which byte of noise.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +53,7 @@ fn moves() -> impl Strategy<Value = Vec<(Move, u8)>> {
 const KINDS: [StoreErrorKind; 4] =
     [StoreErrorKind::Unknown, StoreErrorKind::Retryable, StoreErrorKind::Fatal, StoreErrorKind::Corrupt];
 
-fn twist(row: &mut Row, noise: u8, map: &support::Map) {
+fn twist(row: &mut Row, noise: u8, map: &crate::support::Map) {
     match noise % 5 {
         0 => row.stamp = Stamp::from_bytes([noise; 16]),
         1 => row.epoch = u64::MAX - u64::from(noise),
@@ -168,7 +161,7 @@ proptest! {
         world.register("bob");
         let token = world.run(Login::new("ada", RIGHT)).unwrap().unwrap().token;
         let token = token.expose();
-        world.wait(support::millis(120_000));
+        world.wait(crate::support::millis(120_000));
         macro_rules! drive {
             ($operation:expr) => {{
                 let machine = world.machine($operation);

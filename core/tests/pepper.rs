@@ -1,12 +1,4 @@
 //! PW-13: the pepper (NIST SP 800-63B-4: a keyed hash, and a key id to change the key by).
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::sync::Arc;
 
@@ -23,7 +15,8 @@ use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Record};
 use doorward_core::secret::{KeyError, MasterKey, MasterKeys, Pepper};
 use doorward_core::work::Work;
-use support::{Ask, RIGHT, WRONG, World, ask_at};
+
+use crate::support::{Ask, RIGHT, WRONG, World, ask_at};
 
 const OTHER: &str = "an entirely different sentence";
 

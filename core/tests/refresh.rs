@@ -1,12 +1,4 @@
 //! Refresh tokens: each is used once, and whoever brings one a second time ends the session.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::event::EventResult;
 use doorward_core::model::session::{Gone, Lifetime};
@@ -22,11 +14,12 @@ use doorward_core::operation::revoke_token::RevokeToken;
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::{Durability, Ending};
 use doorward_core::token::opaque::TokenError;
-use support::home::is_live;
-use support::tokens::{
+
+use crate::support::home::is_live;
+use crate::support::tokens::{
     API, OTHER_API, Person, at_home, at_home_in, engine, payload, refresh_of, scope, secs, with_tokens,
 };
-use support::{RIGHT, Step, World, millis};
+use crate::support::{RIGHT, Step, World, millis};
 
 const MINUTE: u64 = 60_000;
 
@@ -105,9 +98,9 @@ fn inv_21_a_clock_behind_reopens_no_grace_and_raises_no_alarm() {
     let (_, first) = world.issue_both(&ada);
     world.wait(secs(10));
     world.turn(&first);
-    world.now = support::START.saturating_add(millis(7_999));
+    world.now = crate::support::START.saturating_add(millis(7_999));
     assert!(matches!(refused(&mut world, Refresh::new(&first, "web")), RefreshError::Conflict));
-    world.now = support::START.saturating_add(millis(8_000));
+    world.now = crate::support::START.saturating_add(millis(8_000));
     assert!(world.refresh(&first).is_ok(), "within the skew it is the same moment");
 }
 
@@ -137,7 +130,7 @@ fn inv_3_rv_1_reuse_ends_the_session_in_the_commit_that_precedes_its_answer() {
             panic!("it is journaled")
         };
         assert_eq!(*session, ada.session);
-        assert!(*until >= support::START.saturating_add(secs(24 * 3600)));
+        assert!(*until >= crate::support::START.saturating_add(secs(24 * 3600)));
         assert!(!world.accepts(&issued) && !is_live(&mut world, &ada.token));
         for token in [&first, &other_family] {
             let error = refused(&mut world, Refresh::new(token, "web"));

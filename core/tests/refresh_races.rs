@@ -1,12 +1,4 @@
 //! Refresh tokens in several hands at once, and under a store that does not say what became of a commit.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::machine::{Machine, Reply};
@@ -19,9 +11,10 @@ use doorward_core::operation::refresh::{Refresh, RefreshError};
 use doorward_core::operation::revoke_token::RevokeToken;
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::Commit;
-use support::home::is_live;
-use support::tokens::{API, Person, at_home, at_home_in, refresh_of, secs, with_tokens};
-use support::{Ask, RIGHT, Step, World, answer, ask_at, failed, stamp};
+
+use crate::support::home::is_live;
+use crate::support::tokens::{API, Person, at_home, at_home_in, refresh_of, secs, with_tokens};
+use crate::support::{Ask, RIGHT, Step, World, answer, ask_at, failed, stamp};
 
 /// A refresh that has signed, and is about to commit.
 fn at_commit(world: &mut World, token: &str) -> Machine<Refresh> {
@@ -130,7 +123,7 @@ fn a_conflict_signs_again_only_when_the_token_would_say_something_else() {
     world.wait(secs(3));
     let issued = world.finish(refresh).unwrap().unwrap();
     assert_eq!(signatures(&world.steps), 0, "{:?}", world.steps);
-    assert_eq!(issued.expires.since(support::START), secs(600), "it says when it was signed");
+    assert_eq!(issued.expires.since(crate::support::START), secs(600), "it says when it was signed");
 
     let refresh = at_commit(&mut world, &refresh_of(&issued));
     world.row(Key::Session(ada.session)).stamp = stamp(0xee);
@@ -142,7 +135,7 @@ fn a_conflict_signs_again_only_when_the_token_would_say_something_else() {
     world.steps.clear();
     let issued = world.finish(refresh).unwrap().unwrap();
     assert_eq!(signatures(&world.steps), 1, "it ends sooner: {:?}", world.steps);
-    assert!(issued.expires.since(support::START) <= secs(303));
+    assert!(issued.expires.since(crate::support::START) <= secs(303));
 }
 
 #[test]

@@ -1,12 +1,4 @@
 //! The first steps: opening a store, and making accounts in it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::sync::Arc;
 
@@ -21,7 +13,8 @@ use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
 use doorward_core::secret::{KeyError, MasterKey, MasterKeys, Seed};
 use doorward_core::token::opaque::TokenError;
-use support::{RIGHT, Step, WRONG, World, answer, ask, failed, stamp};
+
+use crate::support::{RIGHT, Step, WRONG, World, answer, ask, failed, stamp};
 
 /// A ring of the keys with these numbers, the first active.
 fn ring(numbers: &[u32]) -> Arc<Environment> {

@@ -1,19 +1,12 @@
 //! A login under a policy that has moved: the hash is upgraded, and never over a newer password.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::id::AccountId;
 use doorward_core::machine::Reply;
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
 use doorward_core::operation::rehash::Rehashed;
 use doorward_core::record::{Key, Kind, Record};
-use support::{RIGHT, START, Step, WRONG, World, answer, ask, millis};
+
+use crate::support::{RIGHT, START, Step, WRONG, World, answer, ask, millis};
 
 /// Less memory than the default policy asks for, and no less than may be stored.
 const OLD: u32 = 12288;

@@ -1,12 +1,4 @@
 //! The last resorts, and thieves: nothing that was granted lives on; and neither half of the secrets makes a token.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::error::Fault;
 use doorward_core::machine::Decide;
@@ -23,9 +15,10 @@ use doorward_core::operation::verify::{Verify, VerifyError};
 use doorward_core::record::{Key, Kind, Record};
 use doorward_core::store::{Durability, Ending};
 use doorward_core::token::jwt::JwtError;
-use support::home::{gone, is_live};
-use support::tokens::{API, at_home, at_home_in, engine, kid_of, logged_in, refresh_of};
-use support::{Ask, RIGHT, START, Step, World, ask_at, stamp};
+
+use crate::support::home::{gone, is_live};
+use crate::support::tokens::{API, at_home, at_home_in, engine, kid_of, logged_in, refresh_of};
+use crate::support::{Ask, RIGHT, START, Step, World, ask_at, stamp};
 
 #[test]
 fn inv_44_all_tokens_of_everybody_die_in_one_commit_and_sessions_live_on() {
@@ -210,7 +203,7 @@ fn inv_42_a_refresh_token_over_another_salt_is_forged_and_alarms_nobody() {
     let next = refresh_of(&world.refresh(&refresh).unwrap());
     let Record::Grants(record) = &mut world.row(Key::Grants(ada.session)).record else { panic!() };
     let salt = std::mem::replace(&mut record.families[0].salt, [0xee; 16]);
-    world.wait(support::tokens::secs(60));
+    world.wait(crate::support::tokens::secs(60));
     let before = world.map.clone();
     for token in [&old, &next] {
         let refused = world.refresh(token);

@@ -1,12 +1,4 @@
 //! Revoking one token, and what a resource server is told of tokens.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::model::session::Gone;
 use doorward_core::operation::introspect::Introspect;
@@ -19,9 +11,10 @@ use doorward_core::operation::verify::VerifyError;
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::{Durability, Ending};
 use serde_json::{Value, json};
-use support::home::is_live;
-use support::tokens::{API, OTHER_API, at_home, at_home_in, engine, refresh_of, scope, secs};
-use support::{START, Step, World, millis};
+
+use crate::support::home::is_live;
+use crate::support::tokens::{API, OTHER_API, at_home, at_home_in, engine, refresh_of, scope, secs};
+use crate::support::{START, Step, World, millis};
 
 fn inactive(world: &mut World, token: &str) -> bool {
     let answer = world.run(Introspect::new(token)).unwrap();

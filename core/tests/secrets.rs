@@ -1,12 +1,4 @@
 //! INV-30: what may be printed anywhere, and what may not.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::fmt::Debug;
 
@@ -27,7 +19,8 @@ use doorward_core::operation::set_password::SetPassword;
 use doorward_core::record::{Key, Record};
 use doorward_core::secret::Seed;
 use doorward_core::token::opaque::SessionToken;
-use support::{RIGHT, WRONG, World, millis};
+
+use crate::support::{RIGHT, WRONG, World, millis};
 
 /// Every run of eight characters of a secret is one too many.
 fn assert_hides(shown: &str, secret: &str) {

@@ -1,12 +1,4 @@
 //! One life: a session from its login to each of its ends.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use doorward_core::id::AccountId;
 use doorward_core::model::session::{Gone, SessionRecord};
@@ -16,7 +8,8 @@ use doorward_core::record::{Key, Kind, Record, Row};
 use doorward_core::store::Durability;
 use doorward_core::time::Timestamp;
 use doorward_core::token::opaque::TokenError;
-use support::{RIGHT, START, Step, World, millis, stamp};
+
+use crate::support::{RIGHT, START, Step, World, millis, stamp};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -115,7 +108,7 @@ fn se_4_inv_33_a_token_whose_session_is_unknown_is_refused_and_makes_none() {
 fn se_5_the_idle_end_is_kept_to_the_millisecond() {
     let (mut world, _, logged_in) = home();
     for (after, live) in [(HOUR - 1, true), (HOUR, false), (HOUR + 1, false)] {
-        let mut world_then = World::with(support::environment());
+        let mut world_then = World::with(crate::support::environment());
         world_then.map = world.map.clone();
         world_then.now = at(after);
         assert_eq!(authenticate(&mut world_then, &logged_in).is_ok(), live, "{after}");
@@ -255,7 +248,7 @@ fn inv_13_raising_the_account_or_the_keyring_meets_a_login_in_flight() {
 fn inv_15_a_touch_in_flight_brings_no_session_back() {
     let (mut world, account, ada) = home();
     for end in [Key::Session(ada.session.id), Key::Account(account)] {
-        let mut world_then = World::with(support::environment());
+        let mut world_then = World::with(crate::support::environment());
         world_then.map = world.map.clone();
         world_then.now = at(5 * MINUTE);
         let mut machine = world_then.machine(Authenticate::new(ada.token.expose()));

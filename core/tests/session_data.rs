@@ -1,12 +1,4 @@
 //! What a host keeps with a session: how much, for how long, and that it ends with the session.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -33,8 +25,9 @@ use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::{Commit, Durability, Ending};
 use doorward_core::time::Timestamp;
-use support::home::{home, session_of, token_of};
-use support::{Ask, RIGHT, START, Step, World, answer, ask_at, environment_with, failed, millis};
+
+use crate::support::home::{home, session_of, token_of};
+use crate::support::{Ask, RIGHT, START, Step, World, answer, ask_at, environment_with, failed, millis};
 
 const NEW: &str = "an entirely different sentence";
 const MINUTE: u64 = 60_000;

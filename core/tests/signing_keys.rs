@@ -1,12 +1,4 @@
 //! Signing keys: next, active, retired, gone by the clock; master keys that come and go; keys of the host's own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::sync::Arc;
 
@@ -24,10 +16,11 @@ use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Record, RecordError, Row};
 use doorward_core::token::jwt::{Algorithm, JwtError, SigningKey, Verifier};
 use serde_json::Value;
-use support::tokens::{
+
+use crate::support::tokens::{
     API, Person, at_home, at_home_in, engine, header, kid_of, logged_in, ring, secs, tokens, with_tokens,
 };
-use support::{START, World, environment, environment_with, millis, stamp};
+use crate::support::{START, World, environment, environment_with, millis, stamp};
 
 const DAY: u64 = 24 * 3600;
 
@@ -394,7 +387,8 @@ fn inv_23_extremes_of_time_rotate_without_a_panic() {
             let _ = world.run(how).unwrap();
         }
         world.register("ada");
-        let login = world.run(doorward_core::operation::login::Login::new("ada", support::RIGHT)).unwrap();
+        let login =
+            world.run(doorward_core::operation::login::Login::new("ada", crate::support::RIGHT)).unwrap();
         if let Ok(login) = login {
             let (account, session) = (login.session.account, login.session.id);
             let ada = Person { account, session, token: login.token.expose().to_owned() };

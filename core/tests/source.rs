@@ -1,7 +1,4 @@
 //! Slowing by source, as a driver sees it: what is charged, what is due, and what one is told who is turned away.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers fail as their tests do")]
-
-mod support;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,7 +11,8 @@ use doorward_core::operation::login::{Login, LoginError};
 use doorward_core::operation::register::{Register, RegisterError};
 use doorward_core::secret::Seed;
 use doorward_core::time::Timestamp;
-use support::{Ask, RIGHT, START, WRONG, World, ask, environment};
+
+use crate::support::{Ask, RIGHT, START, WRONG, World, ask, environment};
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const UNTIL: Timestamp = Timestamp::from_millis(1_800_000_000_000);

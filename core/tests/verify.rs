@@ -1,12 +1,4 @@
 //! Verifying: what an access token opens, for how long, and what stands in its way.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::sync::Arc;
 
@@ -28,8 +20,9 @@ use doorward_core::operation::verify::{Proven, Verify, VerifyError};
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
 use doorward_core::token::jwt::{Algorithm, JwtError};
-use support::tokens::{API, OTHER_API, Person, at_home, at_home_in, logged_in, secs, with_tokens};
-use support::{RIGHT, Step, World, answer, environment_with, failed, millis, stamp};
+
+use crate::support::tokens::{API, OTHER_API, Person, at_home, at_home_in, logged_in, secs, with_tokens};
+use crate::support::{RIGHT, Step, World, answer, environment_with, failed, millis, stamp};
 
 /// Refused so, remembered or not, and nothing of the store is another.
 fn refused(world: &mut World, token: &str, remembered: &Arc<Proven>) -> VerifyError {
@@ -179,12 +172,12 @@ fn inv_7_the_leeway_lengthens_no_session() {
     world.now = issued.expires;
     let error = refused(&mut world, issued.access.expose(), &proven);
     assert!(matches!(error, VerifyError::Gone(Gone::Idle)));
-    world.now = support::START.saturating_add(secs(60));
+    world.now = crate::support::START.saturating_add(secs(60));
     world.run(Authenticate::new(&ada.token)).unwrap().unwrap();
     world.wait(secs(60));
     world.run(Authenticate::new(&ada.token)).unwrap().unwrap();
     let issued = world.issue(&ada);
-    world.now = support::START.saturating_add(secs(180));
+    world.now = crate::support::START.saturating_add(secs(180));
     let error = world.verify(&issued).unwrap_err();
     assert!(matches!(error, VerifyError::Gone(Gone::Expired)));
 }
@@ -221,7 +214,7 @@ fn inv_36_jw_19_a_retired_key_is_accepted_to_the_end_of_what_it_signed() {
     let proven = world.verify(&old).unwrap();
     world.run(RotateKeys::at_once()).unwrap().unwrap();
     let new = world.issue(&ada);
-    assert_ne!(support::tokens::kid_of(&old), support::tokens::kid_of(&new));
+    assert_ne!(crate::support::tokens::kid_of(&old), crate::support::tokens::kid_of(&new));
     world.now = old.expires.saturating_add(millis(4_999));
     assert!(world.accepts(&old), "to its last millisecond");
     world.now = old.expires.saturating_add(secs(5));
@@ -230,10 +223,10 @@ fn inv_36_jw_19_a_retired_key_is_accepted_to_the_end_of_what_it_signed() {
         VerifyError::Token(JwtError::Expired)
     ));
     // 600 s of life, 5 s of leeway, twice 2 s of skew: then the key itself is gone.
-    world.now = support::START.saturating_add(millis(608_999));
+    world.now = crate::support::START.saturating_add(millis(608_999));
     let error = refused(&mut world, old.access.expose(), &proven);
     assert!(matches!(error, VerifyError::Token(JwtError::Expired)), "{error:?}");
-    world.now = support::START.saturating_add(secs(609));
+    world.now = crate::support::START.saturating_add(secs(609));
     let error = refused(&mut world, old.access.expose(), &proven);
     assert!(matches!(error, VerifyError::Token(JwtError::UnknownKey)), "{error:?}");
 }
@@ -266,11 +259,11 @@ fn inv_36_a_remembered_proof_outlives_no_key() {
     let (mut world, _) = at_home();
     world.run(RotateKeys::new()).unwrap().unwrap();
     let overlap = secs(24 * 3600);
-    world.now = support::START.saturating_add(overlap).saturating_sub(secs(1));
+    world.now = crate::support::START.saturating_add(overlap).saturating_sub(secs(1));
     let ada = logged_in(&mut world, "ada");
     let issued = world.issue(&ada);
     let proven = world.verify(&issued).unwrap();
-    world.now = support::START.saturating_add(overlap).saturating_add(secs(609));
+    world.now = crate::support::START.saturating_add(overlap).saturating_add(secs(609));
     let error = refused(&mut world, issued.access.expose(), &proven);
     assert!(matches!(error, VerifyError::Token(JwtError::UnknownKey)), "{error:?}");
 }

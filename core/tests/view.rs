@@ -1,12 +1,4 @@
 //! The revocation view: what a follower of the journal refuses, and when it forgets.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers fail as their tests do"
-)]
-
-mod support;
 
 use std::sync::Arc;
 
@@ -24,8 +16,9 @@ use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Row};
 use doorward_core::store::{Change, Changes, Cursor, Revocation};
 use doorward_core::time::Timestamp;
-use support::tokens::{Person, at_home, secs};
-use support::{START, World, millis};
+
+use crate::support::tokens::{Person, at_home, secs};
+use crate::support::{START, World, millis};
 
 /// The journal, as a store would page it: entries get their floors when they are written.
 #[derive(Default)]

@@ -7,9 +7,9 @@
 //! | on | schedules | with `DOORWARD_EVERY_SCHEDULE=1` |
 //! |---|---|---|
 //! | memory, by bare machines | all | all |
-//! | each other store | each 17th | all |
-//! | each store behind its asynchronous face | each 101st | each 17th |
-//! | memory, by the asynchronous engine | each 211th: it hashes | the same |
+//! | each other store | each 41st | all |
+//! | each store behind its asynchronous face | each 211th | each 41st |
+//! | memory, by the asynchronous engine | each 307th: it hashes | the same |
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -93,9 +93,9 @@ struct Other {
 }
 
 /// Primes: a stride that a number of branches divides would meet the same branch each time.
-const STORES: u64 = 17;
-const FACES: u64 = 101;
-const ENGINE: u64 = 211;
+const STORES: u64 = 41;
+const FACES: u64 = 211;
+const ENGINE: u64 = 307;
 
 fn others() -> Vec<Other> {
     let every = std::env::var_os("DOORWARD_EVERY_SCHEDULE").is_some_and(|value| value == "1");

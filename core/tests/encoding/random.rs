@@ -20,8 +20,9 @@ use doorward_core::token::jwt::Algorithm;
 use doorward_core::token::terms::{Audience, ClientId, Scope};
 use proptest::prelude::*;
 
-use super::support::{hash, stamp};
 use super::{decode, forged, samples};
+
+use crate::support::{hash, stamp};
 
 fn moment() -> impl Strategy<Value = Timestamp> {
     prop_oneof![Just(i64::MIN), Just(-1), Just(0), Just(1 << 53), Just(i64::MAX), any::<i64>()]

@@ -1,5 +1,4 @@
 //! What every story needs: a plain map for a store, a driver that answers needs, and stand-ins for slow work.
-#![allow(dead_code, reason = "each test file is a crate of its own and uses its part of this")]
 
 pub(crate) mod devices;
 pub(crate) mod home;

@@ -1,0 +1,162 @@
+//! What was ended stays so for as long as a token from before could be accepted anywhere: by whoever starts later, by whose
+//! clock is behind or was set back; also where a session, or all of a deployment's, were made shorter than a token's life.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward::core::model::session::{Lifetime, Span};
+use doorward::core::operation::end_session::EndSession;
+use doorward::core::operation::logout::{Ended, Logout};
+use doorward::core::operation::revoke_token::{RevokeToken, RevokeTokenError};
+use doorward::core::operation::session_data::UpdateSessionData;
+use doorward::{AccessToken, Engine, Issue, MasterKey, Policy, RevocationMode, TokenPolicy};
+
+use crate::support::endings::EVERY_ENDING;
+use crate::support::modes::{
+    ASKING, AUDIENCE, Deployment, Either, Instance, Kind, MILLISECOND, REFUSING, UNTIL_EXPIRY, in_mode,
+};
+use crate::support::remembered::cheapest;
+use crate::support::tapped::{Tap, Tapped};
+
+const WATCHED: [RevocationMode; 2] = [ASKING, REFUSING];
+const LEEWAY: Duration = Duration::from_secs(5);
+const SKEW: Duration = Duration::from_secs(2);
+const REGRESSION: Duration = Duration::from_mins(5);
+
+/// A host shortened a session, and its person logged out. The journal told of that until the shortened end, and the next
+/// maintenance took it away: a process that started then, or had been idle, accepted the session's tokens to their end.
+#[test]
+fn inv_11_inv_15_what_ended_a_shortened_session_is_told_for_as_long_as_its_tokens_live() {
+    for ending in &EVERY_ENDING {
+        for mode in WATCHED {
+            let all = Deployment::new(Kind::Blocking, mode);
+            shorten(&all, Duration::from_secs(1));
+            (ending.at)(&all, &all.here);
+            is_refused_by_all_who_come_later(&all, &all.here, mode, ending.name);
+        }
+    }
+}
+
+/// Sessions of a minute were deployed; those from before lived as long as they were made for. When all of an account's were
+/// ended, the journal told of it for a minute: a process that started then accepted their tokens to their end.
+#[test]
+fn inv_12_inv_14_inv_15_what_ended_all_sessions_is_told_for_as_long_as_tokens_from_before_live() {
+    let minute = Span { idle: Duration::from_mins(1), absolute: Duration::from_mins(1) };
+    for ending in &EVERY_ENDING {
+        for mode in WATCHED {
+            let all = Deployment::new(Kind::Blocking, mode);
+            let deployed = deployed(&all, mode, minute);
+            (ending.at)(&all, &deployed);
+            is_refused_by_all_who_come_later(&all, &deployed, mode, ending.name);
+        }
+    }
+}
+
+/// A host shortened a session to a minute, and its person logged out. The receipt said that no token is accepted after that
+/// minute; they were accepted to their end.
+#[test]
+fn inv_11_the_receipt_of_a_shortened_session_says_when_its_tokens_die() {
+    for by_id in [false, true] {
+        let all = Deployment::new(Kind::Blocking, UNTIL_EXPIRY);
+        shorten(&all, Duration::from_mins(1));
+        let receipt = if by_id {
+            all.here.engine.run(EndSession::new(all.ada, all.id)).unwrap().unwrap()
+        } else {
+            all.here.engine.run(Logout::new(all.session.expose())).unwrap().unwrap()
+        };
+        assert_eq!(receipt.access_dies_at, Some(all.issued.expires.saturating_add(LEEWAY + SKEW * 2)));
+        all.wait(receipt.others_lag.saturating_sub(SKEW * 2 + MILLISECOND));
+        assert!(all.there.accepts(all.token()), "to its end, as this mode has it");
+        all.wait(MILLISECOND);
+        assert!(!all.there.accepts(all.token()));
+    }
+}
+
+/// A client revoked an access token which was over by the clock of the instance that it asked. "Already gone" was the answer,
+/// nothing was written, and an instance whose clock was behind by the declared skew accepted the token; as did one whose clock
+/// was set back across a restart.
+#[test]
+fn inv_11_inv_15_rv_5_a_token_that_is_over_here_is_revoked_for_whoever_is_behind() {
+    let hour = Duration::from_hours(1);
+    let ends_by_itself = (TokenPolicy::default(), Duration::from_mins(10) + LEEWAY);
+    let ends_with_its_session = (TokenPolicy { lifetime: hour * 24, ..TokenPolicy::default() }, hour);
+    for (tokens, over) in [ends_by_itself, ends_with_its_session] {
+        // At once; within the declared skew; within what a clock may be set back.
+        for late in [0, 1, 299].map(Duration::from_secs) {
+            let all = Deployment::with(Kind::Blocking, tokens.clone());
+            all.wait(over + late);
+            let then = all.now().saturating_sub(late + MILLISECOND);
+            let behind = Instance::open(Kind::Blocking, &all.store, tokens.clone(), then);
+            assert!(!all.here.accepts(all.token()) && behind.accepts(all.token()));
+            let revoke = || all.here.engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap();
+            assert_eq!(revoke(), Ended::Ended);
+            assert!(!behind.accepts(all.token()));
+            assert_eq!(revoke(), Ended::AlreadyGone);
+        }
+        // Where no clock finds it alive, nothing is written.
+        let all = Deployment::with(Kind::Blocking, tokens);
+        all.wait(over + SKEW * 2 + REGRESSION);
+        let said = all.here.engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap();
+        assert_eq!((said, all.here.store.calls()), (Ended::AlreadyGone, vec![Tap::Rows]));
+    }
+}
+
+/// A client revoked 256 access tokens of one session, and another when these were dead: it took their place. Then the clock was
+/// set back across a restart, by less than is taken for honest, and they were accepted again.
+#[test]
+fn inv_15_inv_20_rv_5_no_revoked_token_makes_room_while_a_clock_may_find_it_alive() {
+    let all = Deployment::new(Kind::Blocking, RevocationMode::Bound);
+    let issue =
+        || all.here.engine.run(Issue::new(all.session.expose(), "web", AUDIENCE)).unwrap().unwrap().access;
+    let revoke = |token: &AccessToken| all.here.engine.run(RevokeToken::new(token.expose(), "web")).unwrap();
+    let many: Vec<_> = (0..256).map(|_| issue()).collect();
+    for token in &many {
+        assert_eq!(revoke(token).unwrap(), Ended::Ended);
+    }
+    all.wait(Duration::from_secs(350));
+    all.here.engine.blocking().maintain().unwrap();
+    let last = issue();
+    all.wait(Duration::from_secs(260)); // ten minutes and ten seconds in all
+    let said = revoke(&last);
+
+    let back = all.now().saturating_sub(Duration::from_secs(260));
+    let restarted = Instance::open(Kind::Blocking, &all.store, in_mode(RevocationMode::Bound), back);
+    let again = many.iter().filter(|token| restarted.accepts(token.expose())).count();
+    assert_eq!(again, 0, "they were revoked");
+    assert!(matches!(said, Err(RevokeTokenError::TooMany)), "{said:?}");
+    assert!(restarted.accepts(last.expose()), "nor was it said of this one");
+
+    all.wait(Duration::from_secs(299)); // and from there on no clock can be so far back
+    assert_eq!(revoke(&issue()).unwrap(), Ended::Ended);
+}
+
+/// Gives the session no more than this lifetime.
+fn shorten(all: &Deployment, lifetime: Duration) {
+    let update = UpdateSessionData::new(all.session.expose(), b"").lifetime(lifetime);
+    all.here.engine.run(update).unwrap().unwrap();
+}
+
+/// An instance of another deployment on the same store, under which all sessions are this long.
+fn deployed(all: &Deployment, mode: RevocationMode, span: Span) -> Instance {
+    let lifetimes = [Lifetime::Web, Lifetime::Remembered, Lifetime::Device];
+    let policy = Policy::builder().argon2(cheapest()).tokens(in_mode(mode)).touch_every(span.idle / 2);
+    let policy =
+        lifetimes.into_iter().fold(policy.anonymous(span), |policy, life| policy.session(life, span));
+    let (store, clock) = (Tapped::new(Arc::clone(&all.store)), all.here.clock.clone());
+    let builder = Engine::builder(store.clone()).ephemeral().master_key(MasterKey::new(1, [0x42; 32]));
+    let engine = builder.policy(policy.build().unwrap()).clock(clock.clone()).open().unwrap();
+    Instance { engine: Either::Blocking(engine), store, clock }
+}
+
+/// However often `at` forgets what needs no more to be known, to the last moment at which the token would be accepted.
+fn is_refused_by_all_who_come_later(all: &Deployment, at: &Instance, mode: RevocationMode, what: &str) {
+    let last = all.issued.expires.saturating_add(LEEWAY).saturating_sub(MILLISECOND);
+    for wait in [Duration::from_mins(2), last.since(all.now()).saturating_sub(Duration::from_mins(2))] {
+        all.wait(wait);
+        at.engine.blocking().maintain().unwrap();
+        let late = Instance::open(Kind::Blocking, &all.store, in_mode(mode), all.now());
+        assert!(!late.accepts(all.token()), "{what}, {mode:?}: a process that starts");
+    }
+    assert_eq!(all.now(), last);
+    assert!(!all.there.accepts(all.token()), "{what}, {mode:?}: a process that was idle");
+}
