@@ -98,33 +98,35 @@ impl Watch {
     ) -> Result<T, Fault> {
         // What is ended from here on, this verification comes before.
         let heard = self.endings.load(Ordering::SeqCst);
-        let mut has_read = false;
-        for _ in 0..MOST_READINGS {
-            match self.age(engine, heard).filter(|age| *age < bound) {
-                Some(age) if age < bound / 2 || has_read => break,
-                Some(_) => {
-                    if !self.is_reading.swap(true, Ordering::SeqCst) {
-                        let reading = Reading(&self.is_reading);
-                        // What fails is tried again, and until the bound the view is good.
-                        let _ = self.read_on(engine).await;
-                        drop(reading);
+        let mut readings = 0;
+        loop {
+            let is_good = {
+                let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+                match age_of(state.read, heard, Moment::of(engine)).filter(|age| *age < bound) {
+                    Some(age) if age < bound / 2 || readings > 0 || !self.takes_turn() => {
+                        return Ok(look(&state.view));
                     }
-                    break;
+                    age => age.is_some(),
                 }
-                None => self.read_on(engine).await?,
+            };
+            if readings == MOST_READINGS {
+                return Err(STALE.into());
             }
-            has_read = true;
-        }
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        match age_of(state.read, heard, Moment::of(engine)) {
-            Some(age) if age < bound => Ok(look(&state.view)),
-            _ => Err(STALE.into()),
+            readings += 1;
+            if is_good {
+                let turn = Turn(&self.is_reading);
+                // What fails is tried again, and until the bound the view is good.
+                let _ = self.read_on(engine).await;
+                drop(turn);
+            } else {
+                self.read_on(engine).await?;
+            }
         }
     }
 
-    fn age(&self, engine: &impl Reach, heard: u64) -> Option<Duration> {
-        let read = self.state.read().unwrap_or_else(PoisonError::into_inner).read;
-        age_of(read, heard, Moment::of(engine))
+    /// Whether nobody else has it. It is given back as a [`Turn`].
+    fn takes_turn(&self) -> bool {
+        !self.is_reading.swap(true, Ordering::SeqCst)
     }
 
     /// Reads the keyring, and the journal to its end where sessions count.
@@ -132,7 +134,9 @@ impl Watch {
         let read = Read { began: Moment::of(engine), endings: self.endings.load(Ordering::SeqCst) };
         let readings = self.state.read().unwrap_or_else(PoisonError::into_inner).readings;
         let keyring = engine.read(&[Key::Keyring]).await?.pop().flatten().ok_or(RecordError::NoKeyring)?;
-        self.meet(engine, &keyring);
+        if !self.meets(engine, &keyring, readings) {
+            return Ok(());
+        }
         match engine.parts().environment.policy.tokens().revocation {
             RevocationMode::UntilExpiry { .. } => {}
             RevocationMode::Bound | RevocationMode::Watched { .. } => self.follow(engine).await?,
@@ -147,13 +151,18 @@ impl Watch {
         Ok(())
     }
 
-    /// Another keyring may come with another journal.
-    fn meet(&self, engine: &impl Reach, keyring: &Row) {
+    /// Another keyring may come with another journal. Not if there was a reading meanwhile, whose keyring may be the later one:
+    /// then there is nothing to go on with.
+    fn meets(&self, engine: &impl Reach, keyring: &Row, readings: u64) -> bool {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.readings != readings {
+            return false;
+        }
         if state.view.meets_keyring(keyring, &engine.parts().environment.policy) {
             // It knows nothing before it has read all of that.
             state.read = None;
         }
+        true
     }
 
     /// Reads the journal to its end.
@@ -208,9 +217,9 @@ fn age_of(read: Option<Read>, heard: u64, now: Moment) -> Option<Duration> {
 }
 
 /// Gives the turn back, also when its future is dropped.
-struct Reading<'a>(&'a AtomicBool);
+struct Turn<'a>(&'a AtomicBool);
 
-impl Drop for Reading<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::SeqCst);
     }

@@ -272,6 +272,30 @@ fn inv_11_inv_44_a_restored_journal_that_has_grown_is_read_from_its_start() {
     }
 }
 
+/// A simulated service found the store in order and said that it is not known whether a token is good: the keyring that its reading
+/// had in hand was from before a rotation that another reading, begun later, had already seen, and it threw away what that had read.
+#[test]
+fn inv_17_a_keyring_that_comes_late_is_no_reason_to_refuse() {
+    for mode in [ASKING, REFUSING, UNTIL_EXPIRY] {
+        for (early, late) in [(BOUND / 2, BOUND / 2), (BOUND, Duration::ZERO)] {
+            let all = Arc::new(Deployment::new(Kind::Blocking, mode));
+            all.wait(early);
+            let inner = Arc::clone(&all);
+            all.there.store.step_in(Tap::Keyring, Moment::After, move || {
+                inner.here.engine.run(RotateKeys::new()).unwrap().unwrap();
+                inner.wait(late);
+                assert!(inner.there.accepts(inner.token()));
+            });
+            let outcome = all.there.verify(all.token());
+            assert!(all.there.store.is_idle());
+            assert!(outcome.is_ok(), "{mode:?}: {outcome:?}");
+            let _ = all.there.store.calls();
+            assert!(all.there.accepts(all.token()));
+            assert!(all.there.store.calls().is_empty(), "what was read later counts");
+        }
+    }
+}
+
 /// A deployment goes from tokens of a day to tokens of ten minutes. Those of a day outlive what the view remembers, by the
 /// new policy, of what was ended: they are not its to accept.
 #[test]
