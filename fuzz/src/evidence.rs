@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use crate::catalogue::{self, Caught};
 use crate::ledger::Page;
+use crate::mutants::{self, SHARDS, Survivors};
 use crate::violation::INVARIANTS;
 
 /// The text, from the pages in this folder.
@@ -25,7 +26,9 @@ pub fn text(folder: &Path) -> io::Result<String> {
     let pages = pages(folder)?;
     let mut text = String::from(INTRODUCTION);
     searches(&mut text, &pages);
-    bar(&mut text, &pages);
+    let survivors = mutants::survivors(folder)?;
+    bar(&mut text, &pages, &survivors);
+    survived(&mut text, &survivors);
     planted(&mut text, &catalogue::read(folder)?);
     text.push_str(OTHERS);
     Ok(text)
@@ -38,11 +41,12 @@ pub fn file() -> PathBuf {
 
 /// Each page with its name, in order.
 fn pages(folder: &Path) -> io::Result<Vec<(String, Page)>> {
+    let others = [catalogue::NAME, mutants::SURVIVORS];
     let mut pages = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        if path.extension().is_some_and(|extension| extension == "json") && name != catalogue::NAME {
+        if path.extension().is_some_and(|extension| extension == "json") && !others.contains(&&*name) {
             pages.push((name, serde_json::from_str(&fs::read_to_string(&path)?)?));
         }
     }
@@ -72,7 +76,7 @@ fn searches(text: &mut String, pages: &[(String, Page)]) {
 }
 
 /// What was set as the goal, and how far that is.
-fn bar(text: &mut String, pages: &[(String, Page)]) {
+fn bar(text: &mut String, pages: &[(String, Page)], survivors: &Survivors) {
     text.push_str(BAR);
     let of = |prefix: &str| pages.iter().filter(|(name, _)| name.starts_with(prefix)).collect::<Vec<_>>();
     let units = |prefix: &str| of(prefix).iter().map(|(_, page)| page.units()).sum::<u64>();
@@ -98,7 +102,23 @@ fn bar(text: &mut String, pages: &[(String, Page)]) {
     row("10,000 kills", done(units("kill-")));
     row("100,000 faults of a process", done(units("faults-")));
     row("100,000 images of a power cut", done(units("power-")));
-    row("no surviving mutant of the core", done(units("mutants-")));
+    let (shards, count) = (units("mutants-"), survivors.len());
+    let of_shards = || {
+        let caught = of("mutants-").iter().map(|(_, page)| page.count("caught")).sum();
+        format!("{} of {SHARDS} shards: {} caught, {count} survive", number(shards), number(caught))
+    };
+    row("no surviving mutant of the core", if shards == 0 { NOT_RUN.to_owned() } else { of_shards() });
+}
+
+fn survived(text: &mut String, survivors: &Survivors) {
+    if survivors.is_empty() {
+        return;
+    }
+    text.push_str(SURVIVED);
+    for (name, why) in survivors {
+        let why = if why.is_empty() { "nobody has looked at it yet" } else { why };
+        let _ = writeln!(text, "| `{}` | {why} |", name.replace('|', "\\|"));
+    }
 }
 
 fn planted(text: &mut String, catalogue: &[Caught]) {
@@ -148,6 +168,15 @@ const BAR: &str = "
 ## The goal, and how far it is
 
 | the goal | so far |
+|---|---|
+";
+
+const SURVIVED: &str = "
+## Mutants that survive
+
+Each is a change to a line of the core on which no test of the core failed.
+
+| change | why |
 |---|---|
 ";
 

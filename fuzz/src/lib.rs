@@ -26,6 +26,7 @@ pub mod host;
 pub mod kill;
 pub mod ledger;
 mod model;
+pub mod mutants;
 pub mod plan;
 pub mod processes;
 mod rng;

@@ -16,7 +16,7 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use doorward_core::error::{Fault, StoreError, StoreErrorKind};
@@ -40,9 +40,18 @@ pub(super) struct Watch {
 struct State {
     view: RevocationView,
     read: Option<Read>,
-    /// How often it was read.
-    readings: u64,
+    /// How often it was read to the end, or began anew: a reading that began before counts no more.
+    generation: u64,
     forgotten: Timestamp,
+}
+
+impl State {
+    /// It knows nothing before it has read all of the journal. Gives the generation to go on with.
+    fn begins_anew(&mut self) -> u64 {
+        self.read = None;
+        self.generation += 1;
+        self.generation
+    }
 }
 
 /// When the journal was read last, successfully.
@@ -99,19 +108,21 @@ impl Watch {
         // What is ended from here on, this verification comes before.
         let heard = self.endings.load(Ordering::SeqCst);
         let mut readings = 0;
+        let mut began = None;
         loop {
             let is_good = {
                 let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-                match age_of(state.read, heard, Moment::of(engine)).filter(|age| *age < bound) {
+                let now = Moment::of(engine);
+                // A reading that takes as long as that is too old at its end, and so would be the next.
+                let has_waited = now.since(*began.get_or_insert(now)) >= bound;
+                match age_of(state.read, heard, now).filter(|age| *age < bound) {
                     Some(age) if age < bound / 2 || readings > 0 || !self.takes_turn() => {
                         return Ok(look(&state.view));
                     }
+                    None if has_waited || readings == MOST_READINGS => return Err(STALE.into()),
                     age => age.is_some(),
                 }
             };
-            if readings == MOST_READINGS {
-                return Err(STALE.into());
-            }
             readings += 1;
             if is_good {
                 let turn = Turn(&self.is_reading);
@@ -129,53 +140,44 @@ impl Watch {
         !self.is_reading.swap(true, Ordering::SeqCst)
     }
 
-    /// Reads the keyring, and the journal to its end where sessions count.
+    /// Reads the keyring, and the journal to its end where sessions count. If another reading ends meanwhile, or the view begins
+    /// anew, what this one has in hand may be older, or of another journal: it is given up, and the view is as good without it.
     async fn read_on<E: Reach>(&self, engine: &E) -> Result<(), Fault> {
+        let generation = self.state.read().unwrap_or_else(PoisonError::into_inner).generation;
         let read = Read { began: Moment::of(engine), endings: self.endings.load(Ordering::SeqCst) };
-        let readings = self.state.read().unwrap_or_else(PoisonError::into_inner).readings;
         let keyring = engine.read(&[Key::Keyring]).await?.pop().flatten().ok_or(RecordError::NoKeyring)?;
-        if !self.meets(engine, &keyring, readings) {
-            return Ok(());
-        }
-        match engine.parts().environment.policy.tokens().revocation {
-            RevocationMode::UntilExpiry { .. } => {}
-            RevocationMode::Bound | RevocationMode::Watched { .. } => self.follow(engine).await?,
-        }
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        // Of two that read at once nobody knows whose keyring is the older one: a revocation that was seen would be undone.
-        if state.readings == readings {
-            state.readings += 1;
-            state.read = Some(read);
-            state.view.learn_keyring(keyring);
+        let Some(generation) = self.meets(engine, &keyring, generation) else { return Ok(()) };
+        let generation = match engine.parts().environment.policy.tokens().revocation {
+            RevocationMode::UntilExpiry { .. } => Some(generation),
+            RevocationMode::Bound | RevocationMode::Watched { .. } => self.follow(engine, generation).await?,
+        };
+        if let Some(generation) = generation {
+            self.has_read(read, keyring, generation);
         }
         Ok(())
     }
 
-    /// Another keyring may come with another journal. Not if there was a reading meanwhile, whose keyring may be the later one:
-    /// then there is nothing to go on with.
-    fn meets(&self, engine: &impl Reach, keyring: &Row, readings: u64) -> bool {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if state.readings != readings {
-            return false;
-        }
+    /// Another keyring may come with another journal.
+    fn meets(&self, engine: &impl Reach, keyring: &Row, generation: u64) -> Option<u64> {
+        let mut state = self.of_generation(generation)?;
         if state.view.meets_keyring(keyring, &engine.parts().environment.policy) {
-            // It knows nothing before it has read all of that.
-            state.read = None;
+            return Some(state.begins_anew());
         }
-        true
+        Some(generation)
     }
 
     /// Reads the journal to its end.
-    async fn follow<E: Reach>(&self, engine: &E) -> Result<(), Fault> {
+    async fn follow<E: Reach>(&self, engine: &E, mut generation: u64) -> Result<Option<u64>, Fault> {
         for _ in 0..MOST_PAGES {
-            let after = self.state.read().unwrap_or_else(PoisonError::into_inner).view.cursor();
+            let Some(after) = self.of_generation(generation).map(|state| state.view.cursor()) else {
+                return Ok(None);
+            };
             let page = engine.changes(after, PAGE).await?;
             let now = engine.parts().clock.now();
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let Some(mut state) = self.of_generation(generation) else { return Ok(None) };
             let has_more = state.view.learn(after, &page, &engine.parts().environment.policy, now);
             if state.view.cursor() < after {
-                // It began anew, and knows nothing before it has read all of this journal.
-                state.read = None;
+                generation = state.begins_anew();
             }
             if has_more {
                 continue;
@@ -184,9 +186,24 @@ impl Watch {
                 state.forgotten = now;
                 state.view.forget(now);
             }
-            return Ok(());
+            return Ok(Some(generation));
         }
         Err(STALE.into())
+    }
+
+    /// All of it was read, in this generation.
+    fn has_read(&self, read: Read, keyring: Row, generation: u64) {
+        if let Some(mut state) = self.of_generation(generation) {
+            state.generation += 1;
+            state.read = Some(read);
+            state.view.learn_keyring(keyring);
+        }
+    }
+
+    /// `None`: it is another by now.
+    fn of_generation(&self, generation: u64) -> Option<RwLockWriteGuard<'_, State>> {
+        let state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        (state.generation == generation).then_some(state)
     }
 }
 
@@ -227,7 +244,8 @@ impl Drop for Turn<'_> {
 
 /// As many entries as one look asks for.
 const PAGE: usize = 1_000;
-/// A reading is in vain when one that had begun before an ending of ours is noted first: that many are not under way.
+/// A reading is in vain when one that had begun before an ending of ours ends first. Whoever ends while the next is read had begun
+/// after that ending; so it takes more than two only where keyrings change as fast as they are read.
 const MOST_READINGS: usize = 8;
 /// A journal that grows faster than it can be read is not read.
 const MOST_PAGES: usize = 1_000_000;
@@ -281,6 +299,32 @@ mod tests {
             clock.advance(Duration::from_mins(1));
         }
         assert_eq!(most, 16_000, "fifteen minutes and nine seconds of them");
+    }
+
+    /// One thread had read to the end and was about to say so; another met a new keyring, and the view began anew. Then the first
+    /// said it, of a view that knew nothing.
+    #[test]
+    fn inv_11_a_view_that_has_begun_anew_was_not_read() {
+        let revocation =
+            RevocationMode::Watched { max_staleness: Duration::from_secs(2), when_stale: WhenStale::Refuse };
+        let tokens = TokenPolicy { revocation, ..TokenPolicy::default() };
+        let engine = Engine::builder(MemoryStore::new()).ephemeral().master_key(MasterKey::new(1, [1; 32]));
+        let engine = engine.policy(Policy::builder().tokens(tokens).build().unwrap()).open().unwrap();
+        let watch = &engine.parts.watch;
+        at_once(watch.read_on(&engine)).unwrap();
+        let keyring = watch.state.read().unwrap().view.keyring().unwrap().clone();
+        let another = Row { stamp: Stamp::from_bytes([9; 16]), ..keyring.clone() };
+        for meets_another in [false, true] {
+            let generation = watch.state.read().unwrap().generation;
+            let read = Read { began: Moment::of(&engine), endings: 0 };
+            assert_eq!(watch.meets(&engine, &keyring, generation), Some(generation));
+            assert_eq!(at_once(watch.follow(&engine, generation)).unwrap(), Some(generation));
+            if meets_another {
+                assert_eq!(watch.meets(&engine, &another, generation), Some(generation + 1));
+            }
+            watch.has_read(read, keyring.clone(), generation);
+            assert_eq!(watch.state.read().unwrap().read.is_none(), meets_another);
+        }
     }
 
     #[test]

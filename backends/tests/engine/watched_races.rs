@@ -272,6 +272,49 @@ fn inv_11_inv_44_a_restored_journal_that_has_grown_is_read_from_its_start() {
     }
 }
 
+/// A page of the journal was on its way while a backup was restored, and came when another reading had read all of the restored
+/// journal, which ended by chance where that page had been asked for: the view took it for the next page of this one, went on behind
+/// it, and never read the logout that stood there. A reader of this code found it.
+#[test]
+fn inv_11_inv_44_a_page_of_the_journal_before_a_restore_is_no_page_of_the_one_after() {
+    for mode in WATCHED {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path("now")).unwrap());
+        let all = Arc::new(Deployment::on(Kind::Blocking, in_mode(mode), store));
+        std::fs::copy(path("now"), path("backup")).unwrap();
+        std::fs::copy(path("now-wal"), path("backup-wal")).unwrap();
+        let end_one = || {
+            let (session, _) = log_in(&all.here);
+            let issued = issue(&all.here, &session);
+            all.here.engine.run(Logout::new(session.expose())).unwrap().unwrap();
+            issued
+        };
+        end_one();
+        all.wait(BOUND);
+        assert!(all.there.accepts(all.token()), "it has read the first entry");
+        end_one();
+        all.wait(BOUND);
+
+        let restored: Arc<dyn Store> = Arc::new(SqliteStore::open(path("backup")).unwrap());
+        let inner = Arc::clone(&all);
+        all.there.store.step_in(Tap::Journal, Moment::After, move || {
+            inner.there.store.replace(Arc::clone(&restored));
+            inner.here.store.replace(restored);
+            inner.here.engine.run(AfterRestore::new()).unwrap();
+            assert!(
+                !inner.there.accepts(inner.token()),
+                "it is from before, and this has read the one entry"
+            );
+        });
+        let _ = all.there.verify(all.token());
+        assert!(all.there.store.is_idle());
+        let ended = end_one();
+        all.wait(BOUND);
+        assert!(!all.there.accepts(ended.access.expose()), "{mode:?}: it was logged out a bound ago");
+    }
+}
+
 /// A simulated service found the store in order and said that it is not known whether a token is good: the keyring that its reading
 /// had in hand was from before a rotation that another reading, begun later, had already seen, and it threw away what that had read.
 #[test]

@@ -4,17 +4,22 @@
 //!
 //! With the feature `planted`, `--store sled --without-syncs` leaves out every flush and sync, and must fail.
 //!
-//! Go on with another seed, or from a kill on with `--from`. The exit code is 0 when nothing was found, 1 when something
+//! Go on with another seed, or from a kill on with `--from`; or with `--resume` after the last kill in the ledger (`fuzz/ledger`) of
+//! this store: it writes down every hundred kills how far it is, and may be interrupted at any time. The exit code is 0 when nothing was found, 1 when something
 //! was (its folder is kept), 2 when the arguments make no sense.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use doorward_fuzz::kill::Rig;
+use doorward_fuzz::kill::{Rig, Summary};
+use doorward_fuzz::ledger::{self, Page};
 use doorward_fuzz::store::{StoreKind, UnknownStore};
 
-const USAGE: &str = "usage: kill [--store NAME] [--seed N] [--from N] [--kills N] [--threads N] [--folder PATH] [--without-syncs]";
+const USAGE: &str = "usage: kill [--store NAME] [--seed N] [--from N | --resume] [--kills N] [--threads N] [--folder PATH] [--without-syncs]";
+/// After so many kills it is written down how far the search is.
+const PART: u64 = 100;
 
 fn main() -> ExitCode {
     let begun = Instant::now();
@@ -25,7 +30,13 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     match rig(given) {
-        Ok(rig) => kill(&rig),
+        Ok((rig, resumes)) => match if resumes { go_on(rig) } else { kill(&rig).map(drop) } {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                println!("{failure}");
+                ExitCode::FAILURE
+            }
+        },
         Err(problem) => {
             eprintln!("{problem}\n{USAGE}");
             ExitCode::from(2)
@@ -33,33 +44,49 @@ fn main() -> ExitCode {
     }
 }
 
-fn kill(rig: &Rig) -> ExitCode {
+fn kill(rig: &Rig) -> Result<Summary, Box<dyn Error>> {
     println!("seed {}, {} kills on {} from {}", rig.seed, rig.kills, rig.store, rig.from);
     let mut told = Instant::now();
-    let outcome = rig.run(|summary| {
+    let summary = rig.run(|summary| {
         if told.elapsed() > Duration::from_secs(5) {
             println!("{}", summary.progress());
             told = Instant::now();
         }
-    });
-    match outcome {
-        Ok(summary) => {
-            println!("{summary}");
-            ExitCode::SUCCESS
-        }
-        Err(failure) => {
-            println!("{failure}");
-            ExitCode::FAILURE
-        }
-    }
+    })?;
+    println!("{summary}");
+    Ok(summary)
 }
 
-fn rig(given: Vec<String>) -> Result<Rig, String> {
+/// From where the ledger ends.
+fn go_on(mut rig: Rig) -> Result<(), Box<dyn Error>> {
+    let command = format!("kill --resume --store {}", rig.store);
+    let mut page = Page::open(&ledger::folder(), &format!("kill-{}", rig.store), &command, "kills")?;
+    let mut left = rig.kills;
+    while left > 0 {
+        (rig.from, rig.kills) = (page.next(), left.min(PART));
+        let begun = Instant::now();
+        let Summary { recoveries, acknowledged, lost, .. } = kill(&rig)?;
+        let counts =
+            [("kills of who recovers", recoveries), ("acknowledged", acknowledged), ("never landed", lost)];
+        page.add(rig.from..rig.from + rig.kills, counts, begun.elapsed().as_secs_f64());
+        page.save()?;
+        left -= rig.kills;
+    }
+    Ok(())
+}
+
+/// And whether it goes on where the ledger ends.
+fn rig(given: Vec<String>) -> Result<(Rig, bool), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut rig =
         Rig { program, store: StoreKind::Sqlite, seed: 1, from: 0, kills: 1000, threads: 4, folder: None };
+    let mut resumes = false;
     let mut given = given.into_iter();
     while let Some(name) = given.next() {
+        if name == "--resume" {
+            resumes = true;
+            continue;
+        }
         if name == "--without-syncs" {
             rig.store = without_syncs(rig.store)?;
             continue;
@@ -78,7 +105,7 @@ fn rig(given: Vec<String>) -> Result<Rig, String> {
             _ => return Err(format!("{name} is not known")),
         }
     }
-    Ok(rig)
+    Ok((rig, resumes))
 }
 
 /// The same store on a disk that does not sync.

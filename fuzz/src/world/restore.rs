@@ -56,7 +56,11 @@ impl World {
         self.tasks.clear();
         self.flights.clear();
         self.relaxed.clear();
-        self.drop_looks(watcher_lives);
+        if watcher_lives {
+            self.watch_across_restore();
+        } else {
+            self.drop_watcher();
+        }
         self.shut();
         let restored = place.borrow_mut().restore().map_err(|error| Violation::new(27, error.to_string()))?;
         ensure(restored, 27, || "a backup is gone".to_owned())?;

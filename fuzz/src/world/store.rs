@@ -185,7 +185,7 @@ impl World {
     /// The lights go out: touches since the last barrier are undone, and nothing that was under way goes on.
     pub(super) fn power_cut(&mut self) -> Result<(), Violation> {
         self.flights.clear();
-        self.drop_looks(false);
+        self.drop_watcher();
         while let Some((key, row)) = self.relaxed.pop() {
             let Some(stamp) = self.rows.get(&key).map(|row| row.stamp) else { continue };
             let mut batch = Batch::new(Stamp::from_bytes([0; 16]), Durability::Durable);

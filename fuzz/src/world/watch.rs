@@ -68,6 +68,8 @@ struct Look {
 enum Looked {
     Known(Shown, Audiences, String),
     Stray(Stray),
+    /// A restored backup came between: whatever it says, nobody asks any more. What it reads goes on.
+    Anything,
 }
 
 impl World {
@@ -119,11 +121,16 @@ impl World {
         Ok(())
     }
 
-    /// Whatever is under way is never answered. The service itself lives on, or is no more.
-    pub(super) fn drop_looks(&mut self, lives: bool) {
+    /// The service is no more, and whatever it has under way is never answered.
+    pub(super) fn drop_watcher(&mut self) {
         self.watcher.looks.clear();
-        if !lives {
-            (self.watcher.engine, self.watcher.clock) = (None, None);
+        (self.watcher.engine, self.watcher.clock) = (None, None);
+    }
+
+    /// The service lives on, and what it has under way goes on after the backup: answers may be on their way.
+    pub(super) fn watch_across_restore(&mut self) {
+        for look in &mut self.watcher.looks {
+            look.token = Looked::Anything;
         }
     }
 
@@ -192,6 +199,7 @@ impl World {
         let is_heard = |since: u64| since.saturating_add(bound) <= began;
         let is_rekeyed = self.watcher.rekeyed > 0 && !is_heard(self.watcher.rekeyed);
         let (word, exact) = match &look.token {
+            Looked::Anything => return Ok(()),
             Looked::Stray(stray) => {
                 ensure(outcome.is_err() || !is_heard(stray.dead), 44, || {
                     "a token from before the restored backup was accepted".to_owned()

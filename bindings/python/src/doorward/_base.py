@@ -52,7 +52,7 @@ class Base:
         >>> engine.now() > 1_700_000_000_000
         True
         """
-        return int(self._function("now")(self._held.use()))
+        return self._number("now")
 
     def _not_before(self, earlier: int) -> int:
         """The time, or that earlier one where the engine was closed meanwhile."""
@@ -115,7 +115,13 @@ class Base:
         >>> engine.events_lost()
         0
         """
-        return int(self._function("events_lost")(self._held.use()))
+        return self._number("events_lost")
+
+    def _number(self, name: str) -> int:
+        number = int(self._function(name)(self._held.use()))
+        if number == 0:
+            self._held.use()  # says why, where that is no answer
+        return number
 
     def _function(self, name: str) -> Any:
         return getattr(lib, f"dw_{self._kind}_{name}")

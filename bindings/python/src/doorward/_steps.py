@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -138,6 +139,10 @@ class Steps:
         except RuntimeError:
             if self._is_closed:
                 raise errors.Misuse("this engine was closed during the call") from None
+            if not threading.main_thread().is_alive():
+                raise errors.Misuse(
+                    "the main thread is over, and with it the interpreter's thread pools: keep it alive while others serve"
+                ) from None
             # The system gives no thread.
             _check(lib.dw_op_reply_busy, held, need.ticket)
             return
