@@ -183,7 +183,7 @@ impl World {
     }
 
     /// Runs an operation that the host is not asked for: its engine runs it by itself.
-    fn alone(&mut self, engine: usize, action: Action) -> Result<(), Violation> {
+    pub(super) fn alone(&mut self, engine: usize, action: Action) -> Result<(), Violation> {
         let seat = self.engines[engine].host.take();
         let label = u32::MAX - u32::try_from(self.tick).unwrap_or(0);
         self.launch(engine, label, action, self.seed());

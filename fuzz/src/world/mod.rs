@@ -33,6 +33,7 @@ use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
 
 use crate::action::Action;
+use crate::answer::Answer;
 use crate::model::Model;
 use crate::model::judge::Intent;
 use crate::plan::{CROWD, House, Luck, Move, Plan};
@@ -340,7 +341,11 @@ impl World {
             Move::PowerCut => self.power_cut(),
             Move::Purge { engine, limit } => {
                 let engine = self.engine(engine);
-                self.purge(engine, limit.into()).map(drop)
+                // Of a clock that is vouched for, by a mark that no later opening can be behind.
+                self.alone(engine, Action::Tick)?;
+                let now = self.now(engine);
+                let vouched = self.model.judge(&Intent::Tick, now).answer;
+                if vouched == Answer::Done { self.purge(engine, limit.into()).map(drop) } else { Ok(()) }
             }
             Move::Sweep => {
                 self.sweep(64)?;
