@@ -62,7 +62,7 @@ def test_each_function_of_the_header_is_used() -> None:
     taken |= {f"dw_op_take_{name}" for name in results}
     held = re.findall(r"\b(?:hold|opening)\(\"(\w+)\"", source)
     freed = {f"dw_{name}_free" for name in (*results, *held)}
-    of_kinds = set(re.findall(r"_(?:function|read)\(\"(\w+)\"", source))
+    of_kinds = set(re.findall(r"_(?:function|number|read)\(\"(\w+)\"", source))
     of_kinds = {f"dw_{kind}_{name}" for kind in ("engine", "context") for name in of_kinds}
     unused = {
         name

@@ -262,7 +262,8 @@ fn listen(child: &mut Child, told: &Arc<Mutex<Told>>) -> Option<thread::JoinHand
     }))
 }
 
-/// Waits until the child has ended, or has had its seconds, and then interrupts it.
+/// Waits until the child has ended, or has had its seconds, and then interrupts it: by `TERM`, for what a shell runs in the background
+/// may have been told to ignore `INT`.
 fn attend(
     child: &mut Child,
     seconds: u64,
@@ -281,7 +282,7 @@ fn attend(
         let so_far = progress(used);
         if used >= seconds && !is_over {
             is_over = true;
-            pid.map_or(Ok(()), |pid| kill_process(pid, Signal::INT))?;
+            pid.map_or(Ok(()), |pid| kill_process(pid, Signal::TERM))?;
         }
         if told.elapsed() >= TELLS_EVERY {
             told = Instant::now();
@@ -349,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_child_is_interrupted_when_it_has_had_its_seconds() {
-        let script = "trap 'exit 72' INT; while true; do :; done";
+        let script = "trap 'exit 72' TERM; while true; do :; done";
         let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
         let status = attend(&mut child, 1, |seconds| Progress { seconds, ..Progress::default() }, |_| {});
         assert_eq!(status.unwrap().code(), Some(INTERRUPTED));
