@@ -12,8 +12,6 @@ use std::{fs, io};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::ledger;
-
 /// In how many shards the mutants go. Another number is another search.
 pub const SHARDS: u64 = 400;
 /// The name of the list in the ledger.
@@ -42,6 +40,28 @@ pub fn survivors(folder: &Path) -> io::Result<Survivors> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Survivors::new()),
         Err(error) => Err(error),
     }
+}
+
+/// Adds to the list in this folder what it does not know.
+///
+/// # Example: a survivor that nobody has looked at
+/// ```
+/// use doorward_fuzz::mutants;
+///
+/// let folder = tempfile::tempdir()?;
+/// mutants::note(folder.path(), &["core/src/id.rs: replace f with ()".to_owned()])?;
+/// assert_eq!(mutants::survivors(folder.path())?.len(), 1);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// It cannot be read, or not written.
+pub fn note(folder: &Path, survived: &[String]) -> io::Result<()> {
+    let mut known = survivors(folder)?;
+    for name in survived {
+        known.entry(name.clone()).or_default();
+    }
+    fs::write(list(folder), serde_json::to_string_pretty(&known)? + "\n")
 }
 
 fn list(folder: &Path) -> PathBuf {
@@ -74,7 +94,7 @@ pub struct Shard {
     pub unviable: u64,
     /// No test failed: file and change.
     pub survived: Vec<String>,
-    /// How long it took.
+    /// How long it took, in seconds of the clock on the wall.
     pub seconds: f64,
 }
 
@@ -187,19 +207,6 @@ impl Mutants {
             }
         }
         Ok(of_shard)
-    }
-
-    /// Adds to the list in the ledger what it does not know.
-    ///
-    /// # Errors
-    /// It cannot be read, or not written.
-    pub fn note(survived: &[String]) -> io::Result<()> {
-        let folder = ledger::folder();
-        let mut known = survivors(&folder)?;
-        for name in survived {
-            known.entry(name.clone()).or_default();
-        }
-        fs::write(list(&folder), serde_json::to_string_pretty(&known)? + "\n")
     }
 }
 

@@ -269,17 +269,22 @@ mod tests {
     use crate::store::MemoryStore;
     use crate::{Engine, ManualClock, MasterKey};
 
+    const BOUND: Duration = Duration::from_secs(2);
+
+    fn watching(store: &Arc<MemoryStore>, clock: &ManualClock) -> Engine {
+        let revocation = RevocationMode::Watched { max_staleness: BOUND, when_stale: WhenStale::Refuse };
+        let tokens = TokenPolicy { revocation, ..TokenPolicy::default() };
+        let policy = Policy::builder().tokens(tokens).build().unwrap();
+        let engine = Engine::builder(Arc::clone(store)).ephemeral().master_key(MasterKey::new(1, [1; 32]));
+        engine.policy(policy).clock(clock.clone()).open().unwrap()
+    }
+
     /// Ten hours of a thousand endings a minute, in entries that outlast them.
     #[test]
     fn inv_11_an_engine_that_watches_holds_no_more_than_was_ended_in_one_tokens_life() {
         let (store, now) = (Arc::new(MemoryStore::new()), Timestamp::from_millis(1_700_000_000_000));
         let clock = ManualClock::at(now);
-        let bound = Duration::from_secs(2);
-        let revocation = RevocationMode::Watched { max_staleness: bound, when_stale: WhenStale::Refuse };
-        let tokens = TokenPolicy { revocation, ..TokenPolicy::default() };
-        let engine = Engine::builder(Arc::clone(&store)).ephemeral().master_key(MasterKey::new(1, [1; 32]));
-        let policy = Policy::builder().tokens(tokens).build().unwrap();
-        let engine = engine.policy(policy).clock(clock.clone()).open().unwrap();
+        let engine = watching(&store, &clock);
         let mut most = 0;
         for minute in 0_u16..600 {
             let mut batch = Batch::new(Stamp::from_bytes([7; 16]), Durability::Durable);
@@ -290,7 +295,7 @@ mod tests {
             }
             store.commit(&batch).unwrap();
             let watch = &engine.parts.watch;
-            at_once(watch.look(&engine, bound, |_| ())).unwrap();
+            at_once(watch.look(&engine, BOUND, |_| ())).unwrap();
             let mut state = watch.state.write().unwrap();
             assert_eq!(state.view.cursor().number(), (u64::from(minute) + 1) * 1_000);
             // As of an hour before time began: nothing is forgotten by asking.
@@ -305,11 +310,8 @@ mod tests {
     /// said it, of a view that knew nothing.
     #[test]
     fn inv_11_a_view_that_has_begun_anew_was_not_read() {
-        let revocation =
-            RevocationMode::Watched { max_staleness: Duration::from_secs(2), when_stale: WhenStale::Refuse };
-        let tokens = TokenPolicy { revocation, ..TokenPolicy::default() };
-        let engine = Engine::builder(MemoryStore::new()).ephemeral().master_key(MasterKey::new(1, [1; 32]));
-        let engine = engine.policy(Policy::builder().tokens(tokens).build().unwrap()).open().unwrap();
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let engine = watching(&Arc::new(MemoryStore::new()), &ManualClock::at(now));
         let watch = &engine.parts.watch;
         at_once(watch.read_on(&engine)).unwrap();
         let keyring = watch.state.read().unwrap().view.keyring().unwrap().clone();

@@ -1,6 +1,7 @@
 //! A view of the journal and what happens while it is read: each race as one order of steps, taken in the middle of a call
 //! of the store.
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +16,10 @@ use doorward::core::operation::revoke_token::RevokeToken;
 use doorward::core::store::Store;
 use doorward::store::SqliteStore;
 use doorward::{
-    EndSessionError, Ended, Issue, LogoutEverywhere, LogoutEverywhereError, RevocationMode, RotateKeys,
-    TokenPolicy, VerifyError,
+    EndSessionError, Ended, Issue, Issued, LogoutEverywhere, LogoutEverywhereError, RevocationMode,
+    RotateKeys, TokenPolicy, VerifyError,
 };
+use tempfile::TempDir;
 
 use crate::support::endings::EVERY_ENDING;
 use crate::support::modes::{
@@ -196,20 +198,54 @@ fn inv_11_a_verification_that_is_dropped_gives_its_turn_back() {
     }
 }
 
+/// A database, and a backup of it.
+struct Shelf(TempDir);
+
+impl Shelf {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(self.path("now")).unwrap())
+    }
+
+    fn back_up(&self) {
+        std::fs::copy(self.path("now"), self.path("backup")).unwrap();
+        std::fs::copy(self.path("now-wal"), self.path("backup-wal")).unwrap();
+    }
+
+    /// The engines go on with the backup.
+    fn restore_under(&self, all: &Deployment) {
+        let restored: Arc<dyn Store> = Arc::new(SqliteStore::open(self.path("backup")).unwrap());
+        all.there.store.replace(Arc::clone(&restored));
+        all.here.store.replace(restored);
+    }
+}
+
+/// A token of a session that was logged out.
+fn end_one(at: &Instance) -> Issued {
+    let (session, _) = log_in(at);
+    let issued = issue(at, &session);
+    at.engine.run(Logout::new(session.expose())).unwrap().unwrap();
+    issued
+}
+
 /// A backup is put in the store's place while engines run: the journal ends behind what they have read. What it holds is
 /// read from its start, and `after_restore` counts.
 #[test]
 fn inv_15_inv_44_a_restored_backup_is_read_from_its_start() {
     for mode in WATCHED {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path("now")).unwrap());
-        let all = Deployment::on(Kind::Blocking, in_mode(mode), store);
+        let shelf = Shelf::new();
+        let all = Deployment::on(Kind::Blocking, in_mode(mode), shelf.store());
         let (ended, _) = log_in(&all.here);
         let of_ended = issue(&all.here, &ended);
         all.here.engine.run(Logout::new(ended.expose())).unwrap().unwrap();
-        std::fs::copy(path("now"), path("backup")).unwrap();
-        std::fs::copy(path("now-wal"), path("backup-wal")).unwrap();
+        shelf.back_up();
         for _ in 0..3 {
             let (other, _) = log_in(&all.here);
             all.here.engine.run(Logout::new(other.expose())).unwrap().unwrap();
@@ -217,9 +253,7 @@ fn inv_15_inv_44_a_restored_backup_is_read_from_its_start() {
         all.wait(BOUND);
         assert!(all.there.accepts(all.token()) && !all.there.accepts(of_ended.access.expose()));
 
-        let restored: Arc<dyn Store> = Arc::new(SqliteStore::open(path("backup")).unwrap());
-        all.there.store.replace(Arc::clone(&restored));
-        all.here.store.replace(restored);
+        shelf.restore_under(&all);
         all.wait(BOUND);
         assert!(!all.there.accepts(of_ended.access.expose()), "it was ended before the backup was made");
         assert!(all.there.accepts(all.token()));
@@ -240,29 +274,18 @@ fn inv_15_inv_44_a_restored_backup_is_read_from_its_start() {
 #[test]
 fn inv_11_inv_44_a_restored_journal_that_has_grown_is_read_from_its_start() {
     for mode in WATCHED {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path("now")).unwrap());
-        let all = Deployment::on(Kind::Blocking, in_mode(mode), store);
-        std::fs::copy(path("now"), path("backup")).unwrap();
-        std::fs::copy(path("now-wal"), path("backup-wal")).unwrap();
-        let end_one = || {
-            let (session, _) = log_in(&all.here);
-            let issued = issue(&all.here, &session);
-            all.here.engine.run(Logout::new(session.expose())).unwrap().unwrap();
-            issued
-        };
+        let shelf = Shelf::new();
+        let all = Deployment::on(Kind::Blocking, in_mode(mode), shelf.store());
+        shelf.back_up();
         for _ in 0..4 {
-            end_one();
+            end_one(&all.here);
         }
         all.wait(BOUND);
         assert!(all.there.accepts(all.token()), "it has read of all four");
 
-        let restored: Arc<dyn Store> = Arc::new(SqliteStore::open(path("backup")).unwrap());
-        all.there.store.replace(Arc::clone(&restored));
-        all.here.store.replace(restored);
+        shelf.restore_under(&all);
         all.here.engine.run(AfterRestore::new()).unwrap();
-        let ended: Vec<_> = (0..6).map(|_| end_one()).collect();
+        let ended: Vec<_> = (0..6).map(|_| end_one(&all.here)).collect();
         all.wait(BOUND);
         for issued in &ended {
             assert!(!all.there.accepts(issued.access.expose()), "{mode:?}: it was logged out a bound ago");
@@ -278,29 +301,18 @@ fn inv_11_inv_44_a_restored_journal_that_has_grown_is_read_from_its_start() {
 #[test]
 fn inv_11_inv_44_a_page_of_the_journal_before_a_restore_is_no_page_of_the_one_after() {
     for mode in WATCHED {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path("now")).unwrap());
-        let all = Arc::new(Deployment::on(Kind::Blocking, in_mode(mode), store));
-        std::fs::copy(path("now"), path("backup")).unwrap();
-        std::fs::copy(path("now-wal"), path("backup-wal")).unwrap();
-        let end_one = || {
-            let (session, _) = log_in(&all.here);
-            let issued = issue(&all.here, &session);
-            all.here.engine.run(Logout::new(session.expose())).unwrap().unwrap();
-            issued
-        };
-        end_one();
+        let shelf = Arc::new(Shelf::new());
+        let all = Arc::new(Deployment::on(Kind::Blocking, in_mode(mode), shelf.store()));
+        shelf.back_up();
+        end_one(&all.here);
         all.wait(BOUND);
         assert!(all.there.accepts(all.token()), "it has read the first entry");
-        end_one();
+        end_one(&all.here);
         all.wait(BOUND);
 
-        let restored: Arc<dyn Store> = Arc::new(SqliteStore::open(path("backup")).unwrap());
-        let inner = Arc::clone(&all);
+        let (inner, backup) = (Arc::clone(&all), Arc::clone(&shelf));
         all.there.store.step_in(Tap::Journal, Moment::After, move || {
-            inner.there.store.replace(Arc::clone(&restored));
-            inner.here.store.replace(restored);
+            backup.restore_under(&inner);
             inner.here.engine.run(AfterRestore::new()).unwrap();
             assert!(
                 !inner.there.accepts(inner.token()),
@@ -309,7 +321,7 @@ fn inv_11_inv_44_a_page_of_the_journal_before_a_restore_is_no_page_of_the_one_af
         });
         let _ = all.there.verify(all.token());
         assert!(all.there.store.is_idle());
-        let ended = end_one();
+        let ended = end_one(&all.here);
         all.wait(BOUND);
         assert!(!all.there.accepts(ended.access.expose()), "{mode:?}: it was logged out a bound ago");
     }

@@ -5,8 +5,8 @@
 //! With the feature `planted`, `--store sled --without-syncs` leaves out every flush and sync, and must fail.
 //!
 //! Go on with another seed, or from a kill on with `--from`; or with `--resume` after the last kill in the ledger (`fuzz/ledger`) of
-//! this store: it writes down every hundred kills how far it is, and may be interrupted at any time. The exit code is 0 when nothing was found, 1 when something
-//! was (its folder is kept), 2 when the arguments make no sense.
+//! this store: it writes down every hundred kills how far it is, and may be interrupted at any time. The exit code is 0 when
+//! nothing was found, 1 when something was (its folder is kept), 2 when the arguments make no sense.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
 use std::error::Error;
@@ -29,19 +29,17 @@ fn main() -> ExitCode {
         eprintln!("{why}");
         return ExitCode::FAILURE;
     }
-    match rig(given) {
-        Ok((rig, resumes)) => match if resumes { go_on(rig) } else { kill(&rig).map(drop) } {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => {
-                println!("{failure}");
-                ExitCode::FAILURE
-            }
-        },
+    let (rig, resumes) = match rig(given) {
+        Ok(asked) => asked,
         Err(problem) => {
             eprintln!("{problem}\n{USAGE}");
-            ExitCode::from(2)
+            return ExitCode::from(2);
         }
-    }
+    };
+    let outcome = if resumes { go_on(rig) } else { kill(&rig).map(drop) };
+    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    println!("{failure}");
+    ExitCode::FAILURE
 }
 
 fn kill(rig: &Rig) -> Result<Summary, Box<dyn Error>> {

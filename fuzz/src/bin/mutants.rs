@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 /// Whether nothing survived that was not known.
 fn search(arguments: &Arguments) -> Result<bool, MutantsError> {
     let folder = ledger::folder();
-    let mut page = Page::open(&folder, "mutants-core", "mutants --count 10", "shards of 400")?;
+    let mut page = Page::open(&folder, "mutants-core", "mutants --count 10", &format!("shards of {SHARDS}"))?;
     let from = arguments.from.unwrap_or_else(|| page.next());
     let mutants = Mutants::copy()?;
     let mut is_quiet = true;
@@ -55,7 +55,7 @@ fn search(arguments: &Arguments) -> Result<bool, MutantsError> {
             is_quiet = false;
             println!("  {name}");
         }
-        Mutants::note(&of_shard.survived)?;
+        mutants::note(&folder, &of_shard.survived)?;
         if arguments.from.is_none() {
             let counts = [("caught", caught), ("not compiled", unviable), ("survived", survived)];
             page.add(shard..shard + 1, counts, of_shard.seconds);
