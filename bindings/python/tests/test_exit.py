@@ -130,6 +130,11 @@ def go_on():
     while True:
         {work}
 
+def tell(told):
+    # In one piece: the traceback that Python writes is many, and threads write between each other's.
+    os.write(2, f"{{told.exc_type.__module__}}.{{told.exc_type.__name__}}: {{told.exc_value}}\\n".encode())
+
+threading.excepthook = tell
 for _ in range(8):
     threading.Thread(target=go_on, daemon=True).start()
 time.sleep(0.2)
