@@ -38,6 +38,7 @@ mod register;
 mod rehash;
 mod revoke_all;
 mod revoke_token;
+mod says_over;
 mod secrets;
 mod session;
 mod session_data;
