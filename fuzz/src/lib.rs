@@ -28,6 +28,7 @@ pub mod ledger;
 mod model;
 pub mod mutants;
 pub mod plan;
+pub mod power;
 pub mod processes;
 mod rng;
 pub mod schedules;

@@ -185,7 +185,7 @@ impl Mutants {
         let from = root.canonicalize()?;
         git(tree, &["fetch", "--quiet", "--depth=1", &from.to_string_lossy(), head.trim()])?;
         git(tree, &["checkout", "--quiet", "--force", "--detach", head.trim()])?;
-        let tests = mutants.cargo(&["test", "--package=doorward-core"]).args(TESTS).output()?;
+        let tests = mutants.cargo(&["test", "--package=doorward-core"]).args(LONG).output()?;
         if !tests.status.success() {
             return Err(MutantsError::Failed(said(&tests)));
         }
@@ -197,12 +197,13 @@ impl Mutants {
     /// # Errors
     /// [`MutantsError`]: `cargo mutants` failed, not a test.
     pub fn go_through(&self, shard: u64) -> Result<Fate, MutantsError> {
-        let skip: Vec<_> = SLOW.iter().flat_map(|slow| ["--skip", slow]).collect();
-        self.try_those(&[format!("--shard={shard}/{SHARDS}")], &skip, |_| true)
+        let slow = SLOW.iter().flat_map(|slow| ["--skip", slow]);
+        let tests: Vec<_> = TESTS.into_iter().chain(LONG).chain(slow).collect();
+        self.try_those(&[format!("--shard={shard}/{SHARDS}")], &tests, |_| true)
     }
 
-    /// Goes through mutants that survived once, named with their place or without: those that there still are, and with all
-    /// tests.
+    /// Goes through mutants that survived once, named with their place or without: those that there still are, with all tests
+    /// and examples.
     ///
     /// # Errors
     /// As [`Mutants::go_through`].
@@ -217,13 +218,13 @@ impl Mutants {
         });
         // It takes some mutants besides, which no expression leaves out.
         let asked = |name: &str| names.contains(name) || names.contains(&*without_place(name));
-        self.try_those(&which.collect::<Vec<_>>(), &[], asked)
+        self.try_those(&which.collect::<Vec<_>>(), &LONG, asked)
     }
 
     fn try_those(
         &self,
         which: &[String],
-        skip: &[&str],
+        tests: &[&str],
         asked: impl Fn(&str) -> bool,
     ) -> Result<Fate, MutantsError> {
         let begun = Instant::now();
@@ -231,7 +232,7 @@ impl Mutants {
         let mut mutants = self.cargo(&["mutants", "--in-place", "--baseline=skip", "--no-times"]);
         mutants.args(["--timeout=60", "--build-timeout=600", "--exclude=**/planted.rs"]);
         mutants.arg("--output").arg(&folder).args(which);
-        let output = mutants.args(["--package=doorward-core", "--"]).args(TESTS).args(skip).output()?;
+        let output = mutants.args(["--package=doorward-core", "--"]).args(tests).output()?;
         // 2: a mutant survived; 3: one did not end.
         if !matches!(output.status.code(), Some(0 | 2 | 3)) {
             return Err(MutantsError::Failed(said(&output)));
@@ -262,9 +263,11 @@ impl Mutants {
     }
 }
 
-/// The tests of which one has to fail: all but one, which would take more time than all others.
-const TESTS: [&str; 5] =
-    ["--lib", "--test=core", "--", "--skip", "jw_1_a_hundred_thousand_tokens_are_judged_alike"];
+/// The tests of which one has to fail, without the examples in the documentation, which are built anew each time.
+const TESTS: [&str; 2] = ["--lib", "--test=core"];
+
+/// The one that would take more time than all others.
+const LONG: [&str; 3] = ["--", "--skip", "jw_1_a_hundred_thousand_tokens_are_judged_alike"];
 
 /// Those that take most of the time; they are asked only about what all others let pass.
 const SLOW: [&str; 4] = [

@@ -12,8 +12,8 @@
 //! | the journal has each ending once, in order; numbers ascend, and none comes again after a kill | 15, 26 |
 //! | the store opens, within a bound, however often it was killed on the way; interrupted deletions go on | 27 |
 //!
-//! A kill takes the process, not the machine: what the system's page cache holds survives it. Power cuts are another
-//! test's.
+//! A kill takes the process, not the machine: what the system's page cache holds survives it. What a power cut leaves is looked at
+//! in [`power`](crate::power).
 //!
 //! | file | what |
 //! |---|---|
@@ -147,6 +147,21 @@ impl Rig {
             None => builder.tempdir(),
         }
     }
+}
+
+/// What a story begins with, before a victim opens its store.
+pub(crate) fn begun() -> Vec<u8> {
+    format!("{}\n", Line::Round(START_MILLIS)).into_bytes()
+}
+
+/// Holds a store against the story beside it, whatever became of the victims; how much they had been told.
+pub(crate) fn look(store: StoreKind, folder: &Path, threads: usize) -> Result<u64, String> {
+    let rig = Rig { program: PathBuf::new(), store, seed: 0, from: 0, kills: 0, threads, folder: None };
+    let mut summary = Summary::new(0);
+    let mut siege = Siege::new(&rig, folder, &mut summary)?;
+    siege.read_on()?;
+    siege.look(START_MILLIS)?;
+    Ok(summary.acknowledged)
 }
 
 /// One store, and those who open it.

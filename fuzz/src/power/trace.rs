@@ -1,0 +1,273 @@
+//! What `strace` wrote down, as calls: when each began and when it had an answer.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+/// What changes a disk, or says that it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Call {
+    /// A file of this name is there, made if it was not, and emptied if that was asked for.
+    Open {
+        path: PathBuf,
+        creates: bool,
+        empties: bool,
+    },
+    /// Bytes at this place; without one, at the end.
+    Write {
+        path: PathBuf,
+        at: Option<u64>,
+        bytes: Vec<u8>,
+    },
+    /// A file is so long.
+    Resize {
+        path: PathBuf,
+        len: u64,
+    },
+    /// What this file or folder was when the call began is on the disk when it returns.
+    Sync {
+        path: PathBuf,
+    },
+    MakeFolder {
+        path: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+}
+
+/// A call that did what it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Traced {
+    pub(super) call: Call,
+    /// The line at which it began.
+    pub(super) begun: usize,
+    /// The line at which it returned. `None`: the process ended first.
+    pub(super) ended: Option<usize>,
+}
+
+/// Which calls `strace` is to write down: all that could change a file.
+pub(super) const TRACED: &str = "trace=openat,open,creat,write,writev,pwrite64,pwritev,pwritev2,ftruncate,truncate,fallocate,fsync,\
+     fdatasync,sync_file_range,msync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,link,linkat,copy_file_range,sendfile,\
+     mmap,lseek,dup,dup2,dup3";
+
+/// The calls on what is below this folder.
+///
+/// # Errors
+/// A call that is not understood: its effect would be missing.
+pub(super) fn calls(trace: &str, folder: &Path) -> Result<Vec<Traced>, String> {
+    let mut reader = Reader { folder, waiting: BTreeMap::new(), places: BTreeMap::new(), calls: Vec::new() };
+    let whole = trace.rfind('\n').and_then(|end| trace.get(..end)).unwrap_or_default();
+    for (number, line) in whole.lines().enumerate() {
+        reader
+            .line(number, line)
+            .map_err(|what| format!("line {number} of the trace: {what}: {line:.200}"))?;
+    }
+    // Whoever was in a call when the process ended.
+    for (begun, text) in std::mem::take(&mut reader.waiting).into_values() {
+        if text.starts_with("write(") || text.starts_with("pwrite64(") {
+            reader.call(begun, None, &format!("{text}) = {}", u64::MAX))?;
+        }
+    }
+    reader.calls.sort_by_key(|traced| traced.begun);
+    Ok(reader.calls)
+}
+
+struct Reader<'a> {
+    folder: &'a Path,
+    /// Of each thread in a call, where it began, and its arguments.
+    waiting: BTreeMap<&'a str, (usize, String)>,
+    /// Where each open file is written next.
+    places: BTreeMap<u64, u64>,
+    calls: Vec<Traced>,
+}
+
+impl<'a> Reader<'a> {
+    fn line(&mut self, number: usize, line: &'a str) -> Result<(), String> {
+        let (thread, text) = line.split_once(' ').ok_or("no thread")?;
+        let text = text.trim_start();
+        if text.starts_with("+++") || text.starts_with("---") {
+            return Ok(());
+        }
+        if let Some(begins) = text.strip_suffix(" <unfinished ...>") {
+            self.waiting.insert(thread, (number, begins.to_owned()));
+            return Ok(());
+        }
+        if let Some(resumed) = text.strip_prefix("<... ") {
+            let (begun, begins) = self.waiting.remove(thread).ok_or("it was not begun")?;
+            let (_, rest) = resumed.split_once(" resumed>").ok_or("no call")?;
+            return self.call(begun, Some(number), &format!("{begins}{rest}"));
+        }
+        self.call(number, Some(number), text)
+    }
+
+    fn call(&mut self, begun: usize, ended: Option<usize>, text: &str) -> Result<(), String> {
+        let (name, rest) = text.split_once('(').ok_or("no call")?;
+        let (arguments, answer) = rest.rsplit_once(" = ").ok_or("no answer")?;
+        if answer.starts_with('-') || answer.starts_with('?') {
+            return Ok(());
+        }
+        let arguments: Vec<&str> = arguments.trim_end().trim_end_matches(')').split(", ").collect();
+        let argument = |at: usize| arguments.get(at).copied().ok_or("an argument is missing");
+        let answer_number = || answer.split('<').next().and_then(|number| number.trim().parse::<u64>().ok());
+        let file = |text: &str| self.below(&opened(text)?);
+        let named = |at: usize| argument(at).and_then(|text| self.below(&quoted(text)?));
+        let call = match name {
+            "openat" => {
+                let Some(path) = named(1)? else { return Ok(()) };
+                let flags = argument(2)?;
+                let descriptor = answer_number().ok_or("no descriptor")?;
+                self.places.insert(descriptor, 0);
+                let (creates, empties) = (flags.contains("O_CREAT"), flags.contains("O_TRUNC"));
+                Call::Open { path, creates, empties }
+            }
+            "write" | "pwrite64" => {
+                let Some(path) = file(argument(0)?)? else { return Ok(()) };
+                let mut bytes = unescaped(argument(1)?)?;
+                bytes.truncate(
+                    answer_number().and_then(|len| usize::try_from(len).ok()).unwrap_or(usize::MAX),
+                );
+                let at = if name == "pwrite64" {
+                    Some(argument(3)?.parse().map_err(|_| "no offset")?)
+                } else {
+                    let place = self.places.entry(descriptor(argument(0)?)?).or_default();
+                    let at = *place;
+                    *place += bytes.len() as u64;
+                    (!path.ends_with(super::STORY)).then_some(at)
+                };
+                Call::Write { path, at, bytes }
+            }
+            "lseek" => {
+                if file(argument(0)?)?.is_some() {
+                    let place = answer_number().ok_or("no place")?;
+                    self.places.insert(descriptor(argument(0)?)?, place);
+                }
+                return Ok(());
+            }
+            "ftruncate" => {
+                let Some(path) = file(argument(0)?)? else { return Ok(()) };
+                Call::Resize { path, len: argument(1)?.parse().map_err(|_| "no length")? }
+            }
+            "fsync" | "fdatasync" => {
+                let Some(path) = file(argument(0)?)? else { return Ok(()) };
+                Call::Sync { path }
+            }
+            "unlink" => {
+                let Some(path) = named(0)? else { return Ok(()) };
+                Call::Remove { path }
+            }
+            "rename" => match (named(0)?, named(1)?) {
+                (Some(from), Some(to)) => Call::Rename { from, to },
+                (None, None) => return Ok(()),
+                _ => return Err("it leaves the folder".to_owned()),
+            },
+            "mkdir" => {
+                let Some(path) = named(0)? else { return Ok(()) };
+                Call::MakeFolder { path }
+            }
+            // It promises nothing: what it writes may sit in the disk's own cache.
+            "sync_file_range" => return Ok(()),
+            // SQLite's index of its log: nothing that a restart reads.
+            "mmap" if !text.contains("MAP_SHARED") || !text.contains("PROT_WRITE") => return Ok(()),
+            "mmap" => match opened(argument(4)?).ok().and_then(|path| self.below(&path).ok().flatten()) {
+                None => return Ok(()),
+                Some(path) if path.to_string_lossy().ends_with("-shm") => return Ok(()),
+                Some(_) => return Err("a file is written through memory".to_owned()),
+            },
+            _ if arguments.iter().any(|text| self.concerns(text)) => {
+                return Err("this call is not known".to_owned());
+            }
+            _ => return Ok(()),
+        };
+        self.calls.push(Traced { call, begun, ended });
+        Ok(())
+    }
+
+    /// The path below the folder, if it is there; what was removed has none.
+    fn below(&self, path: &Path) -> Result<Option<PathBuf>, &'static str> {
+        let gone = path.to_string_lossy().ends_with("(deleted)");
+        Ok(path.strip_prefix(self.folder).ok().filter(|_| !gone).map(Path::to_owned))
+    }
+
+    fn concerns(&self, argument: &str) -> bool {
+        let path = opened(argument).or_else(|_| quoted(argument));
+        path.is_ok_and(|path| path.starts_with(self.folder))
+    }
+}
+
+/// `7<\x2f\x74>`: of which file.
+fn opened(argument: &str) -> Result<PathBuf, &'static str> {
+    let (_, path) = argument.split_once('<').ok_or("no open file")?;
+    Ok(PathBuf::from(OsString::from_vec(unescaped(path.trim_end_matches('>'))?)))
+}
+
+fn descriptor(argument: &str) -> Result<u64, &'static str> {
+    argument.split('<').next().and_then(|number| number.parse().ok()).ok_or("no descriptor")
+}
+
+fn quoted(argument: &str) -> Result<PathBuf, &'static str> {
+    Ok(PathBuf::from(OsString::from_vec(unescaped(argument)?)))
+}
+
+/// `"\x61\x62"`.
+fn unescaped(text: &str) -> Result<Vec<u8>, &'static str> {
+    if text.ends_with("...") {
+        return Err("a string is cut");
+    }
+    let digits = text.trim_matches('"').split("\\x").skip(1);
+    digits.map(|digits| u8::from_str_radix(digits, 16).map_err(|_| "no hexadecimal digits")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(text: &str) -> String {
+        text.bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn calls_are_read_with_their_beginning_and_their_end() {
+        let (file, folder) = (escaped("/f/db"), escaped("/f"));
+        let trace = format!(
+            "1 openat(AT_FDCWD<{folder}>, \"{file}\", O_RDWR|O_CREAT|O_CLOEXEC, 0600) = 3<{file}>\n\
+             1 pwrite64(3<{file}>, \"{a}\", 2, 8 <unfinished ...>\n\
+             2 fsync(3<{file}>) = 0\n\
+             1 <... pwrite64 resumed>)   = 2\n\
+             1 unlink(\"{file}\") = -1 ENOENT (No such file or directory)\n\
+             2 write(3<{file}>, \"{a}\", 2 <unfinished ...>\n\
+             2 +++ killed by SIGKILL +++\n\
+             2 cut",
+            a = escaped("ab"),
+        );
+        let path = || PathBuf::from("db");
+        let write = |at| Call::Write { path: path(), at: Some(at), bytes: b"ab".to_vec() };
+        let calls = calls(&trace, Path::new("/f")).unwrap();
+        assert_eq!(
+            calls,
+            [
+                Traced {
+                    call: Call::Open { path: path(), creates: true, empties: false },
+                    begun: 0,
+                    ended: Some(0)
+                },
+                Traced { call: write(8), begun: 1, ended: Some(3) },
+                Traced { call: Call::Sync { path: path() }, begun: 2, ended: Some(2) },
+                Traced { call: write(0), begun: 5, ended: None },
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_an_error_where_it_matters() {
+        let other = format!("1 sendfile(4<{}>, 5, NULL, 9) = 9\n", escaped("/g/db"));
+        assert_eq!(calls(&other, Path::new("/f")), Ok(Vec::new()));
+        let ours = other.replace(&escaped("/g/db"), &escaped("/f/db"));
+        assert!(calls(&ours, Path::new("/f")).unwrap_err().contains("not known"));
+    }
+}
