@@ -167,7 +167,7 @@ impl Watch {
     }
 
     /// Reads the journal to its end.
-    async fn follow<E: Reach>(&self, engine: &E, mut generation: u64) -> Result<Option<u64>, Fault> {
+    async fn follow<E: Reach>(&self, engine: &E, generation: u64) -> Result<Option<u64>, Fault> {
         for _ in 0..MOST_PAGES {
             let Some(after) = self.of_generation(generation).map(|state| state.view.cursor()) else {
                 return Ok(None);
@@ -177,7 +177,9 @@ impl Watch {
             let Some(mut state) = self.of_generation(generation) else { return Ok(None) };
             let has_more = state.view.learn(after, &page, &engine.parts().environment.policy, now);
             if state.view.cursor() < after {
-                generation = state.begins_anew();
+                // Another journal. The keyring in hand is that of the last one, which spares what the other does not know.
+                state.begins_anew();
+                return Ok(None);
             }
             if has_more {
                 continue;

@@ -327,6 +327,33 @@ fn inv_11_inv_44_a_page_of_the_journal_before_a_restore_is_no_page_of_the_one_af
     }
 }
 
+/// A simulated service let a token in that it had refused: a backup was restored between the two calls of one reading, which had the
+/// keyring of before in hand, and the journal of after, which did not know that the token was over.
+#[test]
+fn inv_15_inv_44_a_keyring_from_before_a_restore_says_nothing_of_the_journal_after_it() {
+    for (mode, age) in [(ASKING, BOUND), (REFUSING, BOUND), (REFUSING, BOUND / 2)] {
+        let shelf = Arc::new(Shelf::new());
+        let all = Arc::new(Deployment::on(Kind::Blocking, in_mode(mode), shelf.store()));
+        let (session, _) = log_in(&all.here);
+        let ended = issue(&all.here, &session);
+        shelf.back_up();
+        all.here.engine.run(Logout::new(session.expose())).unwrap().unwrap();
+        end_one(&all.here);
+        all.wait(BOUND);
+        assert!(!all.there.accepts(ended.access.expose()), "it has read of both");
+
+        all.wait(age);
+        let (inner, backup) = (Arc::clone(&all), Arc::clone(&shelf));
+        all.there.store.step_in(Tap::Keyring, Moment::After, move || {
+            backup.restore_under(&inner);
+            inner.here.engine.run(AfterRestore::new()).unwrap();
+        });
+        assert!(!all.there.accepts(ended.access.expose()), "{mode:?}: it was refused before");
+        assert!(all.there.store.is_idle());
+        assert!(!all.there.accepts(all.token()), "and `after_restore` counts at once");
+    }
+}
+
 /// A simulated service found the store in order and said that it is not known whether a token is good: the keyring that its reading
 /// had in hand was from before a rotation that another reading, begun later, had already seen, and it threw away what that had read.
 #[test]
