@@ -46,11 +46,10 @@ struct State {
 }
 
 impl State {
-    /// It knows nothing before it has read all of the journal. Gives the generation to go on with.
-    fn begins_anew(&mut self) -> u64 {
+    /// It knows nothing before it has read all of the journal.
+    fn begins_anew(&mut self) {
         self.read = None;
         self.generation += 1;
-        self.generation
     }
 }
 
@@ -140,46 +139,55 @@ impl Watch {
         !self.is_reading.swap(true, Ordering::SeqCst)
     }
 
-    /// Reads the keyring, and the journal to its end where sessions count. If another reading ends meanwhile, or the view begins
+    /// Reads the journal to its end where sessions count, and the keyring. If another reading ends meanwhile, or the view begins
     /// anew, what this one has in hand may be older, or of another journal: it is given up, and the view is as good without it.
     async fn read_on<E: Reach>(&self, engine: &E) -> Result<(), Fault> {
-        let generation = self.state.read().unwrap_or_else(PoisonError::into_inner).generation;
-        let read = Read { began: Moment::of(engine), endings: self.endings.load(Ordering::SeqCst) };
-        let keyring = engine.read(&[Key::Keyring]).await?.pop().flatten().ok_or(RecordError::NoKeyring)?;
-        let Some(generation) = self.meets(engine, &keyring, generation) else { return Ok(()) };
-        let generation = match engine.parts().environment.policy.tokens().revocation {
-            RevocationMode::UntilExpiry { .. } => Some(generation),
-            RevocationMode::Bound | RevocationMode::Watched { .. } => self.follow(engine, generation).await?,
+        let (generation, has_met) = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            (state.generation, state.view.has_met_keyring())
         };
-        if let Some(generation) = generation {
+        let read = Read { began: Moment::of(engine), endings: self.endings.load(Ordering::SeqCst) };
+        let follows = match engine.parts().environment.policy.tokens().revocation {
+            RevocationMode::UntilExpiry { .. } => false,
+            RevocationMode::Bound | RevocationMode::Watched { .. } => true,
+        };
+        if follows {
+            let is_met = has_met || self.meets(engine, &read_keyring(engine).await?, generation);
+            if !is_met || !self.follow(engine, generation).await? {
+                return Ok(());
+            }
+        }
+        // After the journal: beside a keyring of before, a restored journal would let in again what was over.
+        let keyring = read_keyring(engine).await?;
+        if !follows || self.meets(engine, &keyring, generation) {
             self.has_read(read, keyring, generation);
         }
         Ok(())
     }
 
-    /// Another keyring may come with another journal.
-    fn meets(&self, engine: &impl Reach, keyring: &Row, generation: u64) -> Option<u64> {
-        let mut state = self.of_generation(generation)?;
-        if state.view.meets_keyring(keyring, &engine.parts().environment.policy) {
-            return Some(state.begins_anew());
+    /// Whether it is the keyring that the journal was read beside; another may come with another journal.
+    fn meets(&self, engine: &impl Reach, keyring: &Row, generation: u64) -> bool {
+        let Some(mut state) = self.of_generation(generation) else { return false };
+        let is_another = state.view.meets_keyring(keyring, &engine.parts().environment.policy);
+        if is_another {
+            state.begins_anew();
         }
-        Some(generation)
+        !is_another
     }
 
-    /// Reads the journal to its end.
-    async fn follow<E: Reach>(&self, engine: &E, generation: u64) -> Result<Option<u64>, Fault> {
+    /// Reads the journal to its end; whether it is still the one that this generation has read.
+    async fn follow<E: Reach>(&self, engine: &E, generation: u64) -> Result<bool, Fault> {
         for _ in 0..MOST_PAGES {
             let Some(after) = self.of_generation(generation).map(|state| state.view.cursor()) else {
-                return Ok(None);
+                return Ok(false);
             };
             let page = engine.changes(after, PAGE).await?;
             let now = engine.parts().clock.now();
-            let Some(mut state) = self.of_generation(generation) else { return Ok(None) };
+            let Some(mut state) = self.of_generation(generation) else { return Ok(false) };
             let has_more = state.view.learn(after, &page, &engine.parts().environment.policy, now);
             if state.view.cursor() < after {
-                // Another journal. The keyring in hand is that of the last one, which spares what the other does not know.
                 state.begins_anew();
-                return Ok(None);
+                return Ok(false);
             }
             if has_more {
                 continue;
@@ -188,7 +196,7 @@ impl Watch {
                 state.forgotten = now;
                 state.view.forget(now);
             }
-            return Ok(Some(generation));
+            return Ok(true);
         }
         Err(STALE.into())
     }
@@ -207,6 +215,10 @@ impl Watch {
         let state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         (state.generation == generation).then_some(state)
     }
+}
+
+async fn read_keyring(engine: &impl Reach) -> Result<Row, Fault> {
+    Ok(engine.read(&[Key::Keyring]).await?.pop().flatten().ok_or(RecordError::NoKeyring)?)
 }
 
 /// A commit that ends something: when it is over, or nobody waits for it any more, the view is distrusted.
@@ -321,10 +333,10 @@ mod tests {
         for meets_another in [false, true] {
             let generation = watch.state.read().unwrap().generation;
             let read = Read { began: Moment::of(&engine), endings: 0 };
-            assert_eq!(watch.meets(&engine, &keyring, generation), Some(generation));
-            assert_eq!(at_once(watch.follow(&engine, generation)).unwrap(), Some(generation));
+            assert!(watch.meets(&engine, &keyring, generation));
+            assert!(at_once(watch.follow(&engine, generation)).unwrap());
             if meets_another {
-                assert_eq!(watch.meets(&engine, &another, generation), Some(generation + 1));
+                assert!(!watch.meets(&engine, &another, generation));
             }
             watch.has_read(read, keyring.clone(), generation);
             assert_eq!(watch.state.read().unwrap().read.is_none(), meets_another);

@@ -84,7 +84,7 @@ fn inv_11_the_bound_is_kept_to_the_millisecond_by_who_cannot_read() {
 
 #[test]
 fn inv_11_a_fresh_view_needs_no_store_and_reads_on_once_at_half_the_bound() {
-    let reading = [Tap::Keyring, Tap::Journal];
+    let reading = [Tap::Journal, Tap::Keyring];
     for kind in BOTH {
         for mode in [ASKING, REFUSING, UNTIL_EXPIRY] {
             let all = Deployment::new(kind, mode);

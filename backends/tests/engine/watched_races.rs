@@ -181,7 +181,7 @@ fn inv_11_a_verification_that_is_dropped_gives_its_turn_back() {
             assert_eq!(all.here.store.calls(), [], "somebody reads already");
             drop(slow);
             assert!(all.here.accepts(all.token()));
-            assert_eq!(all.here.store.calls(), [Tap::Keyring, Tap::Journal]);
+            assert_eq!(all.here.store.calls(), [Tap::Journal, Tap::Keyring]);
 
             all.wait(BOUND / 2);
             all.here.store.hold(&[held]);
@@ -331,26 +331,36 @@ fn inv_11_inv_44_a_page_of_the_journal_before_a_restore_is_no_page_of_the_one_af
 /// keyring of before in hand, and the journal of after, which did not know that the token was over.
 #[test]
 fn inv_15_inv_44_a_keyring_from_before_a_restore_says_nothing_of_the_journal_after_it() {
+    let moments = [Tap::Keyring, Tap::Journal].map(|tap| [(tap, Moment::Before), (tap, Moment::After)]);
     for (mode, age) in [(ASKING, BOUND), (REFUSING, BOUND), (REFUSING, BOUND / 2)] {
-        let shelf = Arc::new(Shelf::new());
-        let all = Arc::new(Deployment::on(Kind::Blocking, in_mode(mode), shelf.store()));
-        let (session, _) = log_in(&all.here);
-        let ended = issue(&all.here, &session);
-        shelf.back_up();
-        all.here.engine.run(Logout::new(session.expose())).unwrap().unwrap();
-        end_one(&all.here);
-        all.wait(BOUND);
-        assert!(!all.there.accepts(ended.access.expose()), "it has read of both");
+        for (tap, moment) in moments.into_iter().flatten() {
+            for rotates in [false, true] {
+                let shelf = Arc::new(Shelf::new());
+                let all = Arc::new(Deployment::on(Kind::Blocking, in_mode(mode), shelf.store()));
+                let (session, _) = log_in(&all.here);
+                let ended = issue(&all.here, &session);
+                shelf.back_up();
+                all.here.engine.run(Logout::new(session.expose())).unwrap().unwrap();
+                end_one(&all.here);
+                all.wait(BOUND);
+                assert!(!all.there.accepts(ended.access.expose()), "it has read of both");
 
-        all.wait(age);
-        let (inner, backup) = (Arc::clone(&all), Arc::clone(&shelf));
-        all.there.store.step_in(Tap::Keyring, Moment::After, move || {
-            backup.restore_under(&inner);
-            inner.here.engine.run(AfterRestore::new()).unwrap();
-        });
-        assert!(!all.there.accepts(ended.access.expose()), "{mode:?}: it was refused before");
-        assert!(all.there.store.is_idle());
-        assert!(!all.there.accepts(all.token()), "and `after_restore` counts at once");
+                all.wait(age);
+                if rotates {
+                    all.here.engine.run(RotateKeys::new()).unwrap().unwrap();
+                }
+                let (inner, backup) = (Arc::clone(&all), Arc::clone(&shelf));
+                all.there.store.step_in(tap, moment, move || {
+                    backup.restore_under(&inner);
+                    inner.here.engine.run(AfterRestore::new()).unwrap();
+                });
+                let case = format!("{mode:?}, {age:?} old, {moment:?} {tap:?}, {rotates}");
+                assert!(!all.there.accepts(ended.access.expose()), "{case}: it was refused before");
+                assert!(all.there.store.is_idle(), "{case}");
+                all.wait(BOUND);
+                assert!(!all.there.accepts(all.token()), "{case}: it is from before the restore");
+            }
+        }
     }
 }
 

@@ -88,7 +88,7 @@ impl RevocationView {
                     let known = self.floors.entry(*account).or_insert((0, forget));
                     *known = (known.0.max(*floor), known.1.max(forget));
                 }
-                // The keyring row says so itself, and is learned with every page.
+                // The keyring row says so itself, and is learned after every reading.
                 Revocation::Everything { .. } => {}
             }
             self.cursor = self.cursor.max(entry.cursor);
@@ -96,9 +96,15 @@ impl RevocationView {
         !page.entries.is_empty() && self.cursor < page.end
     }
 
-    /// The journal is going to be read beside this keyring. Whether that is from its start, because it was another one before: a
-    /// restored backup brings another journal, which may have grown beyond what was read of the last one by now; but then
-    /// `after_restore` has changed the keyring.
+    /// Whether a keyring was met, beside which the journal is read.
+    pub fn has_met_keyring(&self) -> bool {
+        self.beside.is_some()
+    }
+
+    /// The journal is read beside this keyring. Whether that is from its start, because it was another one before: a restored
+    /// backup brings another journal, which may have grown beyond what was read of the last one by now; but then `after_restore`
+    /// has changed the keyring. So a follower looks at the keyring once before it reads anything, and then after each reading of
+    /// the journal: what was read of it counts if it is the same keyring still.
     pub fn meets_keyring(&mut self, keyring: &Row, policy: &Policy) -> bool {
         let before = self.beside.replace(keyring.stamp);
         let is_another = before.is_some_and(|before| before != keyring.stamp);

@@ -111,7 +111,7 @@ fn arguments(given: Vec<String>) -> Result<Arguments, String> {
             "--from" => arguments.from = number()?,
             "--seconds" => rig.seconds = number()?.max(1),
             "--threads" => {
-                rig.threads = usize::try_from(number()?.max(1)).map_err(|error| error.to_string())?
+                rig.threads = usize::try_from(number()?.max(1)).map_err(|error| error.to_string())?;
             }
             "--folder" => rig.folder = Some(value.into()),
             _ => return Err(format!("{name} is not known")),

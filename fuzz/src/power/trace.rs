@@ -115,8 +115,8 @@ impl<'a> Reader<'a> {
         let arguments: Vec<&str> = arguments.trim_end().trim_end_matches(')').split(", ").collect();
         let argument = |at: usize| arguments.get(at).copied().ok_or("an argument is missing");
         let answer_number = || answer.split('<').next().and_then(|number| number.trim().parse::<u64>().ok());
-        let file = |text: &str| self.below(&opened(text)?);
-        let named = |at: usize| argument(at).and_then(|text| self.below(&quoted(text)?));
+        let file = |text: &str| opened(text).map(|path| self.below(&path));
+        let named = |at: usize| argument(at).and_then(quoted).map(|path| self.below(&path));
         let call = match name {
             "openat" => {
                 let Some(path) = named(1)? else { return Ok(()) };
@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
             "sync_file_range" => return Ok(()),
             // SQLite's index of its log: nothing that a restart reads.
             "mmap" if !text.contains("MAP_SHARED") || !text.contains("PROT_WRITE") => return Ok(()),
-            "mmap" => match opened(argument(4)?).ok().and_then(|path| self.below(&path).ok().flatten()) {
+            "mmap" => match opened(argument(4)?).ok().and_then(|path| self.below(&path)) {
                 None => return Ok(()),
                 Some(path) if path.to_string_lossy().ends_with("-shm") => return Ok(()),
                 Some(_) => return Err("a file is written through memory".to_owned()),
@@ -189,9 +189,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The path below the folder, if it is there; what was removed has none.
-    fn below(&self, path: &Path) -> Result<Option<PathBuf>, &'static str> {
+    fn below(&self, path: &Path) -> Option<PathBuf> {
         let gone = path.to_string_lossy().ends_with("(deleted)");
-        Ok(path.strip_prefix(self.folder).ok().filter(|_| !gone).map(Path::to_owned))
+        path.strip_prefix(self.folder).ok().filter(|_| !gone).map(Path::to_owned)
     }
 
     fn concerns(&self, argument: &str) -> bool {
