@@ -263,7 +263,6 @@ impl<O: Decide> Machine<O> {
         self.now = self.now.max(now);
         if matches!(self.state, State::Deciding) {
             self.state = self.decide();
-            self.ticket.need += 1;
         }
         if matches!(self.state, State::Released(_) | State::Finished) {
             let outcome = match mem::replace(&mut self.state, State::Finished) {

@@ -7,8 +7,8 @@ use doorward_core::error::{Fault, Misuse, StoreErrorKind};
 use doorward_core::event::EventResult;
 use doorward_core::machine::{Decide, Decision, Machine, Reply, Writes};
 use doorward_core::password::{Normalization, Password, Verdict};
-use doorward_core::record::{AccountRecord, Key, Row};
-use doorward_core::store::Commit;
+use doorward_core::record::{AccountRecord, Key, Kind, Row};
+use doorward_core::store::{Commit, Range};
 use doorward_core::work::{Work, Worked};
 
 use crate::support::{
@@ -361,4 +361,46 @@ fn inv_40_reading_without_end_is_stopped() {
         answer(&mut machine, rows([None]));
     }
     assert!(matches!(ask(&mut machine).done(), Err(Fault::Misuse(Misuse::Endless))));
+}
+
+#[test]
+fn inv_40_asking_for_a_page_again_is_stopped() {
+    let range = Range { kind: Kind::Account, owner: None, after: None };
+    let mut machine = scripted(1, move |_, _| Ok(Decision::Scan(range.clone())));
+    answer(&mut machine, Reply::Page(vec![]));
+    assert!(matches!(ask(&mut machine).done(), Err(Fault::Misuse(Misuse::Endless))));
+}
+
+#[test]
+fn a_hundred_rows_one_after_the_other_are_not_endless() {
+    let mut machine = scripted(1, |facts, _| {
+        let next = (0..100).map(account).find(|key| facts.rows([key]).is_none());
+        Ok(next.map_or(Decision::Done(7), |key| Decision::Read(vec![key])))
+    });
+    loop {
+        match ask(&mut machine) {
+            Ask::Read(ticket, keys) => machine.reply(ticket, Reply::Rows(vec![None; keys.len()])).unwrap(),
+            asked => return assert!(matches!(asked.done(), Ok(7))),
+        }
+    }
+}
+
+/// An ending was sent, and may stand; the next attempt cannot even read. What it says must not be that nothing was done.
+#[test]
+fn inv_17_a_failure_after_an_ending_of_unknown_fate_is_unresolved() {
+    for kind in EVERY_KIND {
+        let mut machine = take();
+        answer(&mut machine, rows([Some(account_row(1, 5))]));
+        answer(&mut machine, failed(StoreErrorKind::Unknown));
+        answer(&mut machine, failed(kind));
+        assert!(matches!(ask(&mut machine).done(), Err(Fault::Unresolved)), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_machine_prints_what_it_does_and_nothing_of_what_it_knows() {
+    let machine = grant();
+    assert_eq!(format!("{machine:?}"), r#"Machine { operation: "script", attempt: 0, .. }"#);
+    let mut machine = machine;
+    assert_eq!(format!("{:?}", ask(&mut machine).ticket()), "Ticket(0)");
 }

@@ -16,6 +16,7 @@ mod devices;
 mod devices_counting;
 mod encoding;
 mod events;
+mod faults;
 mod flaws;
 mod flaws_lifecycle;
 mod frame;
