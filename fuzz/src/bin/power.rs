@@ -3,7 +3,7 @@
 //!     power --store sqlite --recordings 10
 //!     power --store sled --resume --recordings 50
 //!
-//! A recording is a victim of `kill`, watched by `strace`, which must be there; a thousand images are made of each. With `--resume` it
+//! A recording is a victim of `kill`, watched by `strace`, which must be there; a thousand images are made of each, or `--images`. With `--resume` it
 //! goes on after the last recording in the ledger of this store, and writes down what it has gone through. With `--lies` the disk
 //! only says that it syncs, and it must fail. The exit code is 0 when nothing was found, 1 when something was (it is kept), 2
 //! when the arguments make no sense or a tool is not there.
@@ -17,7 +17,7 @@ use doorward_fuzz::ledger::{self, Page};
 use doorward_fuzz::power::{IMAGES, PowerError, Rig};
 use doorward_fuzz::store::{StoreKind, UnknownStore};
 
-const USAGE: &str = "usage: power [--store NAME] [--recordings N] [--from N | --resume] [--seconds N] [--threads N] [--lies] [--folder PATH]";
+const USAGE: &str = "usage: power [--store NAME] [--recordings N] [--from N | --resume] [--seconds N] [--threads N] [--images N] [--lies] [--folder PATH]";
 
 struct Arguments {
     rig: Rig,
@@ -56,6 +56,7 @@ fn main() -> ExitCode {
 
 fn search(arguments: Arguments) -> Result<(), PowerError> {
     let Arguments { mut rig, mut from, resumes, recordings } = arguments;
+    let images = rig.images;
     let (name, command) = (format!("power-{}", rig.store), format!("power --resume --store {}", rig.store));
     let mut page = Page::open(&ledger::folder(), &name, &command, "images")?;
     if resumes {
@@ -66,7 +67,7 @@ fn search(arguments: Arguments) -> Result<(), PowerError> {
         let (begun, mut told) = (Instant::now(), Instant::now());
         let summary = rig.run(|summary| {
             if told.elapsed() > Duration::from_secs(5) {
-                println!("recording {recording}: {} of {IMAGES} images", summary.images);
+                println!("recording {recording}: {} of {images} images", summary.images);
                 told = Instant::now();
             }
         })?;
@@ -89,8 +90,16 @@ fn search(arguments: Arguments) -> Result<(), PowerError> {
 
 fn arguments(given: Vec<String>) -> Result<Arguments, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let rig =
-        Rig { program, store: StoreKind::Sqlite, seed: 0, seconds: 2, threads: 4, lies: false, folder: None };
+    let rig = Rig {
+        program,
+        store: StoreKind::Sqlite,
+        seed: 0,
+        seconds: 2,
+        threads: 4,
+        images: IMAGES,
+        lies: false,
+        folder: None,
+    };
     let mut arguments = Arguments { rig, from: 0, resumes: false, recordings: 1 };
     let mut given = given.into_iter();
     while let Some(name) = given.next() {
@@ -108,6 +117,7 @@ fn arguments(given: Vec<String>) -> Result<Arguments, String> {
         match name.as_str() {
             "--store" => rig.store = value.parse().map_err(|unknown: UnknownStore| unknown.to_string())?,
             "--recordings" => arguments.recordings = number()?,
+            "--images" => rig.images = number()?,
             "--from" => arguments.from = number()?,
             "--seconds" => rig.seconds = number()?.max(1),
             "--threads" => {
@@ -117,8 +127,9 @@ fn arguments(given: Vec<String>) -> Result<Arguments, String> {
             _ => return Err(format!("{name} is not known")),
         }
     }
-    if arguments.resumes && arguments.rig.lies {
-        return Err("what a disk that lies has lost is none of the ledger's business".to_owned());
+    if arguments.resumes && (arguments.rig.lies || arguments.rig.images != IMAGES) {
+        return Err("--resume goes on with what the ledger has: no other --images, and no disk that --lies"
+            .to_owned());
     }
     if arguments.rig.store == StoreKind::Memory {
         return Err("what is in memory is gone after a power cut: give another --store".to_owned());

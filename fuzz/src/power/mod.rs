@@ -32,7 +32,7 @@ mod trace;
 /// What the victim was told, beside the store.
 const STORY: &str = "story";
 
-/// So many images are made of one recording. Another number is another search.
+/// How many images a search makes of each recording.
 pub const IMAGES: u64 = 1000;
 
 /// Recordings of a victim, and what power cuts leave of them.
@@ -48,6 +48,8 @@ pub struct Rig {
     pub seconds: u64,
     /// How many threads it has.
     pub threads: usize,
+    /// How many images are made of the recording.
+    pub images: u64,
     /// Whether the disk says that it has synced, and has not: then something must be found.
     pub lies: bool,
     /// Where to make the folders; the system's own place without it.
@@ -104,7 +106,7 @@ struct Cut {
 }
 
 impl Rig {
-    /// Records a victim, and looks at [`IMAGES`] images of what power cuts leave. `progress` is told after each.
+    /// Records a victim, and looks at images of what power cuts leave. `progress` is told after each.
     ///
     /// # Errors
     /// [`PowerError`]: the first thing that is not as it must be, or what kept it from looking.
@@ -138,7 +140,7 @@ impl Rig {
         }
         let rng = &mut Rng::new(self.seed);
         let mut play = Play::new(&calls, kill::begun());
-        for cut in cuts(&calls, lines, rng) {
+        for cut in cuts(&calls, self.images, lines, rng) {
             play.until(cut.line);
             let luck = [Luck::Nothing, Luck::Everything, Luck::First, Luck::Some, Luck::Torn];
             let luck = luck[rng.below(5) as usize];
@@ -244,7 +246,7 @@ impl<'a> Play<'a> {
 }
 
 /// Where the power goes, in the order of the lines: anywhere, and just before and after something was synced or told.
-fn cuts(calls: &[Traced], lines: usize, rng: &mut Rng) -> Vec<Cut> {
+fn cuts(calls: &[Traced], images: u64, lines: usize, rng: &mut Rng) -> Vec<Cut> {
     let counts = |traced: &&Traced| match &traced.call {
         Call::Sync { .. } => true,
         Call::Write { path, .. } => path.ends_with(STORY),
@@ -252,7 +254,7 @@ fn cuts(calls: &[Traced], lines: usize, rng: &mut Rng) -> Vec<Cut> {
     };
     let edges: Vec<usize> = calls.iter().filter(counts).filter_map(|traced| traced.ended).collect();
     let mut below = |bound: usize| rng.below(u32::try_from(bound.max(1)).unwrap_or(u32::MAX)) as usize;
-    let mut cuts: Vec<Cut> = (0..IMAGES)
+    let mut cuts: Vec<Cut> = (0..images)
         .map(|image| {
             let anywhere = below(lines + 1);
             let line = match edges.get(below(edges.len())) {

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     fn escaped(text: &str) -> String {
-        text.bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+        text.bytes().fold(String::new(), |escaped, byte| format!("{escaped}\\x{byte:02x}"))
     }
 
     #[test]
