@@ -11,6 +11,7 @@ mod argon2_vectors;
 mod cap;
 mod clock;
 mod compromised;
+mod contracts;
 mod deletion;
 mod devices;
 mod devices_counting;
