@@ -177,7 +177,7 @@ impl Policy {
 
     /// How long what has expired must be kept: no instance believes in it any more, however its clock differs.
     pub fn purge_after(&self) -> Duration {
-        self.max_skew.max(self.access_outlives_end())
+        self.access_outlives_end()
     }
 
     /// How often activity is written down, at most; as seldom, the latest time that was seen.

@@ -12,6 +12,7 @@ use doorward_core::operation::register::Register;
 use doorward_core::operation::rotate_session::RotateSession;
 use doorward_core::operation::tick::Tick;
 use doorward_core::operation::trust_clock::{TrustClock, Trusted};
+use doorward_core::policy::{Policy, TokenPolicy};
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::{Durability, Ending};
 use doorward_core::time::Timestamp;
@@ -243,4 +244,12 @@ fn rv_8_a_doubted_clock_is_told_by_its_word() {
     assert_eq!((event.operation, event.result), ("tick", EventResult::Failed("clock")));
     let fault = Fault::Clock(ClockError::Behind { mark: START, now: START });
     assert_eq!((fault.word(), fault.is_transient()), ("clock", false));
+}
+
+/// What has expired is kept for as long as a clock that is behind may believe in it: the leeway, and twice what clocks differ by.
+#[test]
+fn inv_10_a_purge_comes_after_the_last_clock_that_believes() {
+    let tokens = TokenPolicy { leeway: Duration::from_secs(7), ..TokenPolicy::default() };
+    let policy = Policy::builder().tokens(tokens).max_skew(Duration::from_secs(3)).build().unwrap();
+    assert_eq!(policy.purge_after(), Duration::from_secs(7 + 2 * 3));
 }

@@ -14,6 +14,7 @@ use doorward_core::operation::rotate_keys::{RotateKeys, RotateKeysError};
 use doorward_core::operation::verify::VerifyError;
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Record, RecordError, Row};
+use doorward_core::secret::{KeyError, MasterKeys};
 use doorward_core::token::jwt::{Algorithm, JwtError, SigningKey, Verifier};
 use serde_json::Value;
 
@@ -308,6 +309,23 @@ fn jw_2_a_key_of_the_hosts_own_signs_and_what_others_signed_is_accepted() {
         world.become_engine(environment());
         assert!(matches!(world.verify(&issued), Err(VerifyError::Token(JwtError::UnknownKey))));
     }
+}
+
+/// A verifier that takes HS256 beside public keys can be shown a public key as a secret (RFC 8725, 3.1).
+#[test]
+fn jw_2_public_keys_stand_beside_public_ones_and_secrets_beside_secrets() {
+    let public = || {
+        [PEM, include_str!("keys/p256.pem")].map(|pem| {
+            let algorithm = if pem == PEM { Algorithm::EdDsa } else { Algorithm::Es256 };
+            SigningKey::from_pem(pem, algorithm).unwrap()
+        })
+    };
+    let secret = || ["one", "two"].map(|kid| SigningKey::from_secret(kid, &[7; 32]).unwrap());
+    let add = |keys: [SigningKey; 2]| keys.into_iter().try_fold(support_keys(), MasterKeys::signing_key);
+    let mixed = |one: SigningKey, two: SigningKey| matches!(add([one, two]), Err(KeyError::MixedSigning));
+    assert!(add(public()).is_ok() && add(secret()).is_ok());
+    let ([public, _], [secret, _]) = (public(), secret());
+    assert!(mixed(public.clone(), secret.clone()) && mixed(secret, public));
 }
 
 /// The documentation promised that new keys end every token for everybody. A verifier without a store has the keys alone, and
