@@ -8,14 +8,16 @@ use doorward_core::machine::Decide;
 use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
+use doorward_core::operation::introspect::Introspect;
 use doorward_core::operation::issue::Issue;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::{Logout, LogoutError};
 use doorward_core::operation::logout_everywhere::{LogoutEverywhere, LogoutEverywhereError};
 use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
 use doorward_core::operation::sessions::Sessions;
+use doorward_core::operation::verify::Verify;
 
-use crate::support::tokens::{API, Person, at_home, logged_in};
+use crate::support::tokens::{API, OTHER_API, Person, at_home, logged_in};
 use crate::support::{RIGHT, World};
 
 fn says<O: Decide<Outcome: Debug>>(world: &mut World, operation: O) -> bool {
@@ -57,6 +59,10 @@ fn what_ends_nothing_says_nothing() {
     let (mut world, Person { account, token, .. }) = at_home();
     assert!(!says(&mut world, Login::new("ada", RIGHT)));
     assert!(!says(&mut world, Issue::new(&token, "c", API)));
+    let issued = world.run(Issue::new(&token, "c", API)).unwrap().unwrap();
+    assert!(!says(&mut world, Verify::new(issued.access.expose(), API)));
+    assert!(!says(&mut world, Verify::new(issued.access.expose(), OTHER_API)));
+    assert!(!says(&mut world, Introspect::new(issued.access.expose())));
     assert!(!says(&mut world, Sessions::new(account)));
     assert!(!says(&mut world, Enable::new(account)));
     world.register("bob");

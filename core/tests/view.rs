@@ -17,7 +17,7 @@ use doorward_core::record::{Key, Row};
 use doorward_core::store::{Change, Changes, Cursor, Revocation};
 use doorward_core::time::Timestamp;
 
-use crate::support::tokens::{Person, at_home, secs};
+use crate::support::tokens::{Person, at_home, logged_in, secs};
 use crate::support::{START, World, millis};
 
 /// The journal, as a store would page it: entries get their floors when they are written.
@@ -171,6 +171,26 @@ fn inv_44_another_journal_is_read_from_its_beginning() {
     // An empty one likewise.
     assert!(!learn(&mut view, &Changes::default(), START));
     assert_eq!((view.cursor(), view.forget(START)), (Cursor::START, 0));
+}
+
+/// A token of a higher epoch was granted later than the view's keyring: that, and not the token, is out of date.
+#[test]
+fn inv_17_a_view_is_before_a_token_of_higher_epochs_and_before_no_other() {
+    for and_sessions in [false, true] {
+        let (mut world, _, proven, _, mut view) = watched();
+        assert!(!view.is_before(&proven.access).unwrap());
+        let revoke = RevokeAllTokens::new();
+        world.run(if and_sessions { revoke.and_sessions() } else { revoke }).unwrap();
+        let ada = logged_in(&mut world, "ada");
+        let (newer, _) = world.issue_both(&ada);
+        let newer = world.verify(&newer).unwrap();
+        assert!(view.is_before(&newer.access).unwrap());
+        view.learn_keyring(keyring(&world));
+        assert!(!view.is_before(&newer.access).unwrap());
+        assert!(!view.is_before(&proven.access).unwrap(), "the token is the older one");
+        assert!(view.present(&proven.access).unwrap().is_err());
+        assert!(RevocationView::default().is_before(&proven.access).is_err());
+    }
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! What time it is.
 
+use std::sync::Arc;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use std::time::Instant;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use doorward_core::time::Timestamp;
 
@@ -29,12 +33,23 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 
     /// How much time has passed since some moment in the past, whatever anybody does to the clock: by it, an engine that
-    /// watches revocations knows how old its view is. Without it: the system's monotonic clock, since this process asked
-    /// first.
+    /// watches revocations knows how old its view is. Without it: the system's monotonic clock; on Linux and Android that
+    /// which runs on while the machine sleeps (`CLOCK_BOOTTIME`), elsewhere as [`Instant`](std::time::Instant) does.
     fn elapsed(&self) -> Duration {
-        static FIRST: OnceLock<Instant> = OnceLock::new();
-        FIRST.get_or_init(Instant::now).elapsed()
+        uptime()
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn uptime() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(now.tv_sec.try_into().unwrap_or(0), now.tv_nsec.try_into().unwrap_or(0))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn uptime() -> Duration {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    FIRST.get_or_init(Instant::now).elapsed()
 }
 
 /// The system's clock.
@@ -129,8 +144,15 @@ impl Monotonic {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        let now = self.clock.now().as_millis();
-        Timestamp::from_millis(self.latest.fetch_max(now, Ordering::SeqCst).max(now))
+        let [_, now] = self.shown_and_now();
+        now
+    }
+
+    /// What the clock shows, also where that is less than it has shown before, and the time.
+    pub(super) fn shown_and_now(&self) -> [Timestamp; 2] {
+        let shown = self.clock.now();
+        let millis = shown.as_millis();
+        [shown, Timestamp::from_millis(self.latest.fetch_max(millis, Ordering::SeqCst).max(millis))]
     }
 }
 
@@ -152,6 +174,14 @@ mod tests {
             clock.set(at(shown));
             assert_eq!(engine.now(), at(told), "the clock shows {shown}");
         }
+    }
+
+    #[test]
+    fn inv_21_what_has_passed_is_told_by_a_clock_that_runs() {
+        let before = SystemClock.elapsed();
+        std::thread::sleep(Duration::from_millis(20));
+        let passed = SystemClock.elapsed() - before;
+        assert!((20..20_000).contains(&passed.as_millis()), "{passed:?}");
     }
 
     #[test]

@@ -71,25 +71,39 @@ async fn viewed<E: Reach>(
     audience: &str,
     remembered: Option<&Arc<Proven>>,
     bound: Duration,
-    lives: impl FnOnce(&RevocationView, &Access) -> Result<(), VerifyError> + Send,
+    lives: impl Fn(&RevocationView, &Access) -> Result<(), VerifyError> + Send + Sync,
 ) -> Result<Arc<Access>, VerifyError> {
     let parts = engine.parts();
     let environment = &parts.environment;
-    let look = |view: &RevocationView| -> Result<Arc<Proven>, VerifyError> {
-        let keyring = view.keyring().ok_or(Fault::from(RecordError::NoKeyring))?;
-        let now = parts.clock.now();
-        let proof = Proof { keyring, policy: &environment.policy, keys: &environment.keys, now };
-        let proven = proof.of(token, remembered)?;
-        proven.access.check_audience(audience)?;
-        lives(view, &proven.access)?;
-        Ok(proven)
-    };
-    let proven = match parts.watch.look(engine, bound, look).await {
-        Ok(looked) => looked?,
-        Err(_) => return Err(VerifyError::Stale),
-    };
-    remember(engine, &proven, remembered);
-    Ok(Arc::clone(&proven.access))
+    let mut may_be_before = true;
+    loop {
+        let look = |view: &RevocationView| -> Result<Option<Arc<Proven>>, VerifyError> {
+            let keyring = view.keyring().ok_or(Fault::from(RecordError::NoKeyring))?;
+            let now = parts.clock.now();
+            let proof = Proof { keyring, policy: &environment.policy, keys: &environment.keys, now };
+            let proven = proof.of(token, remembered)?;
+            proven.access.check_audience(audience)?;
+            if may_be_before && view.is_before(&proven.access)? {
+                return Ok(None);
+            }
+            lives(view, &proven.access)?;
+            Ok(Some(proven))
+        };
+        match parts.watch.look(engine, bound, look).await {
+            Err(_) => return Err(VerifyError::Stale),
+            Ok(looked) => match looked? {
+                Some(proven) => {
+                    remember(engine, &proven, remembered);
+                    return Ok(Arc::clone(&proven.access));
+                }
+                // It is no reason to refuse the token that the view is older: once, it is read on.
+                None => {
+                    may_be_before = false;
+                    parts.watch.distrust();
+                }
+            },
+        }
+    }
 }
 
 fn remember<E: Reach>(engine: &E, proven: &Arc<Proven>, remembered: Option<&Arc<Proven>>) {

@@ -9,10 +9,12 @@
 //! | older than that | one verification reads on; the others take it as it is |
 //! | older than its bound, or distrusted | every verification reads on, and without success it is not taken |
 //!
-//! Its age is counted from when the reading *began*, by the monotonic clock and by the wall clock, whichever says more: a
-//! clock that is set back makes nothing younger, nor does a machine that slept. When this engine says that something is over,
-//! the view is distrusted before anybody hears it, and with it every reading that was under way. A verification that had
-//! begun by then may still take it: it comes before that ending.
+//! Its age is counted from when the reading *began*, by the monotonic clock, by the engine's time and by what the wall clock shows,
+//! whichever says more: a clock that is set back makes nothing younger, nor does a machine that slept, nor one after the other.
+//! When this engine ends something, or finds it over when it verifies by the store or introspects, the view is distrusted before
+//! anybody hears it, and with it every reading that was under way. A verification that had begun by then may still take it: it
+//! comes before that ending. (A session or refresh token that is found to be over says nothing to the view: that is free to be
+//! as old as its bound, and who holds a dead token could have it read all the time.)
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -60,21 +62,28 @@ struct Read {
     endings: u64,
 }
 
-/// By both clocks.
+/// By every clock. The engine's time stands still while the wall clock catches up with what it showed once.
 #[derive(Clone, Copy)]
 struct Moment {
     elapsed: Duration,
+    shown: Timestamp,
     now: Timestamp,
 }
 
 impl Moment {
     fn of(engine: &impl Reach) -> Self {
         let clock = &engine.parts().clock;
-        Self { elapsed: clock.elapsed(), now: clock.now() }
+        let [shown, now] = clock.shown_and_now();
+        Self { elapsed: clock.elapsed(), shown, now }
     }
 
     fn since(self, earlier: Self) -> Duration {
-        self.elapsed.saturating_sub(earlier.elapsed).max(self.now.since(earlier.now))
+        self.passed_since(earlier).max(self.now.since(earlier.now)).max(self.shown.since(earlier.shown))
+    }
+
+    /// By the clock that nobody sets.
+    fn passed_since(self, earlier: Self) -> Duration {
+        self.elapsed.saturating_sub(earlier.elapsed)
     }
 }
 
@@ -113,7 +122,7 @@ impl Watch {
                 let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
                 let now = Moment::of(engine);
                 // A reading that takes as long as that is too old at its end, and so would be the next.
-                let has_waited = now.since(*began.get_or_insert(now)) >= bound;
+                let has_waited = now.passed_since(*began.get_or_insert(now)) >= bound;
                 match age_of(state.read, heard, now).filter(|age| *age < bound) {
                     Some(age) if age < bound / 2 || readings > 0 || !self.takes_turn() => {
                         return Ok(look(&state.view));
@@ -345,15 +354,23 @@ mod tests {
 
     #[test]
     fn inv_21_the_clock_that_says_more_counts() {
-        let moment = |elapsed, now| Moment {
+        let moment = |elapsed, shown, now| Moment {
             elapsed: Duration::from_millis(elapsed),
+            shown: Timestamp::from_millis(shown),
             now: Timestamp::from_millis(now),
         };
-        let earlier = moment(100, 1_000);
-        for (elapsed, now, age) in
-            [(100, 1_000, 0), (150, 1_010, 50), (110, 1_050, 50), (150, -9, 50), (0, 1_050, 50), (0, 0, 0)]
-        {
-            assert_eq!(moment(elapsed, now).since(earlier), Duration::from_millis(age), "{elapsed} {now}");
+        let earlier = moment(100, 1_000, 2_000);
+        for (elapsed, shown, now, age) in [
+            (100, 1_000, 2_000, 0),
+            (150, 1_010, 2_010, 50),
+            (110, 1_050, 2_000, 50),
+            (110, 1_010, 2_050, 50),
+            (150, -9, 2_000, 50),
+            (0, 0, 2_050, 50),
+            (0, 0, 0, 0),
+        ] {
+            let age = Duration::from_millis(age);
+            assert_eq!(moment(elapsed, shown, now).since(earlier), age, "{elapsed} {shown} {now}");
         }
     }
 }

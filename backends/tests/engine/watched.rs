@@ -193,6 +193,25 @@ fn inv_21_a_clock_that_is_set_stretches_no_bound() {
     }
 }
 
+/// A clock had been minutes ahead and was set right; then the machine slept. The engine's own time stood still until it was caught up
+/// with, as did the monotonic clock, and its view was as fresh as before. A reader of this code found it.
+#[test]
+fn inv_21_a_machine_that_sleeps_after_its_clock_was_set_back_stretches_no_bound() {
+    for mode in [ASKING, REFUSING, UNTIL_EXPIRY] {
+        let all = Deployment::new(Kind::Blocking, mode);
+        let right = all.now();
+        all.there.clock.set(right.saturating_add(Duration::from_mins(5)));
+        assert!(all.there.accepts(all.token()));
+        all.there.clock.set(right);
+        all.there.clock.advance(BOUND);
+        assert!(all.there.accepts(all.token()), "it is read on at the right time");
+        all.there.store.shut(&EVERY_TAP);
+        assert!(all.there.accepts(all.token()));
+        all.there.clock.set(right.saturating_add(BOUND * 2));
+        assert!(!all.there.accepts(all.token()), "{mode:?}: nobody knows what was ended meanwhile");
+    }
+}
+
 /// INV 15: what was ended before an engine began is not forgotten by its beginning, wherever in a long journal it stands.
 #[test]
 fn inv_15_a_restart_revives_nothing_that_a_long_journal_has_ended() {

@@ -8,16 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use doorward::core::id::Stamp;
 use doorward::core::operation::after_restore::AfterRestore;
 use doorward::core::operation::delete_account::DeleteAccount;
 use doorward::core::operation::end_session::EndSession;
+use doorward::core::operation::introspect::Introspect;
 use doorward::core::operation::logout::Logout;
 use doorward::core::operation::revoke_token::RevokeToken;
-use doorward::core::store::Store;
+use doorward::core::record::Key;
+use doorward::core::store::{Batch, Commit, Durability, Ending, Store, Write};
 use doorward::store::SqliteStore;
 use doorward::{
     EndSessionError, Ended, Issue, Issued, LogoutEverywhere, LogoutEverywhereError, RevocationMode,
-    RotateKeys, TokenPolicy, VerifyError,
+    RotateKeys, Timestamp, TokenPolicy, VerifyError,
 };
 use tempfile::TempDir;
 
@@ -361,6 +364,79 @@ fn inv_15_inv_44_a_keyring_from_before_a_restore_says_nothing_of_the_journal_aft
                 assert!(!all.there.accepts(all.token()), "{case}: it is from before the restore");
             }
         }
+    }
+}
+
+/// A verification could not read the journal, asked the store, and said that the token is over. A reading that had begun before that
+/// ended after it, without it: the next verification let the token in. A reader of this code found it.
+#[test]
+fn inv_15_what_the_store_was_asked_about_is_over_for_a_reading_under_way_too() {
+    let all = Arc::new(Deployment::new(Kind::Blocking, ASKING));
+    let (session, _) = log_in(&all.here);
+    let ended = Arc::new(issue(&all.here, &session));
+    all.wait(BOUND);
+    let (inner, token) = (Arc::clone(&all), Arc::clone(&ended));
+    all.there.store.step_in(Tap::Journal, Moment::After, move || {
+        inner.here.engine.run(Logout::new(session.expose())).unwrap().unwrap();
+        inner.there.store.shut(&[Tap::Journal]);
+        assert!(!inner.there.accepts(token.access.expose()), "the store says so");
+        inner.there.store.shut(&[]);
+    });
+    assert!(all.there.accepts(all.token()));
+    assert!(all.there.store.is_idle());
+    assert!(!all.there.accepts(ended.access.expose()), "it was said to be over");
+}
+
+/// The same engine called a token inactive and then verified it: it had asked the store the first time, and its view the second.
+#[test]
+fn inv_15_what_is_introspected_as_inactive_is_verified_no_more() {
+    for mode in WATCHED {
+        let all = Deployment::new(Kind::Blocking, mode);
+        let (session, _) = log_in(&all.here);
+        let ended = issue(&all.here, &session);
+        assert!(all.there.accepts(ended.access.expose()));
+        all.here.engine.run(Logout::new(session.expose())).unwrap().unwrap();
+        assert!(all.there.accepts(ended.access.expose()), "nobody has told it yet");
+        assert!(!all.there.engine.run(Introspect::new(ended.access.expose())).unwrap().is_active());
+        assert!(!all.there.accepts(ended.access.expose()));
+    }
+}
+
+/// Every epoch was raised elsewhere, and new tokens were granted under the new ones: whoever had not heard of that called them revoked
+/// until it read on, `UntilExpiry` for as long as it takes keys to be.
+#[test]
+fn inv_17_a_token_that_is_newer_than_the_view_is_not_called_revoked() {
+    for mode in [ASKING, REFUSING, UNTIL_EXPIRY] {
+        let all = Deployment::new(Kind::Blocking, mode);
+        assert!(all.there.accepts(all.token()));
+        let mut batch = Batch::new(Stamp::from_bytes([7; 16]), Durability::Durable);
+        batch.writes.push(Write::Raise { key: Key::Keyring });
+        batch.journal.push(Ending::Epoch { key: Key::Keyring, until: Timestamp::MAX });
+        assert_eq!(all.store.commit(&batch).unwrap(), Commit::Applied);
+        let new = issue(&all.here, &log_in(&all.here).0);
+        let verified = all.there.verify(new.access.expose());
+        assert!(verified.is_ok(), "{mode:?}: {verified:?}");
+        assert!(!all.there.accepts(all.token()), "it is from before");
+        let _ = all.there.store.calls();
+        assert!(all.there.accepts(new.access.expose()));
+        assert!(all.there.store.calls().is_empty(), "it is read on once");
+    }
+}
+
+/// The wall clock was set forward while the journal was read: the view was too old at once, and it was said that nobody knows,
+/// though the store was there to be asked again.
+#[test]
+fn inv_17_a_clock_that_is_set_during_a_reading_is_no_reason_to_refuse() {
+    for mode in [REFUSING, UNTIL_EXPIRY] {
+        let all = Arc::new(Deployment::new(Kind::Blocking, mode));
+        all.wait(BOUND / 2);
+        let inner = Arc::clone(&all);
+        all.there.store.step_in(Tap::Keyring, Moment::After, move || {
+            inner.there.clock.set(inner.now().saturating_add(BOUND));
+        });
+        let verified = all.there.verify(all.token());
+        assert!(all.there.store.is_idle());
+        assert!(verified.is_ok(), "{mode:?}: {verified:?}");
     }
 }
 

@@ -153,6 +153,16 @@ impl RevocationView {
         Ok(if is_of_now { Ok(()) } else { Err(Gone::Revoked) })
     }
 
+    /// Whether this token was granted under epochs that the view has not heard of: then it is the view that is old.
+    ///
+    /// # Errors
+    /// [`RecordError`]: the keyring is none, or is not there.
+    pub fn is_before(&self, access: &Access) -> Result<bool, Fault> {
+        let keyring = self.keyring.as_ref().ok_or(RecordError::NoKeyring)?;
+        let Epochs { global, tokens, .. } = access.epochs;
+        Ok(global > keyring.epoch || tokens > keyring.keyring()?.token_epoch)
+    }
+
     /// Forgets what no living token depends on, and says how much is left.
     pub fn forget(&mut self, now: Timestamp) -> usize {
         self.ids.retain(|_, until| now < *until);

@@ -171,6 +171,10 @@ impl Decide for Introspect {
         }))
     }
 
+    fn says_over(&self, outcome: &Introspection) -> bool {
+        !outcome.is_active()
+    }
+
     fn audit(&self, outcome: &Introspection) -> (EventResult, Subject) {
         (EventResult::Success, outcome.subject.clone())
     }

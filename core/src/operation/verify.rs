@@ -338,6 +338,10 @@ impl Decide for Verify {
         Ok(Decision::Done(life.map(|()| proven).map_err(VerifyError::from)))
     }
 
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        matches!(outcome, Err(VerifyError::Gone(_)))
+    }
+
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         match outcome {
             Ok(proven) => (EventResult::Success, proven.access.subject()),
