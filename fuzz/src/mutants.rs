@@ -86,7 +86,9 @@ pub fn retain(folder: &Path, survived: &[String]) -> io::Result<()> {
 }
 
 fn save(folder: &Path, survivors: &Survivors) -> io::Result<()> {
-    fs::write(list(folder), serde_json::to_string_pretty(survivors)? + "\n")
+    let next = list(folder).with_extension("json.next");
+    fs::write(&next, serde_json::to_string_pretty(survivors)? + "\n")?;
+    fs::rename(next, list(folder))
 }
 
 fn list(folder: &Path) -> PathBuf {
@@ -199,7 +201,7 @@ impl Mutants {
     pub fn go_through(&self, shard: u64) -> Result<Fate, MutantsError> {
         let slow = SLOW.iter().flat_map(|slow| ["--skip", slow]);
         let tests: Vec<_> = TESTS.into_iter().chain(LONG).chain(slow).collect();
-        self.try_those(&[format!("--shard={shard}/{SHARDS}")], &tests, |_| true)
+        self.try_those(&[format!("--shard={shard}/{SHARDS}")], (&tests, QUICK), |_| true)
     }
 
     /// Goes through mutants that survived once, named with their place or without: those that there still are, with all tests
@@ -218,26 +220,30 @@ impl Mutants {
         });
         // It takes some mutants besides, which no expression leaves out.
         let asked = |name: &str| names.contains(name) || names.contains(&*without_place(name));
-        self.try_those(&which.collect::<Vec<_>>(), &LONG, asked)
+        self.try_those(&which.collect::<Vec<_>>(), (&LONG, PATIENCE), asked)
     }
 
     fn try_those(
         &self,
         which: &[String],
-        tests: &[&str],
+        (tests, patience): (&[&str], u32),
         asked: impl Fn(&str) -> bool,
     ) -> Result<Fate, MutantsError> {
         let begun = Instant::now();
         let folder = self.tree.join("../outcomes");
         let mut mutants = self.cargo(&["mutants", "--in-place", "--baseline=skip", "--no-times"]);
-        mutants.args(["--timeout=60", "--build-timeout=600", "--exclude=**/planted.rs"]);
+        mutants.args([&format!("--timeout={patience}"), "--build-timeout=600", "--exclude=**/planted.rs"]);
         mutants.arg("--output").arg(&folder).args(which);
         let output = mutants.args(["--package=doorward-core", "--"]).args(tests).output()?;
         // 2: a mutant survived; 3: one did not end.
         if !matches!(output.status.code(), Some(0 | 2 | 3)) {
             return Err(MutantsError::Failed(said(&output)));
         }
-        let outcomes = fs::read_to_string(folder.join("mutants.out/outcomes.json"))?;
+        let folder = folder.join("mutants.out");
+        if fs::read_to_string(folder.join("mutants.json")).is_ok_and(|list| list.trim() == "[]") {
+            return Ok(Fate::default());
+        }
+        let outcomes = fs::read_to_string(folder.join("outcomes.json"))?;
         let mut fate = Fate { seconds: begun.elapsed().as_secs_f64(), ..Fate::default() };
         for Outcome { scenario, summary } in serde_json::from_str::<Outcomes>(&outcomes)?.outcomes {
             let Scenario::Mutant { name } = scenario else { continue };
@@ -276,6 +282,10 @@ const SLOW: [&str; 4] = [
     "every_character_may_stand_in_a_list",
     "a_million_sources_take_no_more_memory_than_the_most_that_are_kept",
 ];
+
+/// How many seconds the quick tests may take, and how many all of them: whoever takes longer is in a loop.
+const QUICK: u32 = 60;
+const PATIENCE: u32 = 600;
 
 fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))

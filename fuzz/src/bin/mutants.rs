@@ -17,7 +17,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use doorward_fuzz::ledger::{self, Page};
-use doorward_fuzz::mutants::{self, Fate, Mutants, MutantsError, SHARDS};
+use doorward_fuzz::mutants::{self, Fate, Mutants, MutantsError, SHARDS, Survivors};
 
 struct Arguments {
     count: u64,
@@ -120,13 +120,16 @@ fn tell_of(shard: u64, fate: &Fate) -> Result<bool, MutantsError> {
         "shard {shard} of {SHARDS}: {caught} caught, {unviable} do not compile, {} survived, {seconds:.0} s",
         survived.len()
     );
-    let new: Vec<_> =
-        survived.iter().filter(|name| !known.contains_key(&mutants::without_place(name))).collect();
+    let new: Vec<_> = survived.iter().filter(|name| !is_explained(&known, name)).collect();
     for name in &new {
         println!("  {name}");
     }
     mutants::note(&ledger::folder(), survived)?;
     Ok(new.is_empty())
+}
+
+fn is_explained(known: &Survivors, name: &str) -> bool {
+    known.get(&mutants::without_place(name)).is_some_and(|why| !why.is_empty())
 }
 
 /// Goes through the survivors once more; whether a line says of each that is left why.
@@ -138,13 +141,10 @@ fn again() -> Result<bool, MutantsError> {
     }
     let fate = Mutants::copy(0)?.again(known.keys())?;
     mutants::retain(&folder, &fate.survived)?;
-    println!("{} survived, {} do not any more", fate.survived.len(), known.len() - fate.survived.len());
-    let unexplained: Vec<_> = fate
-        .survived
-        .iter()
-        .filter(|name| known.get(&mutants::without_place(name)).is_none_or(String::is_empty))
-        .collect();
-    for name in &unexplained {
+    let left = mutants::survivors(&folder)?;
+    println!("{} are left of {}", left.len(), known.len());
+    let unexplained: Vec<_> = left.iter().filter(|(_, why)| why.is_empty()).collect();
+    for (name, _) in &unexplained {
         println!("  {name}");
     }
     Ok(unexplained.is_empty())

@@ -33,6 +33,9 @@ pub(super) struct Disk {
     syncs: BTreeMap<usize, Synced>,
 }
 
+/// Each file's bytes; no bytes: a folder.
+pub(super) type Left = BTreeMap<PathBuf, Option<Vec<u8>>>;
+
 /// What is called so in a folder.
 type Names = BTreeMap<(usize, OsString), usize>;
 
@@ -203,8 +206,8 @@ impl Disk {
         self.find(path).map(|at| &mut self.files[at])
     }
 
-    /// What a power cut now leaves: each file's bytes; no bytes: a folder.
-    pub(super) fn after_power_cut(&self, luck: Luck, rng: &mut Rng) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    /// What a power cut now leaves.
+    pub(super) fn after_power_cut(&self, luck: Luck, rng: &mut Rng) -> Left {
         let mut names = self.synced.clone();
         let kept = match luck {
             Luck::Nothing => 0,
@@ -271,6 +274,15 @@ impl File {
                 Luck::Torn => change.to.apply(&mut bytes, |_| rng.in_thousand(500)),
             }
         }
+        // The length may have arrived, and nothing of what it was for.
+        if let (Luck::Some | Luck::Torn, Some(change)) =
+            (luck, self.changes.get(below(rng, self.changes.len() + 1)))
+        {
+            let end = change.to.end();
+            if bytes.len() < end {
+                bytes.resize(end, 0);
+            }
+        }
         bytes
     }
 }
@@ -281,6 +293,14 @@ impl To {
         match self {
             Self::Bytes(at, bytes) => (to_usize(*at) % SECTOR + bytes.len()).div_ceil(SECTOR),
             Self::Len(_) => 1,
+        }
+    }
+
+    /// How long the file is after it, at least.
+    fn end(&self) -> usize {
+        match self {
+            Self::Bytes(at, bytes) => to_usize(*at).saturating_add(bytes.len()),
+            Self::Len(len) => to_usize(*len),
         }
     }
 
@@ -380,6 +400,19 @@ mod tests {
         program.write("db", 511, "bc");
         // The sectors apart: one may be there without the other.
         assert_eq!(left(&program.disk, "db"), set([Some("a"), Some("ab"), Some("ac"), Some("abc")]));
+    }
+
+    #[test]
+    fn a_length_may_arrive_without_what_it_is_for() {
+        let mut program = Program::new();
+        program.make("db");
+        program.sync("");
+        program.write("db", 0, "ab");
+        let mut rng = Rng::new(1);
+        let image =
+            |_| program.disk.after_power_cut(Luck::Torn, &mut rng).remove(Path::new("db")).unwrap().unwrap();
+        let images: BTreeSet<Vec<u8>> = (0..100).map(image).collect();
+        assert_eq!(images, BTreeSet::from([vec![], vec![0, 0], b"ab".to_vec()]));
     }
 
     #[test]

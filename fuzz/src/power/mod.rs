@@ -23,7 +23,7 @@ use crate::kill;
 use crate::rng::Rng;
 use crate::store::StoreKind;
 
-use disk::{Disk, Luck};
+use disk::{Disk, Left, Luck};
 use trace::{Call, Traced};
 
 mod disk;
@@ -128,7 +128,7 @@ impl Rig {
     ) -> Result<Summary, PowerError> {
         let store = home.join("store").canonicalize()?;
         let mut calls = trace::calls(trace, &store).map_err(PowerError::Recording)?;
-        let lines = calls.iter().filter_map(|traced| traced.ended).max().unwrap_or(0) + 1;
+        let lines = calls.iter().map(|traced| traced.ended).max().unwrap_or(0) + 1;
         let is_sync = |traced: &&Traced| matches!(traced.call, Call::Sync { .. });
         let (count, syncs) = (calls.len() as u64, calls.iter().filter(is_sync).count() as u64);
         let mut summary = Summary { calls: count, syncs, ..Summary::default() };
@@ -145,14 +145,18 @@ impl Rig {
             let luck = [Luck::Nothing, Luck::Everything, Luck::First, Luck::Some, Luck::Torn];
             let luck = luck[rng.below(5) as usize];
             let image = home.join("image");
-            lay_out(&play.disk, luck, rng, &image)?;
-            let looked = kill::look(self.store, &image, self.threads);
-            summary.acknowledged += looked.map_err(|what| PowerError::Found {
-                seed: self.seed,
-                image: cut.image,
-                what: format!("the power went before line {}, {luck:?}: {what}", cut.line),
-                folder: image.clone(),
-            })?;
+            let left = play.disk.after_power_cut(luck, rng);
+            lay_out(&left, &play.disk.story, &image)?;
+            match kill::look(self.store, &image, self.threads) {
+                Ok(told) => summary.acknowledged += told,
+                Err(what) => {
+                    // As it was: who looked has recovered it.
+                    fs::remove_dir_all(&image)?;
+                    lay_out(&left, &play.disk.story, &image)?;
+                    let what = format!("the power went before line {}, {luck:?}: {what}", cut.line);
+                    return Err(PowerError::Found { seed: self.seed, image: cut.image, what, folder: image });
+                }
+            }
             fs::remove_dir_all(&image)?;
             summary.images += 1;
             progress(&summary);
@@ -220,7 +224,7 @@ struct Play<'a> {
 
 impl<'a> Play<'a> {
     fn new(calls: &'a [Traced], story: Vec<u8>) -> Self {
-        let mut returning: Vec<usize> = (0..calls.len()).filter(|at| calls[*at].ended.is_some()).collect();
+        let mut returning: Vec<usize> = (0..calls.len()).collect();
         returning.sort_by_key(|at| std::cmp::Reverse(calls[*at].ended));
         Self { calls, disk: Disk::new(story), next: 0, returning }
     }
@@ -229,7 +233,7 @@ impl<'a> Play<'a> {
     fn until(&mut self, line: usize) {
         loop {
             let begins = self.calls.get(self.next).map(|traced| traced.begun).filter(|at| *at < line);
-            let returns = self.returning.last().and_then(|at| self.calls[*at].ended).filter(|at| *at < line);
+            let returns = self.returning.last().map(|at| self.calls[*at].ended).filter(|at| *at < line);
             match (begins, returns) {
                 (None, None) => return,
                 (Some(begun), ended) if ended.is_none_or(|ended| begun <= ended) => {
@@ -252,7 +256,7 @@ fn cuts(calls: &[Traced], images: u64, lines: usize, rng: &mut Rng) -> Vec<Cut> 
         Call::Write { path, .. } => path.ends_with(STORY),
         _ => false,
     };
-    let edges: Vec<usize> = calls.iter().filter(counts).filter_map(|traced| traced.ended).collect();
+    let edges: Vec<usize> = calls.iter().filter(counts).map(|traced| traced.ended).collect();
     let mut below = |bound: usize| rng.below(u32::try_from(bound.max(1)).unwrap_or(u32::MAX)) as usize;
     let mut cuts: Vec<Cut> = (0..images)
         .map(|image| {
@@ -271,10 +275,10 @@ fn cuts(calls: &[Traced], images: u64, lines: usize, rng: &mut Rng) -> Vec<Cut> 
 }
 
 /// Writes what is left into a folder, with what the victim was told.
-fn lay_out(disk: &Disk, luck: Luck, rng: &mut Rng, image: &Path) -> io::Result<()> {
+fn lay_out(left: &Left, story: &[u8], image: &Path) -> io::Result<()> {
     fs::create_dir(image)?;
-    fs::write(image.join(STORY), &disk.story)?;
-    for (path, bytes) in disk.after_power_cut(luck, rng) {
+    fs::write(image.join(STORY), story)?;
+    for (path, bytes) in left {
         match bytes {
             None => fs::create_dir(image.join(path))?,
             Some(bytes) => fs::write(image.join(path), bytes)?,

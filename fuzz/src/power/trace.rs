@@ -47,8 +47,8 @@ pub(super) struct Traced {
     pub(super) call: Call,
     /// The line at which it began.
     pub(super) begun: usize,
-    /// The line at which it returned. `None`: the process ended first.
-    pub(super) ended: Option<usize>,
+    /// The line at which it returned. One that never did is not here: what it may have done, an earlier cut shows.
+    pub(super) ended: usize,
 }
 
 /// Which calls `strace` is to write down: all that could change a file.
@@ -67,12 +67,6 @@ pub(super) fn calls(trace: &str, folder: &Path) -> Result<Vec<Traced>, String> {
         reader
             .line(number, line)
             .map_err(|what| format!("line {number} of the trace: {what}: {line:.200}"))?;
-    }
-    // Whoever was in a call when the process ended.
-    for (begun, text) in std::mem::take(&mut reader.waiting).into_values() {
-        if text.starts_with("write(") || text.starts_with("pwrite64(") {
-            reader.call(begun, None, &format!("{text}) = {}", u64::MAX))?;
-        }
     }
     reader.calls.sort_by_key(|traced| traced.begun);
     Ok(reader.calls)
@@ -101,12 +95,12 @@ impl<'a> Reader<'a> {
         if let Some(resumed) = text.strip_prefix("<... ") {
             let (begun, begins) = self.waiting.remove(thread).ok_or("it was not begun")?;
             let (_, rest) = resumed.split_once(" resumed>").ok_or("no call")?;
-            return self.call(begun, Some(number), &format!("{begins}{rest}"));
+            return self.call(begun, number, &format!("{begins}{rest}"));
         }
-        self.call(number, Some(number), text)
+        self.call(number, number, text)
     }
 
-    fn call(&mut self, begun: usize, ended: Option<usize>, text: &str) -> Result<(), String> {
+    fn call(&mut self, begun: usize, ended: usize, text: &str) -> Result<(), String> {
         let (name, rest) = text.split_once('(').ok_or("no call")?;
         let (arguments, answer) = rest.rsplit_once(" = ").ok_or("no answer")?;
         if answer.starts_with('-') || answer.starts_with('?') {
@@ -116,11 +110,19 @@ impl<'a> Reader<'a> {
         let argument = |at: usize| arguments.get(at).copied().ok_or("an argument is missing");
         let answer_number = || answer.split('<').next().and_then(|number| number.trim().parse::<u64>().ok());
         let file = |text: &str| opened(text).map(|path| self.below(&path));
-        let named = |at: usize| argument(at).and_then(quoted).map(|path| self.below(&path));
+        let named = |at: usize| {
+            let path = argument(at).and_then(quoted)?;
+            if path.is_absolute() { Ok(self.below(&path)) } else { Err("the path is relative") }
+        };
         let call = match name {
             "openat" => {
-                let Some(path) = named(1)? else { return Ok(()) };
+                // Relative to its first argument, where it is relative.
+                let from = opened(argument(0)?)?;
+                let Some(path) = self.below(&from.join(quoted(argument(1)?)?)) else { return Ok(()) };
                 let flags = argument(2)?;
+                if flags.contains("O_APPEND") && !path.ends_with(super::STORY) {
+                    return Err("it is appended to".to_owned());
+                }
                 let descriptor = answer_number().ok_or("no descriptor")?;
                 self.places.insert(descriptor, 0);
                 let (creates, empties) = (flags.contains("O_CREAT"), flags.contains("O_TRUNC"));
@@ -188,10 +190,9 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The path below the folder, if it is there; what was removed has none.
+    /// The path below the folder, if it is there.
     fn below(&self, path: &Path) -> Option<PathBuf> {
-        let gone = path.to_string_lossy().ends_with("(deleted)");
-        path.strip_prefix(self.folder).ok().filter(|_| !gone).map(Path::to_owned)
+        path.strip_prefix(self.folder).ok().map(Path::to_owned)
     }
 
     fn concerns(&self, argument: &str) -> bool {
@@ -200,9 +201,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// `7<\x2f\x74>`: of which file.
+/// `7<\x2f\x74>`: of which file. One that was removed, `7<\x2f\x74>(deleted)`, has no path.
 fn opened(argument: &str) -> Result<PathBuf, &'static str> {
     let (_, path) = argument.split_once('<').ok_or("no open file")?;
+    if path.ends_with("(deleted)") {
+        return Ok(PathBuf::new());
+    }
     Ok(PathBuf::from(OsString::from_vec(unescaped(path.trim_end_matches('>'))?)))
 }
 
@@ -240,7 +244,9 @@ mod tests {
              2 fsync(3<{file}>) = 0\n\
              1 <... pwrite64 resumed>)   = 2\n\
              1 unlink(\"{file}\") = -1 ENOENT (No such file or directory)\n\
-             2 write(3<{file}>, \"{a}\", 2 <unfinished ...>\n\
+             2 write(3<{file}>, \"{a}\", 2) = 2\n\
+             2 write(3<{file}>(deleted), \"{a}\", 2) = 2\n\
+             1 write(3<{file}>, \"{a}\", 2) = ?\n\
              2 +++ killed by SIGKILL +++\n\
              2 cut",
             a = escaped("ab"),
@@ -254,11 +260,11 @@ mod tests {
                 Traced {
                     call: Call::Open { path: path(), creates: true, empties: false },
                     begun: 0,
-                    ended: Some(0)
+                    ended: 0
                 },
-                Traced { call: write(8), begun: 1, ended: Some(3) },
-                Traced { call: Call::Sync { path: path() }, begun: 2, ended: Some(2) },
-                Traced { call: write(0), begun: 5, ended: None },
+                Traced { call: write(8), begun: 1, ended: 3 },
+                Traced { call: Call::Sync { path: path() }, begun: 2, ended: 2 },
+                Traced { call: write(0), begun: 5, ended: 5 },
             ]
         );
     }
