@@ -89,20 +89,16 @@ async fn viewed<E: Reach>(
             lives(view, &proven.access)?;
             Ok(Some(proven))
         };
-        match parts.watch.look(engine, bound, look).await {
-            Err(_) => return Err(VerifyError::Stale),
-            Ok(looked) => match looked? {
-                Some(proven) => {
-                    remember(engine, &proven, remembered);
-                    return Ok(Arc::clone(&proven.access));
-                }
-                // It is no reason to refuse the token that the view is older: once, it is read on.
-                None => {
-                    may_be_before = false;
-                    parts.watch.distrust();
-                }
-            },
+        let Ok(looked) = parts.watch.look(engine, bound, look).await else {
+            return Err(VerifyError::Stale);
+        };
+        if let Some(proven) = looked? {
+            remember(engine, &proven, remembered);
+            return Ok(Arc::clone(&proven.access));
         }
+        // It is no reason to refuse the token that the view is older: once, it is read on.
+        may_be_before = false;
+        parts.watch.distrust();
     }
 }
 
