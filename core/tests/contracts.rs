@@ -13,6 +13,7 @@ use doorward_core::facts::Facts;
 use doorward_core::id::SessionId;
 use doorward_core::machine::{Context as Deciding, Decide, Decision};
 use doorward_core::model::data::DataRecord;
+use doorward_core::operation::issue::Issue;
 use doorward_core::password::{Argon2Params, Normalization, Password, PasswordHash, Verdict};
 use doorward_core::record::{CredentialRecord, Key, Kind, Row};
 use doorward_core::secret::{MasterKey, MasterKeys};
@@ -23,7 +24,8 @@ use doorward_core::store::{
 use doorward_core::time::Timestamp;
 use doorward_core::work::{Work, Worked};
 
-use crate::support::{START, Script, account, account_row, stamp};
+use crate::support::tokens::{API, at_home};
+use crate::support::{Ask, START, Script, account, account_row, ask, stamp};
 
 fn batch() -> Batch {
     Batch::new(stamp(1), Durability::Durable)
@@ -234,6 +236,15 @@ fn work_knows_what_it_is() {
     let (verified, hashed) = (Worked::Verified(Verdict::Match), Worked::Hashed(decoy));
     assert!(verify.fits(&verified) && hash.fits(&hashed));
     assert!(!verify.fits(&hashed) && !hash.fits(&verified));
+    let (mut world, ada) = at_home();
+    let mut machine = world.machine(Issue::new(&ada.token, "web", API));
+    let sign = loop {
+        match ask(&mut machine) {
+            Ask::Work(_, work) => break work,
+            _ => assert!(world.step(&mut machine).is_none(), "it ended before it signed"),
+        }
+    };
+    assert!(!sign.is_hashing() && !sign.fits(&hashed));
 }
 
 #[test]

@@ -28,8 +28,8 @@ use doorward_core::web::cookie::Cookie;
 use doorward_core::web::reply::Replies;
 use doorward_core::web::target::ReturnTarget;
 
-use crate::support::RIGHT;
 use crate::support::tokens::{API, Person, at_home, kid_of};
+use crate::support::{RIGHT, START};
 
 const TOKEN: &str = "dws_QWxhZGRpbjpvcGVuIHNlc2FtZQ";
 
@@ -81,6 +81,7 @@ fn inv_30_a_key_a_password_and_a_seed_print_what_they_are_called() {
     let printed = [
         format!("{:?}", SigningKey::from_secret("shared", &[7; 32]).unwrap()),
         format!("{:?}", SigningKey::from_secret("shared", &[7; 32]).unwrap().verifying_key()),
+        format!("{START:?}"),
         format!("{:?}", Pepper::new(7, [7; 32])),
         format!("{:?}", Seed::from_bytes([7; 32])),
         format!("{:?}", Password::new(RIGHT).unwrap()),
@@ -96,6 +97,7 @@ fn inv_30_a_key_a_password_and_a_seed_print_what_they_are_called() {
     let expected = [
         r#"SigningKey("shared", HS256)"#,
         r#"VerifyingKey("shared", HS256)"#,
+        "1800000000000 ms",
         "Pepper(7, ..)",
         "Seed(..)",
         "Password(..)",

@@ -220,6 +220,20 @@ fn inv_15_inv_21_rv_5_a_revoked_token_stays_so_for_a_clock_that_was_set_back() {
     assert!(matches!(world.verify(&issued), Err(VerifyError::Gone(Gone::Revoked))));
 }
 
+/// To the millisecond: the token has expired by this clock, and is revoked for one that is behind, as far as one can be.
+#[test]
+fn inv_21_rv_5_a_token_that_has_expired_here_is_revoked_until_it_has_everywhere() {
+    for (after, told) in [(908_999, Ended::Ended), (909_000, Ended::AlreadyGone)] {
+        let (mut world, ada) = at_home();
+        let issued = world.issue(&ada);
+        world.wait(millis(after));
+        assert!(!world.accepts(&issued));
+        assert_eq!(revoke(&mut world, issued.access.expose()), told);
+        world.now = START;
+        assert_eq!(world.accepts(&issued), told == Ended::AlreadyGone);
+    }
+}
+
 /// A client was told that its refresh token is gone, because the session was over by that instance's clock. Another, a
 /// moment behind, went on with it: for as long as it was used.
 #[test]

@@ -1,8 +1,11 @@
 //! Power cuts: what a program wrote since it last synced is on the disk, or is not, or is there in part.
 //!
-//! A victim of [`kill`](crate::kill) makes a store and works on it under `strace`, which writes down what it asks the system for.
-//! Its calls are played again on a model of a [disk](disk), which is cut off at many points, each time with other luck; what is
+//! A victim of [`kill`] makes a store and works on it under `strace`, which writes down what it asks the system for.
+//! Its calls are played again on a model of a disk, which is cut off at many points, each time with other luck; what is
 //! left is opened, and held against what the victim had been told until then. All of that must be there.
+//!
+//! What it does not look at: a recording begins with an empty store, so that no power goes while one is recovered; a victim asks for
+//! no access tokens; and a disk that loses one sync of many is not tried, only one that loses all ([`Rig::lies`]).
 //!
 //! | file | what |
 //! |---|---|
