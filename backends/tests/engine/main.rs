@@ -63,3 +63,4 @@ mod watched;
 mod watched_endings;
 #[cfg(feature = "sqlite-host")]
 mod watched_races;
+mod watched_restore;

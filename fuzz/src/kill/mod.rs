@@ -121,8 +121,8 @@ impl Rig {
                 folder: folder.to_owned(),
                 what,
             };
-            let folder =
-                self.make_folder().map_err(|error| failed(kill, Path::new("."), error.to_string()))?;
+            let folder = folder_in(self.folder.as_deref(), "doorward-kill-")
+                .map_err(|error| failed(kill, Path::new("."), error.to_string()))?;
             let rng = &mut Rng::new(self.seed ^ kill.wrapping_mul(0x9e37_79b9));
             // Some stores grow old, and many are killed at their making.
             let life = [2, 6, 20, 50].get(rng.below(4) as usize).copied().unwrap_or(20).min(end - kill);
@@ -138,14 +138,15 @@ impl Rig {
         }
         Ok(summary)
     }
+}
 
-    fn make_folder(&self) -> io::Result<TempDir> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("doorward-kill-");
-        match &self.folder {
-            Some(folder) => fs::create_dir_all(folder).and_then(|()| builder.tempdir_in(folder)),
-            None => builder.tempdir(),
-        }
+/// A new folder in this one, or in the system's own place.
+pub(crate) fn folder_in(place: Option<&Path>, prefix: &str) -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    match place {
+        Some(place) => fs::create_dir_all(place).and_then(|()| builder.tempdir_in(place)),
+        None => builder.tempdir(),
     }
 }
 

@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use tempfile::TempDir;
 use thiserror::Error;
 
 use crate::kill;
@@ -114,7 +113,7 @@ impl Rig {
     /// # Errors
     /// [`PowerError`]: the first thing that is not as it must be, or what kept it from looking.
     pub fn run(&self, progress: impl FnMut(&Summary)) -> Result<Summary, PowerError> {
-        let home = self.make_folder()?;
+        let home = kill::folder_in(self.folder.as_deref(), "doorward-power-")?;
         let outcome = self.record(home.path()).and_then(|trace| self.cut(home.path(), &trace, progress));
         if let Err(PowerError::Found { .. }) = &outcome {
             let _it_stays = home.keep();
@@ -203,15 +202,6 @@ impl Rig {
             return Err(PowerError::Recording(format!("the victim ended by itself: {}", printed.trim())));
         }
         Ok(fs::read_to_string(trace)?)
-    }
-
-    fn make_folder(&self) -> io::Result<TempDir> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("doorward-power-");
-        match &self.folder {
-            Some(folder) => fs::create_dir_all(folder).and_then(|()| builder.tempdir_in(folder)),
-            None => builder.tempdir(),
-        }
     }
 }
 
