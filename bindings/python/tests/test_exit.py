@@ -29,6 +29,7 @@ store = Slow()
 opening = doorward.AsyncEngine.open(store, master_key=KEY, policy=POLICY)
 """
 ENDED = "this engine is closed: the interpreter is ending"
+OVER = "the main thread is over, and with it the interpreter's thread pools: keep it alive while others serve"
 
 
 @pytest.mark.parametrize(
@@ -309,4 +310,8 @@ ready.wait()
 time.sleep(0.2)
 """
     # The interpreter gives no more threads.
-    only_told(run(STEPPED + script), "doorward.errors.Busy: there is no room to hash a password now: try again later")
+    only_told(
+        run(STEPPED + script),
+        "doorward.errors.Busy: there is no room to hash a password now: try again later",
+        f"doorward.errors.Misuse: {OVER}",
+    )
