@@ -63,4 +63,5 @@ mod watched;
 mod watched_endings;
 #[cfg(feature = "sqlite-host")]
 mod watched_races;
+#[cfg(feature = "sqlite-host")]
 mod watched_restore;
