@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use crate::catalogue::{self, Caught};
 use crate::ledger::Page;
-use crate::mutants::{self, SHARDS, Survivors};
+use crate::mutants::{self, Search, Searched, Survivors};
 use crate::violation::INVARIANTS;
 
 /// The text, from the pages in this folder.
@@ -26,8 +26,9 @@ pub fn text(folder: &Path) -> io::Result<String> {
     let pages = pages(folder)?;
     let mut text = String::from(INTRODUCTION);
     searches(&mut text, &pages);
-    let survivors = mutants::survivors(folder)?;
-    bar(&mut text, &pages, &survivors);
+    let (survivors, searched) = (mutants::survivors(folder)?, mutants::searched(folder)?);
+    let mutants = mutants_of(&searched, mutants::files()?.len(), &survivors);
+    bar(&mut text, &pages, mutants);
     survived(&mut text, &survivors);
     planted(&mut text, &catalogue::read(folder)?);
     text.push_str(OTHERS);
@@ -41,7 +42,7 @@ pub fn file() -> PathBuf {
 
 /// Each page with its name, in order.
 fn pages(folder: &Path) -> io::Result<Vec<(String, Page)>> {
-    let others = [catalogue::NAME, mutants::SURVIVORS];
+    let others = [catalogue::NAME, mutants::FILES, mutants::SURVIVORS];
     let mut pages = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -76,7 +77,7 @@ fn searches(text: &mut String, pages: &[(String, Page)]) {
 }
 
 /// What was set as the goal, and how far that is.
-fn bar(text: &mut String, pages: &[(String, Page)], survivors: &Survivors) {
+fn bar(text: &mut String, pages: &[(String, Page)], mutants: String) {
     text.push_str(BAR);
     let of = |prefix: &str| pages.iter().filter(|(name, _)| name.starts_with(prefix)).collect::<Vec<_>>();
     let units = |prefix: &str| of(prefix).iter().map(|(_, page)| page.units()).sum::<u64>();
@@ -102,12 +103,23 @@ fn bar(text: &mut String, pages: &[(String, Page)], survivors: &Survivors) {
     row("10,000 kills", done(units("kill-")));
     row("100,000 faults of a process", done(units("faults-")));
     row("100,000 images of a power cut", done(units("power-")));
-    let (shards, count) = (units("mutants-"), survivors.len());
-    let of_shards = || {
-        let caught = of("mutants-").iter().map(|(_, page)| page.count("caught")).sum();
-        format!("{} of {SHARDS} shards: {} caught, {count} survive", number(shards), number(caught))
-    };
-    row("no surviving mutant of the core", if shards == 0 { NOT_RUN.to_owned() } else { of_shards() });
+    row("no surviving mutant of the core", mutants);
+}
+
+/// What became of the mutants of the files that were gone through, each as it was then.
+fn mutants_of(searched: &Searched, files: usize, survivors: &Survivors) -> String {
+    if searched.is_empty() {
+        return NOT_RUN.to_owned();
+    }
+    let sum = |of: fn(&Search) -> u64| number(searched.values().map(of).sum());
+    format!(
+        "{} of {files} files: {} caught, {} do not compile, {} survive; {} (`mutants --jobs 2`)",
+        searched.len(),
+        sum(|search| search.caught),
+        sum(|search| search.not_compiled),
+        survivors.len(),
+        time(searched.values().map(|search| search.seconds).sum()),
+    )
 }
 
 fn survived(text: &mut String, survivors: &Survivors) {

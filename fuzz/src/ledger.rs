@@ -143,21 +143,47 @@ pub fn folder() -> PathBuf {
 /// # Panics
 /// The sources are not where they were when this was built.
 pub fn sources() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
     for folder in ["core/src", "backends/src"] {
-        gather(&root.join(folder), &mut files).expect("the sources are where they were built");
+        gather(&root().join(folder), &mut files).expect("the sources are where they were built");
     }
     files.sort();
-    let mut digest = Sha256::new();
-    for file in files {
-        digest.update(fs::read(file).expect("the sources are where they were built"));
-    }
-    let digest: [u8; 32] = digest.finalize().into();
-    format!("{:016x}", digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
+    digest(&files).expect("the sources are where they were built")
 }
 
-fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+/// A digest of what is in these files, one after the other: 16 hexadecimal digits.
+///
+/// # Example: the same text, the same digest
+/// ```
+/// use doorward_fuzz::ledger::digest;
+///
+/// let folder = tempfile::tempdir()?;
+/// let files = ["one", "other"].map(|name| folder.path().join(name));
+/// for file in &files {
+///     std::fs::write(file, "fn main() {}")?;
+/// }
+/// assert_eq!(digest(&files[..1])?, digest(&files[1..])?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn digest(files: &[PathBuf]) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    for file in files {
+        digest.update(fs::read(file)?);
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    Ok(format!("{:016x}", digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))))
+}
+
+/// The root of the tree.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The files of Rust in this folder and below.
+pub(crate) fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {

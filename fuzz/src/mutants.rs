@@ -1,7 +1,7 @@
 //! Mutation testing of the core: `cargo mutants` changes a line in a copy of the tree, and a test of the core has to fail.
 //!
-//! The list of mutants goes in [`SHARDS`] shards, each gone through on its own, beside others. A mutant that no test fails on is written down as a
-//! survivor: then either a test is missing, or a line in `fuzz/ledger/survivors.json` says why nothing can tell it from the core.
+//! It goes file by file, several at once, each in a copy of the tree. A mutant that no test fails on is written down as a survivor: then
+//! either a test is missing, or a line in `fuzz/ledger/survivors.json` says why nothing can tell it from the core.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,18 +9,111 @@ use std::process::{Command, Output};
 use std::time::Instant;
 use std::{fs, io};
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// In how many shards the mutants go. Another number is another search.
-pub const SHARDS: u64 = 400;
-/// The name of the list in the ledger.
+use crate::ledger;
+
+/// The name in the ledger of the files that were gone through.
+pub const FILES: &str = "mutants";
+/// The name in the ledger of the list of those that survive.
 pub const SURVIVORS: &str = "survivors";
 
 const VERSION: &str = "27.1.0";
 
 /// What survives, with why; empty: nobody has said it yet.
 pub type Survivors = BTreeMap<String, String>;
+
+/// The files that were gone through.
+pub type Searched = BTreeMap<String, Search>;
+
+/// What became of one file's mutants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Search {
+    /// A digest of the file as it was: [`ledger::digest`].
+    pub source: String,
+    /// On so many a test failed, or did not end.
+    pub caught: u64,
+    /// So many do not compile.
+    pub not_compiled: u64,
+    /// No test failed on so many, then.
+    pub survived: u64,
+    /// How long it took, in seconds of the clock on the wall.
+    pub seconds: f64,
+}
+
+/// Whose mutants there are: the files of the core, without tests and planted bugs.
+///
+/// # Example: as paths from the root of the tree
+/// ```
+/// let files = doorward_fuzz::mutants::files()?;
+/// assert!(files.contains(&"core/src/id.rs".to_owned()));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn files() -> io::Result<Vec<String>> {
+    let root = ledger::root();
+    let mut files = Vec::new();
+    ledger::gather(&root.join("core/src"), &mut files)?;
+    let names = files.iter().filter_map(|file| file.strip_prefix(&root).ok()?.to_str());
+    let is_tried = |name: &&str| !name.contains("/tests") && !name.ends_with("/planted.rs");
+    let mut names: Vec<String> = names.filter(is_tried).map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// What the ledger in this folder has of each file.
+///
+/// # Example: none yet
+/// ```
+/// assert!(doorward_fuzz::mutants::searched(tempfile::tempdir()?.path())?.is_empty());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn searched(folder: &Path) -> io::Result<Searched> {
+    read(folder, FILES)
+}
+
+/// Those of [`files`] that nobody has gone through as they are now.
+///
+/// # Errors
+/// A file cannot be read, or the ledger in this folder.
+pub fn left(folder: &Path) -> io::Result<Vec<String>> {
+    let searched = searched(folder)?;
+    let mut left = Vec::new();
+    for file in files()? {
+        let source = ledger::digest(&[ledger::root().join(&file)])?;
+        if searched.get(&file).is_none_or(|search| search.source != source) {
+            left.push(file);
+        }
+    }
+    Ok(left)
+}
+
+/// Writes down a file that was gone through, and those of its mutants that survived.
+///
+/// # Errors
+/// A file cannot be read, or the ledger in this folder not written.
+pub fn note_file(folder: &Path, file: &str, fate: &Fate) -> io::Result<()> {
+    note(folder, &fate.survived)?;
+    let mut searched = searched(folder)?;
+    let search = Search {
+        source: ledger::digest(&[ledger::root().join(file)])?,
+        caught: fate.caught,
+        not_compiled: fate.unviable,
+        survived: u64::try_from(fate.survived.len()).unwrap_or(u64::MAX),
+        seconds: fate.seconds,
+    };
+    searched.insert(file.to_owned(), search);
+    let files = files()?;
+    searched.retain(|file, _| files.contains(file));
+    save(folder, FILES, &searched)
+}
 
 /// The survivors, as the ledger in this folder has them.
 ///
@@ -35,11 +128,7 @@ pub type Survivors = BTreeMap<String, String>;
 /// # Errors
 /// The list cannot be read, or is none.
 pub fn survivors(folder: &Path) -> io::Result<Survivors> {
-    match fs::read_to_string(list(folder)) {
-        Ok(text) => Ok(serde_json::from_str(&text)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Survivors::new()),
-        Err(error) => Err(error),
-    }
+    read(folder, SURVIVORS)
 }
 
 /// Adds to the list in this folder what it does not know.
@@ -61,7 +150,7 @@ pub fn note(folder: &Path, survived: &[String]) -> io::Result<()> {
     for name in survived {
         known.entry(without_place(name)).or_default();
     }
-    save(folder, &known)
+    save(folder, SURVIVORS, &known)
 }
 
 /// Takes out of the list in this folder what does not survive any more.
@@ -82,29 +171,34 @@ pub fn note(folder: &Path, survived: &[String]) -> io::Result<()> {
 pub fn retain(folder: &Path, survived: &[String]) -> io::Result<()> {
     let mut known = survivors(folder)?;
     known.retain(|known, _| survived.iter().any(|name| without_place(name) == *known));
-    save(folder, &known)
+    save(folder, SURVIVORS, &known)
 }
 
-fn save(folder: &Path, survivors: &Survivors) -> io::Result<()> {
-    let next = list(folder).with_extension("json.next");
-    fs::write(&next, serde_json::to_string_pretty(survivors)? + "\n")?;
-    fs::rename(next, list(folder))
+fn read<T: DeserializeOwned + Default>(folder: &Path, name: &str) -> io::Result<T> {
+    match fs::read_to_string(page(folder, name)) {
+        Ok(text) => Ok(serde_json::from_str(&text)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+        Err(error) => Err(error),
+    }
 }
 
-fn list(folder: &Path) -> PathBuf {
-    folder.join(SURVIVORS).with_extension("json")
+fn save<T: Serialize>(folder: &Path, name: &str, content: &T) -> io::Result<()> {
+    let next = page(folder, name).with_extension("json.next");
+    fs::write(&next, serde_json::to_string_pretty(content)? + "\n")?;
+    fs::rename(next, page(folder, name))
+}
+
+fn page(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name).with_extension("json")
 }
 
 /// A copy of the tree in which lines are changed; each job has one of its own.
 ///
-/// # Example: the first two shards
+/// # Example: one file
 /// ```no_run
 /// use doorward_fuzz::mutants::Mutants;
 ///
-/// let mutants = Mutants::copy(0)?;
-/// for shard in 0..2 {
-///     println!("{:?}", mutants.go_through(shard)?);
-/// }
+/// println!("{:?}", Mutants::copy(0)?.go_through("core/src/id.rs")?);
 /// # Ok::<(), doorward_fuzz::mutants::MutantsError>(())
 /// ```
 #[derive(Debug)]
@@ -173,7 +267,7 @@ impl Mutants {
         if !String::from_utf8_lossy(&told.stdout).contains(VERSION) {
             return Err(MutantsError::NotInstalled);
         }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let root = ledger::root();
         if !git(&root, &["status", "--porcelain", "core", "backends/src"])?.is_empty() {
             return Err(MutantsError::NotCommitted);
         }
@@ -187,6 +281,9 @@ impl Mutants {
         let from = root.canonicalize()?;
         git(tree, &["fetch", "--quiet", "--depth=1", &from.to_string_lossy(), head.trim()])?;
         git(tree, &["checkout", "--quiet", "--force", "--detach", head.trim()])?;
+        // What a failed test of the last time kept, for one.
+        git(tree, &["clean", "--quiet", "--force", "-d"])?;
+        mutants.configure(PATIENCE)?;
         let tests = mutants.cargo(&["test", "--package=doorward-core"]).args(LONG).output()?;
         if !tests.status.success() {
             return Err(MutantsError::Failed(said(&tests)));
@@ -194,14 +291,14 @@ impl Mutants {
         Ok(mutants)
     }
 
-    /// Goes through one shard, without the tests that take most of the time.
+    /// Goes through one file, without the tests that take most of the time.
     ///
     /// # Errors
     /// [`MutantsError`]: `cargo mutants` failed, not a test.
-    pub fn go_through(&self, shard: u64) -> Result<Fate, MutantsError> {
+    pub fn go_through(&self, file: &str) -> Result<Fate, MutantsError> {
         let slow = SLOW.iter().flat_map(|slow| ["--skip", slow]);
         let tests: Vec<_> = TESTS.into_iter().chain(LONG).chain(slow).collect();
-        self.try_those(&[format!("--shard={shard}/{SHARDS}")], (&tests, QUICK), |_| true)
+        self.try_those(&[format!("--file={file}")], (&tests, QUICK), |_| true)
     }
 
     /// Goes through mutants that survived once, named with their place or without: those that there still are, with all tests
@@ -230,9 +327,10 @@ impl Mutants {
         asked: impl Fn(&str) -> bool,
     ) -> Result<Fate, MutantsError> {
         let begun = Instant::now();
+        self.configure(patience)?;
         let folder = self.tree.join("../outcomes");
         let mut mutants = self.cargo(&["mutants", "--in-place", "--baseline=skip", "--no-times"]);
-        mutants.args([&format!("--timeout={patience}"), "--build-timeout=600", "--exclude=**/planted.rs"]);
+        mutants.args(["--timeout=600", "--build-timeout=600", "--exclude=**/planted.rs"]);
         mutants.arg("--output").arg(&folder).args(which);
         let output = mutants.args(["--package=doorward-core", "--"]).args(tests).output()?;
         // 2: a mutant survived; 3: one did not end.
@@ -258,13 +356,31 @@ impl Mutants {
         Ok(fate)
     }
 
-    /// With artifacts of its own beside the copy, and not optimised: that is built in a third of the time. And with a bound to its
-    /// memory: a loop that a mutant does not leave may fill it.
+    /// Says to cargo where artifacts go, that nothing is optimised, which is built in a third of the time, and what a test may use: time
+    /// of a processor, whatever else the machine does, and memory, which a loop that a mutant does not leave may fill. Nothing is
+    /// made smaller that failed, and nothing is kept for the next mutant's tests.
+    fn configure(&self, seconds: u32) -> io::Result<()> {
+        let folder = self.tree.join("../.cargo");
+        fs::create_dir_all(&folder)?;
+        let text = format!(
+            r#"
+            [target.'cfg(all())']
+            runner = ["prlimit", "--cpu={seconds}", "--as=8000000000"]
+            [profile.dev]
+            opt-level = 0
+            debug = false
+            [env]
+            RUST_BACKTRACE = {{ value = "0", force = true }}
+            PROPTEST_MAX_SHRINK_ITERS = "0"
+            PROPTEST_DISABLE_FAILURE_PERSISTENCE = "1"
+            "#
+        );
+        fs::write(folder.join("config.toml"), text)
+    }
+
     fn cargo(&self, arguments: &[&str]) -> Command {
-        let mut cargo = Command::new("sh");
-        cargo.args(["-c", "ulimit -v 8000000; exec cargo \"$@\"", "cargo"]);
-        cargo.current_dir(&self.tree).env("CARGO_TARGET_DIR", self.tree.join("../target"));
-        cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_DEBUG", "false").args(arguments);
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(&self.tree).env("CARGO_TARGET_DIR", self.tree.join("../target")).args(arguments);
         cargo
     }
 }
@@ -283,8 +399,9 @@ const SLOW: [&str; 4] = [
     "a_million_sources_take_no_more_memory_than_the_most_that_are_kept",
 ];
 
-/// How many seconds the quick tests may take, and how many all of them: whoever takes longer is in a loop.
-const QUICK: u32 = 60;
+/// How many seconds of a processor each program of the quick tests may take, which needs two, and how many one of all: whoever
+/// takes longer is in a loop.
+const QUICK: u32 = 20;
 const PATIENCE: u32 = 600;
 
 fn said(output: &Output) -> String {

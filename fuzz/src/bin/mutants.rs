@@ -1,43 +1,41 @@
-//! Mutation testing of the core, shard by shard, going on where the ledger ends.
+//! Mutation testing of the core, file by file, going on where the ledger ends.
 //!
-//!     mutants --count 10 --jobs 2
+//!     mutants --jobs 2
+//!     mutants --file core/src/id.rs
 //!     mutants --again
 //!
-//! `--count` is how many shards of the 400 are gone through, `--from` begins elsewhere and writes no page, `--jobs` is how many are
-//! gone through at once, each in a copy of the tree. What survived goes into `fuzz/ledger/survivors.json`, where a line says why,
+//! Without `--file`: all files that nobody has gone through as they are now. `--jobs` is how many are gone through at once, each in a
+//! copy of the tree. It can be stopped after any of them. What survived goes into `fuzz/ledger/survivors.json`, where a line says why,
 //! or a new test catches it: `--again` goes through what stands there and takes out what does not survive any more. The exit code
 //! is 0 when nothing new survived, 1 when something did, 2 when the arguments make no sense or a tool is not there.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
-use std::collections::BTreeMap;
-use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Sender};
+use std::{thread, vec};
 
-use doorward_fuzz::ledger::{self, Page};
-use doorward_fuzz::mutants::{self, Fate, Mutants, MutantsError, SHARDS, Survivors};
+use doorward_fuzz::ledger;
+use doorward_fuzz::mutants::{self, Fate, Mutants, MutantsError, Survivors};
 
 struct Arguments {
-    count: u64,
-    from: Option<u64>,
+    files: Vec<String>,
     jobs: usize,
     again: bool,
 }
 
-/// A shard, and what became of it.
-type Gone = (u64, Result<Fate, MutantsError>);
+/// A file, and what became of it.
+type Gone = (String, Result<Fate, MutantsError>);
 
 fn main() -> ExitCode {
     let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(problem) => {
-            eprintln!("{problem}\nusage: mutants [--count N] [--from N] [--jobs N] | mutants --again");
+            eprintln!("{problem}\nusage: mutants [--file FILE]... [--jobs N] | mutants --again");
             return ExitCode::from(2);
         }
     };
-    let outcome = if arguments.again { again() } else { search(&arguments) };
+    let outcome = if arguments.again { again() } else { search(arguments) };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -49,82 +47,56 @@ fn main() -> ExitCode {
 }
 
 /// Whether nothing survived that was not known.
-fn search(arguments: &Arguments) -> Result<bool, MutantsError> {
-    let page =
-        Page::open(&ledger::folder(), "mutants-core", "mutants --count 10", &format!("shards of {SHARDS}"))?;
-    let from = arguments.from.unwrap_or_else(|| page.next());
-    let to = SHARDS.min(from.saturating_add(arguments.count));
-    let next = AtomicU64::new(from);
+fn search(arguments: Arguments) -> Result<bool, MutantsError> {
+    let folder = ledger::folder();
+    let files = if arguments.files.is_empty() { mutants::left(&folder)? } else { arguments.files };
+    let count = files.len();
+    let files = Mutex::new(files.into_iter());
     let (tell, told) = mpsc::channel();
     thread::scope(|scope| {
         for job in 0..arguments.jobs {
-            let (tell, next) = (tell.clone(), &next);
-            scope.spawn(move || work(job, next, to, &tell));
+            let (tell, files) = (tell.clone(), &files);
+            scope.spawn(move || work(job, files, &tell));
         }
         drop(tell);
-        let outcome = keep_books(from..to, arguments.from.is_none().then_some(page), &told);
-        // Whoever is still at work stops at the next shard.
-        next.store(to, Ordering::Relaxed);
-        outcome
+        let mut is_quiet = true;
+        // Gone when there is an error: then nobody begins another file.
+        for (at, (file, fate)) in told.into_iter().enumerate() {
+            let fate = fate?;
+            println!("{} of {count}: {}", at + 1, told_of(&file, &fate));
+            is_quiet &= is_known(&fate)?;
+            mutants::note_file(&folder, &file, &fate)?;
+        }
+        Ok(is_quiet)
     })
 }
 
 /// One job's part, in a copy of its own.
-fn work(job: usize, next: &AtomicU64, to: u64, tell: &Sender<Gone>) {
+fn work(job: usize, files: &Mutex<vec::IntoIter<String>>, tell: &Sender<Gone>) {
     let mutants = Mutants::copy(job);
-    loop {
-        let shard = next.fetch_add(1, Ordering::Relaxed);
-        if shard >= to {
-            return;
-        }
+    while let Some(file) = files.lock().ok().and_then(|mut files| files.next()) {
         let fate = match &mutants {
-            Ok(mutants) => mutants.go_through(shard),
+            Ok(mutants) => mutants.go_through(&file),
             Err(error) => Err(MutantsError::Failed(error.to_string())),
         };
-        if tell.send((shard, fate)).is_err() {
+        if tell.send((file, fate)).is_err() {
             return;
         }
     }
 }
-
-/// Writes down what became of the shards, in their order.
-fn keep_books(
-    shards: Range<u64>,
-    mut page: Option<Page>,
-    told: &Receiver<Gone>,
-) -> Result<bool, MutantsError> {
-    let (mut waiting, mut is_quiet) = (BTreeMap::new(), true);
-    for shard in shards {
-        while !waiting.contains_key(&shard) {
-            let (gone, fate) = told.recv().expect("whoever works tells of each shard that it took");
-            let fate = fate?;
-            is_quiet &= tell_of(gone, &fate)?;
-            waiting.insert(gone, fate);
-        }
-        let Some(fate) = waiting.remove(&shard) else { continue };
-        if let Some(page) = &mut page {
-            let survived = u64::try_from(fate.survived.len()).unwrap_or(u64::MAX);
-            let counts = [("caught", fate.caught), ("not compiled", fate.unviable), ("survived", survived)];
-            page.add(shard..shard + 1, counts, fate.seconds);
-            page.save()?;
-        }
-    }
-    Ok(is_quiet)
+fn told_of(file: &str, fate: &Fate) -> String {
+    let Fate { caught, unviable, survived, seconds } = fate;
+    let survived = survived.len();
+    format!("{file}: {caught} caught, {unviable} do not compile, {survived} survived, {seconds:.0} s")
 }
 
-/// Says it, and notes what survived; whether all of that was known.
-fn tell_of(shard: u64, fate: &Fate) -> Result<bool, MutantsError> {
-    let Fate { caught, unviable, survived, seconds } = fate;
+/// Says what survived that no line explains; whether there is nothing of the kind.
+fn is_known(fate: &Fate) -> Result<bool, MutantsError> {
     let known = mutants::survivors(&ledger::folder())?;
-    println!(
-        "shard {shard} of {SHARDS}: {caught} caught, {unviable} do not compile, {} survived, {seconds:.0} s",
-        survived.len()
-    );
-    let new: Vec<_> = survived.iter().filter(|name| !is_explained(&known, name)).collect();
+    let new: Vec<_> = fate.survived.iter().filter(|name| !is_explained(&known, name)).collect();
     for name in &new {
         println!("  {name}");
     }
-    mutants::note(&ledger::folder(), survived)?;
     Ok(new.is_empty())
 }
 
@@ -151,7 +123,8 @@ fn again() -> Result<bool, MutantsError> {
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut arguments = Arguments { count: SHARDS, from: None, jobs: 1, again: false };
+    let mut arguments = Arguments { files: Vec::new(), jobs: 1, again: false };
+    let files = mutants::files().map_err(|error| error.to_string())?;
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         if name == "--again" {
@@ -159,11 +132,13 @@ fn arguments() -> Result<Arguments, String> {
             continue;
         }
         let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
-        let number: u64 = value.parse().map_err(|_| format!("{name} needs a number, not {value}"))?;
         match name.as_str() {
-            "--count" => arguments.count = number,
-            "--from" => arguments.from = Some(number),
-            "--jobs" => arguments.jobs = usize::try_from(number.max(1)).map_err(|error| error.to_string())?,
+            "--file" if files.contains(&value) => arguments.files.push(value),
+            "--file" => return Err(format!("{value} is no file of the core; one is {}", files.join(", "))),
+            "--jobs" => {
+                let number = value.parse::<usize>().ok().filter(|number| *number > 0);
+                arguments.jobs = number.ok_or_else(|| format!("--jobs needs a number, not {value}"))?;
+            }
             _ => return Err(format!("there is no {name}")),
         }
     }
