@@ -65,7 +65,7 @@ fn search(arguments: Arguments) -> Result<bool, MutantsError> {
             let fate = fate?;
             println!("{} of {count}: {}", at + 1, told_of(&file, &fate));
             is_quiet &= is_known(&fate)?;
-            mutants::note_file(&folder, &file, &fate)?;
+            mutants::note(&folder, &file, &fate)?;
         }
         Ok(is_quiet)
     })
