@@ -348,19 +348,18 @@ fn inv_40_an_outcome_is_given_once() {
 }
 
 #[test]
-fn inv_40_reading_without_end_is_stopped() {
-    let mut machine = scripted(1, |_, _| Ok(Decision::Read(vec![Key::Keyring])));
-    let mut reads = 0;
-    while let Ask::Read(..) = ask(&mut machine) {
-        answer(&mut machine, rows([None]));
-        reads += 1;
-        assert!(reads < 1000, "it does not end");
+fn inv_40_reading_and_working_without_end_are_stopped() {
+    let read = || (Decision::Read(vec![Key::Keyring]), rows([None]));
+    let work = || (Decision::Work(verify()), Reply::Worked(Worked::Verified(Verdict::Match)));
+    for asked in [read, work] {
+        let mut machine = scripted(1, move |_, _| Ok(asked().0));
+        let mut rounds = 0;
+        while !matches!(ask(&mut machine), Ask::Done(Err(Fault::Misuse(Misuse::Endless)), _)) {
+            answer(&mut machine, asked().1);
+            rounds += 1;
+            assert!(rounds < 1000, "it does not end");
+        }
     }
-    let mut machine = scripted(1, |_, _| Ok(Decision::Read(vec![Key::Keyring])));
-    for _ in 0..reads {
-        answer(&mut machine, rows([None]));
-    }
-    assert!(matches!(ask(&mut machine).done(), Err(Fault::Misuse(Misuse::Endless))));
 }
 
 #[test]

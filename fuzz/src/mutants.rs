@@ -186,7 +186,7 @@ impl Mutants {
         Ok(fate)
     }
 
-    /// Says to cargo where artifacts go, that nothing is optimised, which is built in a third of the time, and what a test may use: time
+    /// Says to cargo where artifacts go, that nothing is optimised of what is built each time, and what a test may use: time
     /// of a processor, whatever else the machine does, and memory, which a loop that a mutant does not leave may fill. Nothing is
     /// made smaller that failed, and nothing is kept for the next mutant's tests.
     fn configure(&self, seconds: u32) -> io::Result<()> {
@@ -199,6 +199,8 @@ impl Mutants {
             [profile.dev]
             opt-level = 0
             debug = false
+            [profile.dev.package."*"]
+            opt-level = 3
             [env]
             RUST_BACKTRACE = {{ value = "0", force = true }}
             PROPTEST_MAX_SHRINK_ITERS = "0"
