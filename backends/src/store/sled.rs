@@ -88,6 +88,7 @@ use writer::{Task, Writer};
 
 mod disk;
 mod error;
+mod kept;
 mod layout;
 mod mark;
 mod open;

@@ -114,6 +114,7 @@ fn opened_with(home: &Home, path: &Path, bytes: &[u8], whole: &Content) -> bool 
     let _none = fs::remove_dir_all(&copy);
     copy_folder(&home.path, &copy);
     fs::write(copy.join(path.strip_prefix(&home.path).unwrap()), bytes).unwrap();
+    let before = bytes_of(&copy);
     let start = Instant::now();
     let opened = SledOptions::new().open_deadline(Duration::from_secs(5)).open(&copy);
     let found = match opened {
@@ -126,6 +127,7 @@ fn opened_with(home: &Home, path: &Path, bytes: &[u8], whole: &Content) -> bool 
             true
         }
         Err(OpenError::Damaged | OpenError::OtherSled | OpenError::Foreign | OpenError::Newer { .. }) => {
+            assert!(bytes_of(&copy) == before, "{}: refused, and something was changed", path.display());
             false
         }
         Err(error) => panic!("{}: {error:?}", path.display()),

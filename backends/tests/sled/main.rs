@@ -10,6 +10,7 @@
 mod crash;
 mod damage;
 mod fixture;
+mod kept;
 mod moved;
 mod opening;
 #[cfg(target_os = "linux")]

@@ -89,6 +89,11 @@ impl fmt::Display for Act {
 }
 
 impl Act {
+    /// Whether it is more than one commit, so that a fault says nothing of what was done before.
+    pub(super) fn is_several(&self) -> bool {
+        matches!(self, Self::Delete { .. } | Self::Maintain)
+    }
+
     /// What it is called.
     pub(super) fn word(&self) -> &'static str {
         match self {

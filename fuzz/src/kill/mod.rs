@@ -18,7 +18,8 @@
 //! | file | what |
 //! |---|---|
 //! | this one | the rig: rounds of kills, and their summary |
-//! | `victim`, `plan`, `act` | what dies, what it does, and its words |
+//! | `faults` | the same rig, with victims whose calls to the system fail |
+//! | `victim`, `plan`, `act`, `trouble` | what dies, what it does, and its words |
 //! | `story`, `town` | what was written down, and what must be in the store therefore |
 //! | `judge`, `journal`, `tokens` | what is in the store, held against that |
 //! | `hall` | the engine that both open |
@@ -44,9 +45,10 @@ use story::{Line, Story, follow};
 use town::Town;
 
 pub use summary::Summary;
-pub use victim::Victim;
+pub use victim::{Life, Victim};
 
 mod act;
+pub mod faults;
 mod hall;
 mod journal;
 mod judge;
@@ -55,6 +57,7 @@ mod story;
 mod summary;
 mod tokens;
 mod town;
+mod trouble;
 mod victim;
 
 /// A thousand kills, or as many as are wanted.
@@ -94,7 +97,7 @@ pub struct Failure {
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Rig {
-    /// The arguments of a victim: `victim STORE FOLDER SEED THREADS lives|idles`.
+    /// The arguments of a victim: `victim STORE FOLDER SEED THREADS lives|idles|endures`.
     pub fn arguments(given: &[String]) -> Option<Victim> {
         let [word, store, folder, seed, threads, life] = given else { return None };
         (word == "victim").then_some(Victim {
@@ -102,7 +105,12 @@ impl Rig {
             folder: folder.into(),
             seed: seed.parse().ok()?,
             threads: threads.parse().ok()?,
-            is_idle: life == "idles",
+            life: match life.as_str() {
+                "lives" => Life::Lives,
+                "idles" => Life::Idles,
+                "endures" => Life::Endures,
+                _ => return None,
+            },
         })
     }
 
@@ -259,7 +267,9 @@ impl<'a> Siege<'a> {
                 }
                 Line::Begin(_, act) => *self.summary.begun.entry(act.word()).or_default() += 1,
                 Line::Done(..) => self.summary.acknowledged += 1,
-                Line::Round(_) | Line::Failed(..) | Line::Landed(..) | Line::Lost(_) => {}
+                // By a victim: what the rig finds is skipped.
+                Line::Lost(_) => self.summary.refused += 1,
+                Line::Round(_) | Line::Failed(..) | Line::Landed(..) => {}
             }
         }
         self.summary.early += u64::from(!is_ready);

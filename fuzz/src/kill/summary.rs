@@ -16,6 +16,8 @@ pub struct Summary {
     pub recoveries: u64,
     /// Operations that were acknowledged.
     pub acknowledged: u64,
+    /// Operations that a fault ended, which said that nothing was done, and was right.
+    pub refused: u64,
     /// Operations under way at a kill that are there.
     pub landed: u64,
     /// Those that are not.
@@ -39,6 +41,7 @@ impl Summary {
             early: 0,
             recoveries: 0,
             acknowledged: 0,
+            refused: 0,
             landed: 0,
             lost: 0,
             endings: 0,

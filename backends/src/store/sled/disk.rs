@@ -6,6 +6,7 @@
 //! | `blobs/*` | pages beyond 128 KiB, a file each | sled, once each | with the group that wrote it, and their folder |
 //! | `conf`, `snap.*` | sled's settings; where pages stand | sled, at creation and when it opens | when it opens |
 //! | `doorward` | [`Mark`](super::mark::Mark) | the writer, after every group | when it opens |
+//! | `doorward.kept/` | a [copy](super::kept) of the others, while it opens | the opener | before sled opens |
 //!
 //! sled's `flush` hands its buffers to the system and asks it to write them (`sync_file_range`); that reaches neither the
 //! file's new length nor the drive's own memory. So every group is synced through a handle of our own, which was opened
@@ -65,8 +66,8 @@ impl Files {
     /// be in the system's memory only, and taken for written there: a sync alone would answer that all is well. Only
     /// while the lock is held.
     pub(super) fn rewrite(&mut self) -> io::Result<()> {
-        for file in self.files()? {
-            rewrite(&mut rewritable(&file)?)?;
+        for file in files(&self.folder)? {
+            rewrite(&mut rewritable(&self.folder.join(file))?)?;
         }
         self.sync_folders()
     }
@@ -74,8 +75,8 @@ impl Files {
     /// Syncs all that sled and the opener may have written.
     pub(super) fn sync_all(&mut self) -> io::Result<()> {
         self.data.sync_all()?;
-        for file in self.files()? {
-            File::open(file)?.sync_all()?;
+        for file in files(&self.folder)? {
+            File::open(self.folder.join(file))?.sync_all()?;
         }
         self.blobs = self.blobs()?;
         self.sync_folders()
@@ -117,26 +118,31 @@ impl Files {
         Ok(true)
     }
 
-    fn files(&self) -> io::Result<Vec<PathBuf>> {
-        let mut files = vec![self.folder.join(DATA), self.folder.join(CONF), self.folder.join(mark::NAME)];
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(SNAPSHOT) {
-                files.push(entry.path());
-            }
-        }
-        files.extend(self.blobs()?.iter().map(|blob| self.folder.join(BLOBS).join(blob)));
-        Ok(files)
-    }
-
     fn blobs(&self) -> io::Result<HashSet<OsString>> {
-        fs::read_dir(self.folder.join(BLOBS))?.map(|entry| Ok(entry?.file_name())).collect()
+        blobs(&self.folder)
     }
 
     fn sync_folders(&self) -> io::Result<()> {
         sync_folder(&self.folder.join(BLOBS))?;
         sync_folder(&self.folder)
     }
+}
+
+/// The names of all files in a folder like this, `blobs/…` included.
+pub(super) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = [DATA, CONF, mark::NAME].map(PathBuf::from).into();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if name.to_string_lossy().starts_with(SNAPSHOT) {
+            files.push(name.into());
+        }
+    }
+    files.extend(blobs(folder)?.iter().map(|blob| Path::new(BLOBS).join(blob)));
+    Ok(files)
+}
+
+fn blobs(folder: &Path) -> io::Result<HashSet<OsString>> {
+    fs::read_dir(folder.join(BLOBS))?.map(|entry| Ok(entry?.file_name())).collect()
 }
 
 /// Makes a folder's names durable. Not every system can open a folder; those that cannot need no such sync.

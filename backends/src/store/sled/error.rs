@@ -51,8 +51,10 @@ pub enum OpenError {
     /// Its sled files are of another version of sled, or were set up otherwise.
     #[error("the folder was written by another sled than 0.34: open it with the Doorward that wrote it")]
     OtherSled,
-    /// Its files contradict each other, or something is missing from them.
-    #[error("the folder is damaged: restore it from a backup; no row was changed")]
+    /// Its files contradict each other, or something is missing from them, or sled took a failed read for that.
+    #[error(
+        "the folder is damaged, or the disk failed for a moment: try once more, then restore a backup; no row was changed"
+    )]
     Damaged,
     /// This or another process has it open.
     #[error("the folder is open elsewhere: close that store, or give each process a store of its own")]

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | the folder is looked at | sled writes into whatever folder it is given, and half of that before it takes its lock |
 //! | the lock is taken | nobody else may write what the next step reads |
+//! | what an opening kept that came to no end is put back | sled may have been in the middle of writing over it |
 //! | every byte is written again and synced | what a process before us wrote may be in memory only; sled's recovery would build on it, and its snapshot outlive it |
+//! | every file is copied | sled writes over what it cannot read; an opening that fails puts all of it back |
 //! | sled opens, with a deadline | on damaged files it may panic, or never come back |
 //! | every entry is read, decoded and counted up | damage that sled took for the end of its log; nothing is found out later |
 //! | what sled wrote is synced | as with every group |
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use ::sled::{Config, Db};
 use super::SledOptions;
 use super::disk::{BLOBS, CONF, DATA, Files, sync_folder};
 use super::error::{OpenError, refused, refused_io};
+use super::kept::{self, private_folder};
 use super::layout::{self, Place};
 use super::mark::{self, Mark};
 use super::value::{self, Meta};
@@ -55,20 +58,50 @@ pub(super) fn reopen(path: &Path, options: &SledOptions) -> Result<Opened, OpenE
 }
 
 fn revive(path: &Path, options: &SledOptions) -> Result<Opened, OpenError> {
+    if kept::is_there(path).is_ok_and(|is_there| is_there) {
+        let files = Files::open(path)?;
+        files.lock()?;
+        kept::put_back(path).map_err(|error| refused_io(&error))?;
+    }
     let least = inspect(path)?;
     let mut files = Files::open(path)?;
     files.lock()?;
     files.remove_half_snapshots().map_err(|error| refused_io(&error))?;
     options.syncs.run(&mut || files.rewrite()).map_err(|error| refused_io(&error))?;
     let mark = Mark::open(path).map_err(|error| refused_io(&error))?;
+    options.syncs.run(&mut || kept::keep(path)).map_err(|error| refused_io(&error))?;
     files.unlock()?;
+    // A panic of sled's is an end like any other.
+    let recovered = catch_unwind(AssertUnwindSafe(|| recover(path, options, least, &mut files)));
+    match recovered.unwrap_or(Err(OpenError::Damaged)) {
+        Ok((sled, meta)) => Ok(Opened { sled, meta, files, mark }),
+        // Somebody else has it, and what was kept is theirs.
+        Err(OpenError::Locked) => Err(OpenError::Locked),
+        Err(error) => {
+            if await_release(&files) && files.lock().is_ok() {
+                // If it cannot be put back now, the next opening does.
+                let _later = kept::put_back(path);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Has sled open the files, and sees that all is there and durable.
+fn recover(
+    path: &Path,
+    options: &SledOptions,
+    least: u64,
+    files: &mut Files,
+) -> Result<(Db, Meta), OpenError> {
     let sled = start(path, options)?;
     let meta = look_through(&sled)?;
     if meta.sequence < least {
         return Err(OpenError::Damaged);
     }
     options.syncs.run(&mut || files.sync_all()).map_err(|error| refused_io(&error))?;
-    Ok(Opened { sled, meta, files, mark })
+    options.syncs.run(&mut || kept::forget(path)).map_err(|error| refused_io(&error))?;
+    Ok((sled, meta))
 }
 
 /// Whether sled may be given this folder, and how many groups it must know of. Changes nothing.
@@ -194,13 +227,6 @@ fn furnish(folder: &Path, options: &SledOptions) -> Result<(), OpenError> {
     let mut files = Files::open(folder)?;
     await_release(&files);
     options.syncs.run(&mut || files.sync_all()).map_err(created)
-}
-
-fn private_folder() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
 }
 
 fn remove(folder: &Path) {
