@@ -56,6 +56,7 @@ pub(super) fn settle(towns: &mut [Town], rows: &Rows, memory: &mut HashMemory) -
         };
         explained.extend(compared);
         town.rehashed.clear();
+        town.accounts.values_mut().for_each(|account| account.raises = 0);
     }
     // Filed under a hash of the name, they are nobody's that one could tell.
     let is_odd = |key: &&Key| !explained.contains(*key) && key.kind() != Kind::Throttle;

@@ -33,6 +33,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use doorward_core::password::HashMemory;
+use doorward_core::record::Key;
 use tempfile::TempDir;
 use thiserror::Error;
 
@@ -184,6 +185,8 @@ struct Siege<'a> {
     memory: HashMemory,
     /// About how long a victim needs to open.
     opens_in: Duration,
+    /// Whether calls fail, so that an ending may have been tried more than once.
+    calls_fail: bool,
 }
 
 impl<'a> Siege<'a> {
@@ -197,6 +200,7 @@ impl<'a> Siege<'a> {
             journal: Journal::default(),
             memory: HashMemory::default(),
             opens_in: Duration::from_millis(20),
+            calls_fail: false,
         })
     }
 
@@ -281,6 +285,10 @@ impl<'a> Siege<'a> {
     fn look(&mut self, now: i64) -> Result<(), String> {
         let hall = self.open(now)?;
         let rows = judge::rows_of(&*hall.store).map_err(why)?;
+        if self.calls_fail {
+            let epoch = |id| rows.get(&Key::Account(id)).map(|row| row.epoch);
+            self.towns.iter_mut().for_each(|town| town.learn_epochs(epoch));
+        }
         let settled = judge::settle(&mut self.towns, &rows, &mut self.memory)?;
         for line in &settled {
             self.story.tell(line).map_err(why)?;
@@ -292,7 +300,7 @@ impl<'a> Siege<'a> {
         // They were followed when they were found.
         self.story.skip().map_err(why)?;
         self.summary.endings += self.towns.iter().map(|town| town.endings.len() as u64).sum::<u64>();
-        self.journal.compare(&*hall.store, &mut self.towns, now)?;
+        self.journal.compare(&*hall.store, &mut self.towns, now, self.calls_fail)?;
         self.summary.tokens += tokens::try_all(&hall.engine, &self.towns)?;
         tokens::finish_deletions(&hall, &self.towns)?;
         self.journal.catch_up(&*hall.store).map_err(why)

@@ -44,8 +44,13 @@ pub(super) struct Account {
     pub(super) is_active: bool,
     pub(super) failures: u32,
     pub(super) epoch: u64,
+    /// How often the epoch was raised since it was looked at last.
+    pub(super) raises: u64,
     pub(super) sessions: BTreeMap<SessionId, Session>,
 }
+
+/// How often an ending is decided again while nobody knows what became of it: each time may raise an epoch once more.
+const ATTEMPTS: u64 = 8;
 
 #[derive(Debug, Clone)]
 pub(super) struct Session {
@@ -90,11 +95,13 @@ impl Town {
             Act::Register { name, password } => {
                 let Some(account) = answer.account else { return };
                 let (name, password) = (name.clone(), *password);
-                let (is_active, failures, epoch) = (true, 0, 0);
+                let (is_active, failures, epoch, raises) = (true, 0, 0, 0);
                 let sessions = BTreeMap::new();
                 self.rehashed.insert(account);
-                self.accounts
-                    .insert(account, Account { name, password, is_active, failures, epoch, sessions });
+                self.accounts.insert(
+                    account,
+                    Account { name, password, is_active, failures, epoch, raises, sessions },
+                );
             }
             Act::Login { account, previous } => {
                 let guest = previous.and_then(|previous| self.guests.get(&previous));
@@ -162,6 +169,25 @@ impl Town {
         }
     }
 
+    /// An epoch that an ending may have raised more than once is what it is found to be.
+    pub(super) fn learn_epochs(&mut self, found: impl Fn(AccountId) -> Option<u64>) {
+        let pending = self.pending.as_ref().and_then(|(_, act)| match act {
+            Act::Disable { account }
+            | Act::SetPassword { account, .. }
+            | Act::LogoutEverywhere { account, .. } => Some(*account),
+            Act::ChangePassword { session, .. } => self.owner(session),
+            _ => None,
+        });
+        for (id, account) in &mut self.accounts {
+            let one_to_come = u64::from(pending == Some(*id));
+            let raises = account.raises + one_to_come;
+            let Some(more) = found(*id).and_then(|found| found.checked_sub(account.epoch)) else { continue };
+            if more > 0 && more <= raises * ATTEMPTS {
+                account.epoch += more - one_to_come;
+            }
+        }
+    }
+
     /// Time has passed: guests are over.
     fn begin_round(&mut self, now: i64) {
         self.now = now;
@@ -222,6 +248,7 @@ impl Town {
     fn raise(&mut self, id: &AccountId, keep: Option<SessionId>) {
         let Some(account) = self.accounts.get_mut(id) else { return };
         account.epoch += 1;
+        account.raises += 1;
         let kept = keep.and_then(|keep| account.sessions.remove_entry(&keep));
         let over = std::mem::take(&mut account.sessions);
         account.sessions.extend(kept);
