@@ -10,7 +10,7 @@
 //! | authenticate | ×3.4 (7.1 µs) | ×2.4 (5.0 µs) | 1 (2.1 µs) |
 //! | a durable commit, 1 thread | 1 (290 µs) | ×1.3 (381 µs) | not durable |
 //! | the same, 16 threads | 1 (43 µs) | ×1.7 (73 µs) | not durable |
-//! | opening 100,000 sessions | 1 (5.8 ms) | ×54 (315 ms) | – |
+//! | opening 100,000 sessions | 1 (6.1 ms) | ×62 (380 ms) | – |
 //! | on disk, 100,000 sessions | 1 (16 MiB) | ×2.8 (45 MiB) | 41 MiB of memory |
 //!
 //! Medians of one run, all stores in turn, on two cores and a virtual disk. For a host that does not block: [`Pooled`] gives
