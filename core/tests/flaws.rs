@@ -171,7 +171,7 @@ fn no_read_asks_for_a_key_twice() {
     assert_eq!(once.len(), keys.len(), "{keys:?}");
 }
 
-/// With `touch_every` zero, a clock that stepped back wrote `last_seen` back.
+/// With `touch_every` zero, a clock that stepped back wrote `last_seen` back. (Nor is the same moment written twice.)
 #[test]
 fn activity_never_moves_last_seen_back() {
     let policy = Policy::builder().touch_every(millis(0)).build().unwrap();
@@ -183,6 +183,8 @@ fn activity_never_moves_last_seen_back() {
     world.wait(millis(600_000));
     world.run(Authenticate::new(logged_in.token.expose())).unwrap().unwrap();
     let before = seen(&world);
+    let (_, steps) = world.trace(Authenticate::new(logged_in.token.expose()));
+    assert!(!steps.iter().any(|step| matches!(step, Step::Commit { .. })), "{steps:?}");
     world.now = START;
     world.run(Authenticate::new(logged_in.token.expose())).unwrap().unwrap();
     assert_eq!(seen(&world), before);

@@ -205,6 +205,7 @@ mod tests {
         assert_eq!(admitted(&mut buckets, guess(1), at(0)), 30);
         assert_eq!(admitted(&mut buckets, guess(2), at(0)), 30);
         assert_eq!(admitted(&mut buckets, Toll::Registration(source(1)), at(0)), 30);
+        assert_eq!(buckets.remembered(), 3);
     }
 
     #[test]
