@@ -121,14 +121,25 @@ impl Mutants {
         Ok(mutants)
     }
 
-    /// Goes through one file, without the tests that take most of the time.
+    /// Goes through one file, without the tests that take most of the time: with those beside it or around it first, which catch
+    /// most, and with both what these let pass.
     ///
     /// # Errors
     /// [`MutantsError`]: `cargo mutants` failed, not a test.
     pub fn go_through(&self, file: &str) -> Result<Fate, MutantsError> {
-        let slow = SLOW.iter().flat_map(|slow| ["--skip", slow]);
-        let tests: Vec<_> = TESTS.into_iter().chain(LONG).chain(slow).collect();
-        self.try_those(&[format!("--file={file}")], (&tests, QUICK), |_| true)
+        let slow: Vec<_> = LONG.into_iter().chain(SLOW.iter().flat_map(|slow| ["--skip", slow])).collect();
+        let first =
+            if WITH_TESTS_BESIDE.iter().any(|part| file.contains(part)) { "--lib" } else { "--test=core" };
+        let tests: Vec<_> = [first].into_iter().chain(slow.iter().copied()).collect();
+        let fate = self.try_those(&[format!("--file={file}")], (&tests, QUICK), |_| true)?;
+        let tests: Vec<_> = TESTS.into_iter().chain(slow).collect();
+        let again = self.try_again(&fate.survived, (&tests, QUICK))?;
+        Ok(Fate {
+            caught: fate.caught + again.caught,
+            survived: again.survived,
+            seconds: fate.seconds + again.seconds,
+            ..fate
+        })
     }
 
     /// Goes through mutants that survived once, named with their place or without: those that there still are, with all tests
@@ -137,6 +148,14 @@ impl Mutants {
     /// # Errors
     /// As [`Mutants::go_through`].
     pub fn again<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Result<Fate, MutantsError> {
+        self.try_again(names, (&LONG, PATIENCE))
+    }
+
+    fn try_again<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a String>,
+        tests: (&[&str], u32),
+    ) -> Result<Fate, MutantsError> {
         let names: BTreeSet<&str> = names.into_iter().map(String::as_str).collect();
         if names.is_empty() {
             return Ok(Fate::default());
@@ -147,7 +166,7 @@ impl Mutants {
         });
         // It takes some mutants besides, which no expression leaves out.
         let asked = |name: &str| names.contains(name) || names.contains(&*without_place(name));
-        self.try_those(&which.collect::<Vec<_>>(), (&LONG, PATIENCE), asked)
+        self.try_those(&which.collect::<Vec<_>>(), tests, asked)
     }
 
     fn try_those(
@@ -219,6 +238,10 @@ impl Mutants {
 
 /// The tests of which one has to fail, without the examples in the documentation, which are built anew each time.
 const TESTS: [&str; 2] = ["--lib", "--test=core"];
+
+/// Whose files have tests beside them that know more of them than those around the whole core.
+const WITH_TESTS_BESIDE: [&str; 7] =
+    ["src/id.rs", "src/name.rs", "src/password", "src/policy", "src/secret", "src/token/jwt", "src/web"];
 
 /// The one that would take more time than all others.
 const LONG: [&str; 3] = ["--", "--skip", "jw_1_a_hundred_thousand_tokens_are_judged_alike"];
