@@ -94,7 +94,7 @@ fn arguments(given: Vec<String>) -> Result<Arguments, String> {
         program,
         store: StoreKind::Sqlite,
         seed: 0,
-        seconds: 2,
+        seconds: 1,
         threads: 4,
         images: IMAGES,
         lies: false,

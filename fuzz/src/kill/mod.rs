@@ -98,7 +98,7 @@ pub struct Failure {
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Rig {
-    /// The arguments of a victim: `victim STORE FOLDER SEED THREADS lives|idles|endures`.
+    /// The arguments of a victim: `victim STORE FOLDER SEED THREADS lives|idles|endures|looks`.
     pub fn arguments(given: &[String]) -> Option<Victim> {
         let [word, store, folder, seed, threads, life] = given else { return None };
         (word == "victim").then_some(Victim {
@@ -110,6 +110,7 @@ impl Rig {
                 "lives" => Life::Lives,
                 "idles" => Life::Idles,
                 "endures" => Life::Endures,
+                "looks" => Life::Looks,
                 _ => return None,
             },
         })

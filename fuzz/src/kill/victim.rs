@@ -38,6 +38,8 @@ pub enum Life {
     Lives,
     /// It opens the store, and waits to be killed.
     Idles,
+    /// It opens the store, sees what became of what was under way, and writes that down.
+    Looks,
     /// It works for a while, and calls fail: an operation that a fault ends has happened wholly or not at all, and not at all when the
     /// fault says so.
     Endures,
@@ -53,6 +55,9 @@ impl Victim {
     /// # Errors
     /// It could not, or was told what cannot be.
     pub fn run(self, begun: Instant) -> Result<(), String> {
+        if self.life == Life::Looks {
+            return super::look(self.store, &self.folder, self.threads).map(drop);
+        }
         let (mut story, towns) = match self.begin() {
             Ok(begun) => begun,
             // It is the story's file that it cannot read.
@@ -78,7 +83,7 @@ impl Victim {
                 let (story, engine, rng) = (&story, &hall.engine, Rng::new(seeds.next()));
                 scope.spawn(move || match self.life {
                     Life::Endures => endure(thread, town, story, engine, rng),
-                    Life::Lives | Life::Idles => live(thread, town, story, engine, rng),
+                    Life::Lives | Life::Idles | Life::Looks => live(thread, town, story, engine, rng),
                 })
             });
             let threads: Vec<_> = threads.collect();

@@ -4,8 +4,8 @@
 //! Its calls are played again on a model of a disk, which is cut off at many points, each time with other luck; what is
 //! left is opened, and held against what the victim had been told until then. All of that must be there.
 //!
-//! What it does not look at: a recording begins with an empty store, so that no power goes while one is recovered; a victim asks for
-//! no access tokens; and a disk that loses one sync of many is not tried, only one that loses all ([`Rig::lies`]).
+//! What it does not look at: a victim asks for no access tokens; and a disk that loses one sync of many is not tried, only one that
+//! loses all ([`Rig::lies`]).
 //!
 //! | file | what |
 //! |---|---|
@@ -17,7 +17,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use thiserror::Error;
 
@@ -46,7 +45,7 @@ pub struct Rig {
     pub store: StoreKind,
     /// What all is drawn from. What a victim does is also the machine's affair: a seed is no exact replay.
     pub seed: u64,
-    /// How long a victim is recorded.
+    /// How long each of three victims is recorded.
     pub seconds: u64,
     /// How many threads it has.
     pub threads: usize,
@@ -166,44 +165,37 @@ impl Rig {
         Ok(summary)
     }
 
-    /// Runs a victim for a while, from an empty store on.
+    /// Runs victims for a while each, from an empty store on: whoever comes next recovers it, and first it is seen what became of what
+    /// was under way.
     fn record(&self, home: &Path) -> Result<String, PowerError> {
         let store = home.join("store");
         fs::create_dir(&store)?;
         fs::write(store.join(STORY), kill::begun())?;
-        let trace = home.join("trace");
+        let (trace, printed) = (home.join("trace"), home.join("printed"));
         let mut strace = Command::new("strace");
-        strace.args([
-            "-f",
-            "-y",
-            "-xx",
-            "-qq",
-            "-s",
-            "16000000",
-            "--seccomp-bpf",
-            "-e",
-            "signal=none",
-            "-e",
-            trace::TRACED,
-        ]);
-        strace
-            .arg("-o")
-            .arg(&trace)
-            .args(["timeout", "-s", "KILL", &self.seconds.to_string()])
-            .arg(&self.program);
-        strace.args(["victim", self.store.name()]).arg(&store);
-        strace.args([&self.seed.to_string(), &self.threads.to_string(), "lives"]);
-        let printed = fs::File::create(home.join("printed"))?;
-        strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(printed);
-        let begun = Instant::now();
-        strace.status().map_err(PowerError::NotInstalled)?;
-        if begun.elapsed().as_secs() < self.seconds {
-            let printed = fs::read_to_string(home.join("printed"))?;
+        strace.args(["-f", "-y", "-xx", "-qq", "-s", "16000000", "--seccomp-bpf"]);
+        strace.args(["-e", "signal=none", "-e", trace::TRACED]).arg("-o").arg(&trace);
+        strace.args(["sh", "-c", LIVES, "sh", &self.seconds.to_string()]).arg(&self.program);
+        strace.arg(self.store.name()).arg(&store);
+        strace.args([&self.seed.to_string(), &self.threads.to_string()]);
+        strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&printed)?);
+        if !strace.status().map_err(PowerError::NotInstalled)?.success() {
+            let printed = fs::read_to_string(printed)?;
             return Err(PowerError::Recording(format!("the victim ended by itself: {}", printed.trim())));
         }
         Ok(fs::read_to_string(trace)?)
     }
 }
+
+/// Three lives of the time that is given, two looks between them. One that is not killed in its time is a mistake.
+const LIVES: &str = r#"
+    live() { code=0; timeout -s KILL "$@" lives || code=$?; [ "$code" -eq 137 ]; }
+    seconds=$1 program=$2 store=$3 folder=$4 seed=$5 threads=$6
+    for life in 1 2 3; do
+        live "$seconds" "$program" victim "$store" "$folder" "$seed$life" "$threads" || exit 1
+        [ "$life" -eq 3 ] || "$program" victim "$store" "$folder" "$seed" "$threads" looks || exit 1
+    done
+"#;
 
 /// A recording that is played on a disk.
 struct Play<'a> {
@@ -242,18 +234,24 @@ impl<'a> Play<'a> {
     }
 }
 
-/// Where the power goes, in the order of the lines: anywhere, and just before and after something was synced or told.
+/// Where the power goes, in the order of the lines: anywhere, and just before and after something was synced or told, or got a name.
 fn cuts(calls: &[Traced], images: u64, lines: usize, rng: &mut Rng) -> Vec<Cut> {
     let counts = |traced: &&Traced| match &traced.call {
         Call::Sync { .. } => true,
         Call::Write { path, .. } => path.ends_with(STORY),
         _ => false,
     };
-    let edges: Vec<usize> = calls.iter().filter(counts).map(|traced| traced.ended).collect();
+    // Few of all calls: what makes and recovers a store.
+    let names = |traced: &&Traced| {
+        matches!(traced.call, Call::Rename { .. } | Call::MakeFolder { .. } | Call::Remove { .. })
+    };
+    let after = |calls: Vec<&Traced>| calls.iter().map(|traced| traced.ended).collect::<Vec<_>>();
+    let edges = [after(calls.iter().filter(counts).collect()), after(calls.iter().filter(names).collect())];
     let mut below = |bound: usize| rng.below(u32::try_from(bound.max(1)).unwrap_or(u32::MAX)) as usize;
     let mut cuts: Vec<Cut> = (0..images)
         .map(|image| {
             let anywhere = below(lines + 1);
+            let edges = &edges[usize::from(below(4) == 0)];
             let line = match edges.get(below(edges.len())) {
                 Some(edge) if below(2) == 0 => (edge + below(4)).saturating_sub(1),
                 _ => anywhere,

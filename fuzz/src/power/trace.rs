@@ -163,6 +163,11 @@ impl<'a> Reader<'a> {
                 let Some(path) = named(0)? else { return Ok(()) };
                 Call::Remove { path }
             }
+            "unlinkat" => {
+                let from = opened(argument(0)?)?;
+                let Some(path) = self.below(&from.join(quoted(argument(1)?)?)) else { return Ok(()) };
+                Call::Remove { path }
+            }
             "rename" => match (named(0)?, named(1)?) {
                 (Some(from), Some(to)) => Call::Rename { from, to },
                 (None, None) => return Ok(()),

@@ -159,17 +159,26 @@ fn rewrite(file: &mut File) -> io::Result<()> {
     let mut bytes = vec![0; PIECE];
     loop {
         file.seek(SeekFrom::Start(place))?;
-        let length = file.read(&mut bytes)?;
-        let Some(piece) = bytes.get(..length).filter(|piece| !piece.is_empty()) else { break };
+        let Some(piece) = read_piece(file, &mut bytes)? else { break };
         file.seek(SeekFrom::Start(place))?;
         file.write_all(piece)?;
-        place += length as u64;
+        place += piece.len() as u64;
     }
     file.sync_all()
 }
 
-/// How much of a file is in memory while it is written again.
-const PIECE: usize = 1 << 20;
+/// What comes next in a file; nothing at its end.
+pub(super) fn read_piece<'a>(file: &mut File, bytes: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+    loop {
+        match file.read(bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read.map(|length| bytes.get(..length).filter(|piece| !piece.is_empty())),
+        }
+    }
+}
+
+/// How much of a file is in memory while it is written again, or copied.
+pub(super) const PIECE: usize = 1 << 20;
 
 pub(super) const DATA: &str = "db";
 pub(super) const CONF: &str = "conf";

@@ -6,11 +6,11 @@
 //! copy that is there under its name is therefore never behind what it is a copy of. All of this is done under the lock.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::disk::{BLOBS, files, sync_folder};
+use super::disk::{BLOBS, PIECE, files, read_piece, sync_folder};
 
 /// The copy, whole.
 const KEPT: &str = "doorward.kept";
@@ -103,8 +103,16 @@ fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
 
 /// Into the file that is there, if one is: whoever has it open has this one.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::copy(from, to)?;
-    File::open(to)?.sync_all()
+    let mut from = File::open(from)?;
+    let mut to = OpenOptions::new().write(true).create(true).truncate(false).open(to)?;
+    let mut bytes = vec![0; PIECE];
+    let mut length = 0;
+    while let Some(piece) = read_piece(&mut from, &mut bytes)? {
+        to.write_all(piece)?;
+        length += piece.len() as u64;
+    }
+    to.set_len(length)?;
+    to.sync_all()
 }
 
 /// For its owner only.
