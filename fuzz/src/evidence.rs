@@ -101,7 +101,8 @@ fn bar(text: &mut String, pages: &[(String, Page)], mutants: String) {
     let targets = |least| format!("{} targets, the least for {}", fuzzed.len(), time(least));
     row("an hour of one processor for each fuzz target", least.map_or(NOT_RUN.to_owned(), targets));
     row("10,000 kills", done(units("kill-")));
-    row("100,000 faults of a process", done(units("faults-")));
+    let failed = of("faults-").iter().map(|(_, page)| page.count("calls that failed")).sum();
+    row("100,000 calls to the system that fail under a process", done(failed));
     row("100,000 images of a power cut", done(units("power-")));
     row("no surviving mutant of the core", mutants);
 }
