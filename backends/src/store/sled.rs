@@ -10,7 +10,7 @@
 //! | sled's `apply_batch` or `flush` fails, or a sync | `Unknown` | the files may hold the group; nothing is shown until that is known |
 //! | anything but a durable commit, after that | `Retryable` | nothing was done |
 //! | a durable commit, after that | as it comes | first the folder is closed and opened again, as below |
-//! | that opening finds damage | `Corrupt`, then `Fatal` | restore a backup |
+//! | that opening finds damage | `Corrupt`, then `Fatal` | open the store once more, then restore a backup |
 //! | that opening fails otherwise, or a read of before has not ended | `Retryable` | nothing was done |
 //! | queue full; no answer within the commit deadline, and not yet begun | `Retryable` | nothing was done, and it is cancelled |
 //! | no answer within the commit deadline, and begun | `Unknown` | it may yet be applied |
@@ -42,7 +42,8 @@
 //! - **Opening takes time that grows with the folder, and as much room again**: it is read three times and written twice.
 //!   10,000 sessions took 47 ms and 100,000 took 380 ms, where SQLite took 6 ms for either.
 //! - **The folder is large**: 4.5 MiB for 10,000 sessions and 45 MiB for 100,000, against 1.7 and 16 MiB in SQLite. What
-//!   was deleted is overwritten when sled comes by there again, or never: an old password hash may stay on the disk.
+//!   was deleted is overwritten when sled comes by there again, or never, and the copy that an opening makes is removed, not
+//!   overwritten: an old password hash may stay on the disk.
 //! - **What happens inside sled cannot be interrupted.** A commit and an opening that hang are answered for at their
 //!   deadline, and leave a thread behind; a read that hangs inside sled hangs its caller. A batch of any sled in the
 //!   process waits for every call of every other sled in it: one static lock orders them all.
@@ -52,7 +53,7 @@
 //!   kill leaves it whole or not at all; but of about 110 simulated power cuts in the middle of batches of 1,500 rows,
 //!   three left a folder that is refused as damaged. None left half a batch. Keep batches small; groups are kept so here.
 //! - **A full disk stops reads as well**, from the first commit that fails until there is room: finding out what stands
-//!   means to open the folder again, and sled needs room for that. No row is lost by it.
+//!   means to open the folder again, which needs as much room as the folder has. No row is lost by it.
 //! - **It stands still.** 0.34.7 has been its last release for years; the 1.0 alpha has another format and no transactions. Its
 //!   own README advises SQLite where reliability comes first.
 //!
@@ -299,7 +300,7 @@ impl SledOptions {
     }
 
     /// How long sled may take to open the folder, or to make it, before that is [`OpenError::Stuck`]: a minute by
-    /// default, an hour at most. It reads all there is, and writes it once.
+    /// default, an hour at most. It reads all there is three times, and writes it twice.
     pub fn open_deadline(mut self, deadline: Duration) -> Self {
         self.open_deadline = deadline.min(LONGEST_WAIT);
         self

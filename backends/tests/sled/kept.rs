@@ -5,7 +5,9 @@ use std::fs;
 use doorward::store::SledStore;
 use doorward::store::sled::OpenError;
 
-use crate::fixture::{Home, bytes_of, copy_folder, create, read, session};
+use doorward_core::store::{Store, Write};
+
+use crate::fixture::{Home, batch, bytes_of, copy_folder, create, read, session};
 
 fn made() -> Home {
     let home = Home::quick();
@@ -84,5 +86,22 @@ fn inv_27_half_a_copy_is_none() {
     fs::rename(copy, &half).unwrap();
     fs::write(half.join("db"), b"cut short").unwrap();
     assert!(read(&home.open(), &session(49)).is_some());
+    assert!(is_alone(&home));
+}
+
+/// A Doorward from before there were copies, or a backup that was laid over the folder, goes on and leaves a copy of earlier rows.
+/// Put back, it would let a session live again that was ended since.
+#[test]
+fn inv_15_inv_20_a_copy_from_before_what_was_acknowledged_is_not_put_back() {
+    let home = made();
+    let copy = home.folder.path().join("copy");
+    copy_folder(&home.path, &copy);
+    let store = home.open();
+    store.commit(&batch(60, vec![Write::Delete { key: session(7) }])).unwrap();
+    drop(store);
+    fs::rename(copy, kept(&home)).unwrap();
+    let store = home.open();
+    assert!(read(&store, &session(7)).is_none(), "it is back");
+    assert!(read(&store, &session(8)).is_some());
     assert!(is_alone(&home));
 }

@@ -43,6 +43,12 @@ impl Files {
         })
     }
 
+    /// Lets go of the lock where sled takes it: elsewhere it takes none, and this one stays.
+    pub(super) fn hand_over_lock(&self) -> Result<(), OpenError> {
+        let sled_locks = cfg!(any(target_os = "linux", target_os = "macos", target_os = "windows"));
+        if sled_locks { self.unlock() } else { Ok(()) }
+    }
+
     pub(super) fn unlock(&self) -> Result<(), OpenError> {
         self.data.unlock().map_err(|error| refused_io(&error))
     }

@@ -6,7 +6,7 @@ use ::sled::Error;
 use doorward_core::error::{StoreError, StoreErrorKind};
 use thiserror::Error as ThisError;
 
-/// Why a folder was not opened. Its rows are as they were.
+/// Why a folder was not opened. Its rows are as they were, or are made so by the next opening.
 ///
 /// # Example: wait for another program to let go, and for nothing else
 /// ```
@@ -129,4 +129,5 @@ pub(super) fn failed(error: Error) -> StoreError {
     StoreError::new(kind, what).with_source(error)
 }
 
-pub(super) const DAMAGED: &str = "the folder is damaged: restore it from a backup";
+pub(super) const DAMAGED: &str =
+    "the folder is damaged, or the disk failed for a moment: open the store once more, then restore a backup";

@@ -3,59 +3,64 @@
 //! sled takes what it cannot read for what was never written, and makes it so: one failed read of its recovery overwrote a whole segment
 //! with zeros, and every row was gone. So a copy is made first, durable, and given its name last; it is put back when the
 //! opening fails, by the next opening if the process ends before, and it is removed, durably, before anything is acknowledged. A
-//! copy that is there under its name is therefore never behind what it is a copy of. All of this is done under the lock.
+//! copy that is there under its name is therefore not behind what it is a copy of; one whose [mark](super::mark) is another is somebody
+//! else's work, and is not put back. All of this is done under the lock.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::disk::{BLOBS, PIECE, files, read_piece, sync_folder};
+use super::mark;
 
 /// The copy, whole.
 const KEPT: &str = "doorward.kept";
 /// The copy while it is made, or removed: nobody looks into it.
 const HALF: &str = "doorward.half";
 
-/// Whether an opening was left in the middle.
-pub(super) fn is_there(folder: &Path) -> io::Result<bool> {
-    folder.join(KEPT).try_exists()
+/// Copies every file. There must be no copy: see [`put_back`].
+pub(super) fn keep(folder: &Path) -> io::Result<()> {
+    let half = folder.join(HALF);
+    remove(&half)?;
+    let kept = make(folder, &half).and_then(|()| fs::rename(&half, folder.join(KEPT)));
+    if kept.is_err() {
+        // A disk that is full is to be so no longer than it must.
+        let _left = remove(&half);
+    }
+    kept?;
+    sync_folder(folder)
 }
 
-/// Copies every file.
-pub(super) fn keep(folder: &Path) -> io::Result<()> {
-    forget(folder)?;
-    let half = folder.join(HALF);
-    private_folder().create(&half)?;
+fn make(folder: &Path, half: &Path) -> io::Result<()> {
+    private_folder().create(half)?;
     private_folder().create(half.join(BLOBS))?;
     for name in files(folder)? {
         copy(&folder.join(&name), &half.join(&name))?;
     }
     sync_folder(&half.join(BLOBS))?;
-    sync_folder(&half)?;
-    fs::rename(half, folder.join(KEPT))?;
-    sync_folder(folder)
+    sync_folder(half)
 }
 
-/// Puts every file back as it was, if there is a copy, and removes others.
+/// Puts every file back as it was, if there is a copy, and removes others. Afterwards there is none.
 pub(super) fn put_back(folder: &Path) -> io::Result<()> {
-    if !is_there(folder)? {
+    let kept = folder.join(KEPT);
+    if !kept.try_exists()? {
         return Ok(());
     }
-    let kept = folder.join(KEPT);
-    let names: BTreeSet<PathBuf> = files(&kept)?.into_iter().collect();
-    for name in files(folder)?.iter().filter(|name| !names.contains(*name)) {
-        fs::remove_file(folder.join(name))?;
-    }
-    for name in &names {
-        let (kept, file) = (kept.join(name), folder.join(name));
-        // Another process may be looking at the folder, before it asks for the lock.
-        if !is_same(&kept, &file)? {
-            copy(&kept, &file)?;
+    // Whoever writes groups changes the mark; no opening does.
+    if fs::read(kept.join(mark::NAME))? == fs::read(folder.join(mark::NAME))? {
+        let names: BTreeSet<PathBuf> = files(&kept)?.into_iter().collect();
+        for name in files(folder)?.iter().filter(|name| !names.contains(*name)) {
+            fs::remove_file(folder.join(name))?;
         }
+        // Also what seems to be the same: it may be so in the system's memory alone. Nobody sees them shorter on the way.
+        for name in &names {
+            copy(&kept.join(name), &folder.join(name))?;
+        }
+        sync_folder(&folder.join(BLOBS))?;
+        sync_folder(folder)?;
     }
-    sync_folder(&folder.join(BLOBS))?;
-    sync_folder(folder)?;
     forget(folder)
 }
 
@@ -77,27 +82,6 @@ fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    }
-}
-
-fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
-    let other = match File::open(other) {
-        Ok(other) => other,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let (mut one, mut other) = (BufReader::new(File::open(one)?), BufReader::new(other));
-    loop {
-        let (ours, theirs) = (one.fill_buf()?, other.fill_buf()?);
-        let length = ours.len().min(theirs.len());
-        if length == 0 {
-            return Ok(ours.is_empty() && theirs.is_empty());
-        }
-        if ours.get(..length) != theirs.get(..length) {
-            return Ok(false);
-        }
-        one.consume(length);
-        other.consume(length);
     }
 }
 

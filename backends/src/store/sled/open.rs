@@ -3,7 +3,7 @@
 //! | step | because |
 //! |---|---|
 //! | the folder is looked at | sled writes into whatever folder it is given, and half of that before it takes its lock |
-//! | the lock is taken | nobody else may write what the next step reads |
+//! | the lock is taken | nobody else may write what the next steps read |
 //! | what an opening kept that came to no end is put back | sled may have been in the middle of writing over it |
 //! | every byte is written again and synced | what a process before us wrote may be in memory only; sled's recovery would build on it, and its snapshot outlive it |
 //! | every file is copied | sled writes over what it cannot read; an opening that fails puts all of it back |
@@ -58,27 +58,23 @@ pub(super) fn reopen(path: &Path, options: &SledOptions) -> Result<Opened, OpenE
 }
 
 fn revive(path: &Path, options: &SledOptions) -> Result<Opened, OpenError> {
-    if kept::is_there(path).is_ok_and(|is_there| is_there) {
-        let files = Files::open(path)?;
-        files.lock()?;
-        kept::put_back(path).map_err(|error| refused_io(&error))?;
-    }
     let least = inspect(path)?;
     let mut files = Files::open(path)?;
     files.lock()?;
+    kept::put_back(path).map_err(|error| refused_io(&error))?;
     files.remove_half_snapshots().map_err(|error| refused_io(&error))?;
     options.syncs.run(&mut || files.rewrite()).map_err(|error| refused_io(&error))?;
     let mark = Mark::open(path).map_err(|error| refused_io(&error))?;
-    options.syncs.run(&mut || kept::keep(path)).map_err(|error| refused_io(&error))?;
-    files.unlock()?;
+    kept::keep(path).map_err(|error| refused_io(&error))?;
+    files.hand_over_lock()?;
     // A panic of sled's is an end like any other.
     let recovered = catch_unwind(AssertUnwindSafe(|| recover(path, options, least, &mut files)));
     match recovered.unwrap_or(Err(OpenError::Damaged)) {
         Ok((sled, meta)) => Ok(Opened { sled, meta, files, mark }),
-        // Somebody else has it, and what was kept is theirs.
+        // Somebody else has it, so what was kept is theirs; or the next opening's.
         Err(OpenError::Locked) => Err(OpenError::Locked),
         Err(error) => {
-            if await_release(&files) && files.lock().is_ok() {
+            if await_lock(&files) && files.is_in_place().is_ok_and(|is_in_place| is_in_place) {
                 // If it cannot be put back now, the next opening does.
                 let _later = kept::put_back(path);
             }
@@ -100,7 +96,11 @@ fn recover(
         return Err(OpenError::Damaged);
     }
     options.syncs.run(&mut || files.sync_all()).map_err(|error| refused_io(&error))?;
-    options.syncs.run(&mut || kept::forget(path)).map_err(|error| refused_io(&error))?;
+    match files.is_in_place() {
+        Ok(true) => kept::forget(path).map_err(|error| refused_io(&error))?,
+        Ok(false) => return Err(OpenError::Unreachable(ErrorKind::NotFound)),
+        Err(error) => return Err(refused_io(&error)),
+    }
     Ok((sled, meta))
 }
 
@@ -234,17 +234,25 @@ fn remove(folder: &Path) {
     let _left = fs::remove_dir_all(folder);
 }
 
-/// sled's own threads may hold its file, and so its lock, a little longer than the last who used it. Whether it was
-/// released within a bound.
-pub(super) fn await_release(files: &Files) -> bool {
-    let start = Instant::now();
-    loop {
-        match files.lock() {
-            Ok(()) => return files.unlock().is_ok(),
-            Err(_) if start.elapsed() > RELEASE => return false,
-            Err(_) => std::thread::sleep(Duration::from_millis(1)),
-        }
+/// sled's own threads may hold its file, and so its lock, a little longer than the last who used it. Waits for them, within
+/// a bound.
+pub(super) fn await_release(files: &Files) {
+    if await_lock(files) {
+        // Whoever opens the folder next finds out if not.
+        let _released = files.unlock();
     }
+}
+
+/// The same, and takes the lock: whether it has it.
+fn await_lock(files: &Files) -> bool {
+    let start = Instant::now();
+    while files.lock().is_err() {
+        if start.elapsed() > RELEASE {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
 }
 
 const RELEASE: Duration = Duration::from_secs(5);
