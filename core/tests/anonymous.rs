@@ -82,6 +82,8 @@ fn an_opened_session_is_nobodys_and_recognised_as_what_it_was() {
     let seen = recognised(&mut world, token.expose()).unwrap();
     assert_eq!(seen, AnonymousSession { seen_at: world.now, ..session.clone() });
     let kept = world.run(SessionData::new(token.expose())).unwrap().unwrap();
+    let (id, whose, end) = (kept.visitor.id(), kept.visitor.account(), kept.visitor.absolute_ends());
+    assert_eq!((id, whose, end), (session.id, None, session.absolute_ends));
     assert_eq!((kept.visitor, kept.data), (Visitor::Anonymous(seen), CART.to_vec()));
 }
 

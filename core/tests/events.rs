@@ -7,17 +7,22 @@ use doorward_core::error::StoreErrorKind;
 use doorward_core::event::{Event, EventResult, Subject};
 use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::Decide;
+use doorward_core::name::LoginName;
 use doorward_core::operation::access::{Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::Authenticate;
 use doorward_core::operation::change_password::ChangePassword;
+use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::end_session::EndSession;
+use doorward_core::operation::finish_deletion::FinishDeletion;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
+use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open::Open;
 use doorward_core::operation::reauthenticate::Reauthenticate;
 use doorward_core::operation::register::Register;
+use doorward_core::operation::rename::Rename;
 use doorward_core::operation::rotate_session::RotateSession;
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
@@ -175,12 +180,69 @@ fn a_refused_token_proves_nobody() {
     }
 }
 
+/// RV-8: a fault is told by its word, and with whatever the caller had given.
 #[test]
-fn a_fault_is_told_by_its_word() {
+fn rv_8_a_fault_is_told_by_its_word_and_of_whom_the_caller_asked() {
+    fn subject<O: Decide<Outcome: Debug>>(operation: O) -> Subject {
+        let mut world = World::new();
+        let name = operation.name();
+        let mut machine = world.machine(operation);
+        if let asked @ Ask::Work(..) = ask_at(&mut machine, START) {
+            answer(&mut machine, world.carry_out(&asked));
+        }
+        answer(&mut machine, failed(StoreErrorKind::Fatal));
+        let Ask::Done(_, event) = ask_at(&mut machine, START) else { panic!("not done") };
+        assert_eq!((event.operation, event.result), (name, EventResult::Failed("store")));
+        event.subject
+    }
     let mut world = World::new();
-    let mut machine = world.machine(Login::new("ada", RIGHT));
-    answer(&mut machine, failed(StoreErrorKind::Fatal));
-    let Ask::Done(_, event) = ask_at(&mut machine, START) else { panic!("not done") };
-    assert_eq!((event.operation, event.result), ("login", EventResult::Failed("store")));
-    assert_eq!(event.subject.name.unwrap().as_str(), "ada");
+    world.register("ada");
+    let token = world.run(Login::new("ada", RIGHT)).unwrap().unwrap().token;
+    let name = || Some(LoginName::parse("ada").unwrap());
+    let (ada, session, source) =
+        (AccountId::from_bytes([7; 16]), SessionId::from_bytes([8; 16]), Some(SOURCE.into()));
+    let named = Subject { name: name(), source, ..Subject::default() };
+    assert_eq!(subject(Login::new("ada", RIGHT).source(SOURCE)), named);
+    assert_eq!(subject(Register::new("ada", RIGHT).source(SOURCE)), named);
+    let sourced = Subject { source, ..Subject::default() };
+    assert_eq!(subject(Reauthenticate::new(token.expose(), RIGHT).source(SOURCE)), sourced);
+    assert_eq!(
+        subject(ChangePassword::new(token.expose(), RIGHT, "an entirely different sentence").source(SOURCE)),
+        sourced
+    );
+    let ours = Subject { account: Some(ada), ..Subject::default() };
+    assert_eq!(subject(Rename::new(ada, "ada")), Subject { name: name(), ..ours.clone() });
+    assert_eq!(subject(EndSession::new(ada, session)), Subject { session: Some(session), ..ours.clone() });
+    for subject in [
+        subject(Sessions::new(ada)),
+        subject(LogoutEverywhere::new(ada)),
+        subject(SetPassword::new(ada, RIGHT)),
+        subject(Unlock::new(ada)),
+        subject(Disable::new(ada)),
+        subject(Enable::new(ada)),
+        subject(DeleteAccount::new(ada)),
+        subject(FinishDeletion::new(ada)),
+        subject(MarkCompromised::new(ada)),
+    ] {
+        assert_eq!(subject, ours);
+    }
+}
+
+/// RV-8: where a guess came from is told when it was right, too.
+#[test]
+fn rv_8_the_source_of_a_proof_is_told() {
+    let mut world = World::new();
+    world.register("ada");
+    let mut login = || world.run(Login::new("ada", RIGHT)).unwrap().unwrap().token;
+    let (one, other) = (login(), login());
+    let new = "an entirely different sentence";
+    let events = [
+        event(&mut world, Reauthenticate::new(one.expose(), RIGHT).source(SOURCE)),
+        event(&mut world, Reauthenticate::new(one.expose(), WRONG).source(SOURCE)),
+        event(&mut world, ChangePassword::new(other.expose(), WRONG, new).source(SOURCE)),
+        event(&mut world, ChangePassword::new(other.expose(), RIGHT, new).source(SOURCE)),
+    ];
+    for event in events {
+        assert_eq!(event.subject.source, Some(SOURCE.into()), "{event:?}");
+    }
 }

@@ -4,6 +4,7 @@ use doorward_core::id::AccountId;
 use doorward_core::model::session::{Gone, SessionRecord};
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session};
 use doorward_core::operation::login::{LoggedIn, Login};
+use doorward_core::operation::session_data::SessionData;
 use doorward_core::record::{Key, Kind, Record, Row};
 use doorward_core::store::Durability;
 use doorward_core::time::Timestamp;
@@ -65,6 +66,9 @@ fn a_login_is_recognised_as_what_it_was() {
     assert_eq!(session.amr.names(), ["pwd"]);
     let row = &world.map.rows[&Key::Session(session.id)];
     assert_eq!((row.owner, row.expires), (Some(account), Some(at(HOUR))));
+    let kept = world.run(SessionData::new(logged_in.token.expose())).unwrap().unwrap().visitor;
+    let seen = (kept.id(), kept.account(), kept.absolute_ends());
+    assert_eq!(seen, (session.id, Some(account), session.absolute_ends));
 }
 
 #[test]
