@@ -215,3 +215,16 @@ fn inv_23_extremes_of_time_and_place_neither_panic_nor_wrap() {
     }
     assert_eq!(view.forget(Timestamp::from_millis(i64::MAX)), 0);
 }
+
+/// A follower asks both: it reads nothing before it met one, and believes nothing before it learned one.
+#[test]
+fn a_keyring_that_was_met_is_not_one_that_was_learned() {
+    let world = World::new();
+    let row = world.map.rows[&Key::Keyring].clone();
+    let mut view = RevocationView::default();
+    assert!(!view.has_met_keyring() && view.keyring().is_none());
+    assert!(!view.meets_keyring(&row, &Policy::default()), "the first is no other one");
+    assert!(view.has_met_keyring() && view.keyring().is_none());
+    view.learn_keyring(row.clone());
+    assert_eq!(view.keyring(), Some(&row));
+}
