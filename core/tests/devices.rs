@@ -224,6 +224,20 @@ fn a_device_is_known_until_its_time_is_over_and_each_day_moves_it() {
     assert_eq!(row(&world).expires, Some(START.saturating_add(DAY * 401)));
 }
 
+/// One that is known for a day or two only would be forgotten while it is used.
+#[test]
+fn a_short_time_is_begun_anew_in_its_second_half() {
+    let policy = DevicePolicy { lifetime: DAY, ..DevicePolicy::default() };
+    let (mut world, ada, device) = home_with(Policy::builder().devices(policy).build().unwrap());
+    let ends = |world: &World| world.map.rows[&Key::Devices(ada)].expires;
+    world.wait(millis(DAY_MILLIS / 2 - 1));
+    from(&mut world, &device, RIGHT).unwrap();
+    assert_eq!(ends(&world), Some(START.saturating_add(DAY)));
+    world.wait(millis(1));
+    from(&mut world, &device, RIGHT).unwrap();
+    assert_eq!(ends(&world), Some(START.saturating_add(DAY + DAY / 2)));
+}
+
 #[test]
 fn a_full_list_drops_the_device_that_was_away_longest() {
     let devices = DevicePolicy { per_account: 3, ..DevicePolicy::default() };

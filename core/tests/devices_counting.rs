@@ -51,6 +51,17 @@ fn inv_38_each_device_holds_its_own_failures() {
     assert_eq!(world.map.count(Kind::Attempts), 0);
 }
 
+/// INV 38, for the only one there is.
+#[test]
+fn inv_38_a_success_by_name_leaves_what_the_only_device_has_failed() {
+    let (mut world, account, device) = home();
+    for _ in 0..2 {
+        assert!(denied(&from(&mut world, &device, WRONG)));
+    }
+    by_name(&mut world, RIGHT).unwrap();
+    assert_eq!(counted(&world, account).failures, 2);
+}
+
 #[test]
 fn gu_3_after_its_tries_a_device_is_as_any_other() {
     let (mut world, account, device) = home();
