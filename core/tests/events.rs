@@ -15,6 +15,8 @@ use doorward_core::operation::change_password::ChangePassword;
 use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::end_session::EndSession;
 use doorward_core::operation::finish_deletion::FinishDeletion;
+use doorward_core::operation::introspect::Introspect;
+use doorward_core::operation::issue::Issue;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
@@ -28,6 +30,7 @@ use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
 use doorward_core::operation::unlock::Unlock;
 
+use crate::support::tokens::{API, at_home};
 use crate::support::{Ask, RIGHT, START, WRONG, World, answer, ask_at, failed, millis};
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -226,6 +229,24 @@ fn rv_8_a_fault_is_told_by_its_word_and_of_whom_the_caller_asked() {
     ] {
         assert_eq!(subject, ours);
     }
+}
+
+/// RV-8: whose token was asked about, of either kind.
+#[test]
+fn rv_8_an_introspection_tells_whose_token_it_was() {
+    let (mut world, person) = at_home();
+    let issued = world.run(Issue::new(&person.token, "c", API).with_refresh()).unwrap().unwrap();
+    let whose =
+        Subject { account: Some(person.account), session: Some(person.session), ..Subject::default() };
+    let refresh = issued.refresh.expect("it was asked for");
+    for token in [issued.access.expose(), refresh.expose()] {
+        let told = event(&mut world, Introspect::new(token));
+        assert_eq!(
+            (told.operation, told.result, told.subject),
+            ("introspect", EventResult::Success, whose.clone())
+        );
+    }
+    assert_eq!(event(&mut world, Introspect::new("no token")).subject, Subject::default());
 }
 
 /// RV-8: where a guess came from is told when it was right, too.

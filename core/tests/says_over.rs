@@ -41,6 +41,9 @@ fn inv_44_who_ends_something_says_so_and_who_finds_it_over() {
             "revoke_token, the {time} time"
         );
     }
+    // Who only asks believes nothing of what it read before, either.
+    assert!(says(&mut world, Verify::new(issued.access.expose(), API)));
+    assert!(says(&mut world, Introspect::new(issued.access.expose())));
     for time in ["first", "second"] {
         assert!(says(&mut world, Logout::new(&token)), "logout, the {time} time");
         assert!(says(&mut world, EndSession::new(account, session)), "end_session, the {time} time");

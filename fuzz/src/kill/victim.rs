@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use doorward::{Engine, Login, LoginError, LogoutEverywhere, OpenSession, Register, UpdateSessionData};
+use doorward::{
+    EndSessionError, Engine, Login, LoginError, LogoutEverywhere, OpenSession, Register, UpdateSessionData,
+};
 use doorward_core::error::{Fault, StoreErrorKind};
 
 use super::act::{Act, Answer, Op};
@@ -223,9 +225,10 @@ fn act_out(act: &Act, op: Op, town: &mut Town, engine: &Engine) -> Result<Answer
                 doorward::Ended::AlreadyGone => Err(Trouble::AlreadyGone),
             }
         }
-        Act::EndSession { account, session } => {
-            Ok(engine.end_session(*account, *session).map(|_| Answer::default())?)
-        }
+        Act::EndSession { account, session } => match engine.end_session(*account, *session) {
+            Err(EndSessionError::NotFound) => Err(Trouble::AlreadyGone),
+            ended => Ok(ended.map(|_| Answer::default())?),
+        },
         Act::LogoutEverywhere { account, keep } => {
             let mut operation = LogoutEverywhere::new(*account);
             if let Some(keep) = keep {
