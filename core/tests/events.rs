@@ -13,22 +13,33 @@ use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::Authenticate;
 use doorward_core::operation::change_password::ChangePassword;
 use doorward_core::operation::delete_account::DeleteAccount;
+use doorward_core::operation::deletions::Deletions;
 use doorward_core::operation::end_session::EndSession;
 use doorward_core::operation::finish_deletion::FinishDeletion;
 use doorward_core::operation::introspect::Introspect;
 use doorward_core::operation::issue::Issue;
+use doorward_core::operation::jwks::Jwks;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
 use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::open::Open;
+use doorward_core::operation::open_session::OpenSession;
 use doorward_core::operation::reauthenticate::Reauthenticate;
+use doorward_core::operation::refresh::Refresh;
 use doorward_core::operation::register::Register;
 use doorward_core::operation::rename::Rename;
+use doorward_core::operation::revoke_all_tokens::RevokeAllTokens;
+use doorward_core::operation::revoke_token::RevokeToken;
+use doorward_core::operation::rotate_keys::RotateKeys;
 use doorward_core::operation::rotate_session::RotateSession;
+use doorward_core::operation::session_data::{SessionData, UpdateSessionData};
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::set_password::SetPassword;
+use doorward_core::operation::tick::Tick;
+use doorward_core::operation::trust_clock::TrustClock;
 use doorward_core::operation::unlock::Unlock;
+use doorward_core::operation::verify::Verify;
 
 use crate::support::tokens::{API, at_home};
 use crate::support::{Ask, RIGHT, START, WRONG, World, answer, ask_at, failed, millis};
@@ -231,6 +242,32 @@ fn rv_8_a_fault_is_told_by_its_word_and_of_whom_the_caller_asked() {
     }
 }
 
+/// RV-8: a log is searched by these.
+#[test]
+fn rv_8_an_operation_is_called_what_its_event_says() {
+    let ada = AccountId::from_bytes([7; 16]);
+    let names = [
+        (Deletions::new().name(), "deletions"),
+        (Introspect::new("").name(), "introspect"),
+        (Issue::new("", "c", "").name(), "issue"),
+        (Jwks::new().name(), "jwks"),
+        (MarkCompromised::new(ada).name(), "mark_compromised"),
+        (OpenSession::new("").name(), "open_session"),
+        (Refresh::new("", "c").name(), "refresh"),
+        (RevokeAllTokens::new().name(), "revoke_all_tokens"),
+        (RevokeToken::new("", "c").name(), "revoke_token"),
+        (RotateKeys::new().name(), "rotate_keys"),
+        (SessionData::new("").name(), "session_data"),
+        (Tick::new().name(), "tick"),
+        (TrustClock::new().name(), "trust_clock"),
+        (UpdateSessionData::new("", "").name(), "update_session_data"),
+        (Verify::new("", "").name(), "verify"),
+    ];
+    for (name, expected) in names {
+        assert_eq!(name, expected);
+    }
+}
+
 /// RV-8: whose token was asked about, of either kind.
 #[test]
 fn rv_8_an_introspection_tells_whose_token_it_was() {
@@ -246,6 +283,7 @@ fn rv_8_an_introspection_tells_whose_token_it_was() {
             ("introspect", EventResult::Success, whose.clone())
         );
     }
+    assert_eq!(event(&mut world, Issue::new(&person.token, "c", API)).subject, whose);
     assert_eq!(event(&mut world, Introspect::new("no token")).subject, Subject::default());
 }
 

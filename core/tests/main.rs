@@ -35,6 +35,7 @@ mod machine_misuse;
 mod machine_random;
 mod pepper;
 mod printed;
+mod receipts;
 mod refresh;
 mod refresh_races;
 mod register;
