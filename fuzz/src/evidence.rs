@@ -129,7 +129,8 @@ fn survived(text: &mut String, survivors: &Survivors) {
     }
     text.push_str(SURVIVED);
     for (name, why) in survivors {
-        let why = if why.is_empty() { "no line says why: a test is missing, or was written since" } else { why };
+        let why =
+            if why.is_empty() { "no line says why: a test is missing, or was written since" } else { why };
         let _ = writeln!(text, "| `{}` | {why} |", name.replace('|', "\\|"));
     }
 }

@@ -23,12 +23,13 @@
 //! | an epoch beyond `u64::MAX` | `Fatal` | it would wrap |
 //!
 //! **Opening** looks at the folder before sled may touch it, takes sled's lock, writes every byte of it onto itself and
-//! syncs that, makes a copy of it, lets sled recover, reads and decodes every entry, and checks their sum against the one that was written
-//! with them, and the number of groups against the one noted beside them. The writing is for what an earlier process
-//! could not sync: Linux reports a failed write once, and a later sync proves nothing. The sums are for sled, which takes
-//! damage in its log for the log's end, and opens without what came after. The copy is for sled too, which overwrites what
-//! it cannot read; it is put back when the opening fails, or by the next one, and is gone when this one has succeeded. Creation happens under another name beside the
-//! path; a kill leaves at most a folder `.NAME.new-…` there, which may be removed.
+//! syncs that, makes a copy of it, lets sled recover, reads and decodes every entry, and checks their sum against the one
+//! that was written with them, and the number of groups against the one noted beside them. The writing is for what an
+//! earlier process could not sync: Linux reports a failed write once, and a later sync proves nothing. The copy is for
+//! sled, which overwrites what it cannot read; it is put back when the opening fails, or by the next one, and is gone when
+//! this one has succeeded. The sums are for sled too, which takes damage in its log for the log's end, and opens without
+//! what came after. Creation happens under another name beside the path; a kill leaves at most a folder `.NAME.new-…`
+//! there, which may be removed.
 //!
 //! # The weaker choice
 //!

@@ -12,9 +12,9 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use doorward_fuzz::kill::{Rig, faults};
+use doorward_fuzz::kill::{Asked, Rig, faults};
 use doorward_fuzz::ledger::{self, Page};
-use doorward_fuzz::store::{StoreKind, UnknownStore};
+use doorward_fuzz::store::StoreKind;
 
 const USAGE: &str = "usage: faults [--store NAME] [--victims N] [--seed N] [--from N | --resume] [--threads N] [--folder PATH]";
 /// After so many victims it is written down how far the search is.
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         eprintln!("{why}");
         return ExitCode::FAILURE;
     }
-    let (rig, resumes) = match rig(given) {
+    let Asked { rig, resumes } = match asked(given) {
         Ok(asked) => asked,
         Err(problem) => {
             eprintln!("{problem}\n{USAGE}");
@@ -86,34 +86,14 @@ fn search(mut rig: Rig, resumes: bool) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// And whether it goes on where the ledger ends.
-fn rig(given: Vec<String>) -> Result<(Rig, bool), String> {
+/// A hundred victims on SQLite, unless others are asked for.
+fn asked(given: Vec<String>) -> Result<Asked, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut rig =
+    let rig =
         Rig { program, store: StoreKind::Sqlite, seed: 1, from: 0, kills: PART, threads: 2, folder: None };
-    let mut resumes = false;
-    let mut given = given.into_iter();
-    while let Some(name) = given.next() {
-        if name == "--resume" {
-            resumes = true;
-            continue;
-        }
-        let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
-        let number = || value.parse::<u64>().map_err(|_| format!("{name} needs a number, not {value}"));
-        match name.as_str() {
-            "--store" => rig.store = value.parse().map_err(|unknown: UnknownStore| unknown.to_string())?,
-            "--victims" => rig.kills = number()?,
-            "--seed" => rig.seed = number()?,
-            "--from" => rig.from = number()?,
-            "--threads" => {
-                rig.threads = usize::try_from(number()?.max(1)).map_err(|error| error.to_string())?;
-            }
-            "--folder" => rig.folder = Some(value.into()),
-            _ => return Err(format!("{name} is not known")),
-        }
-    }
-    if rig.store == StoreKind::Memory {
+    let asked = Asked::of(given, rig, "--victims")?;
+    if asked.rig.store == StoreKind::Memory {
         return Err("what is in memory asks the system for nothing: give another --store".to_owned());
     }
-    Ok((rig, resumes))
+    Ok(asked)
 }

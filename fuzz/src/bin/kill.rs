@@ -13,9 +13,9 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use doorward_fuzz::kill::{Rig, Summary};
+use doorward_fuzz::kill::{Asked, Rig, Summary};
 use doorward_fuzz::ledger::{self, Page};
-use doorward_fuzz::store::{StoreKind, UnknownStore};
+use doorward_fuzz::store::StoreKind;
 
 const USAGE: &str = "usage: kill [--store NAME] [--seed N] [--from N | --resume] [--kills N] [--threads N] [--folder PATH] [--without-syncs]";
 /// After so many kills it is written down how far the search is.
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         eprintln!("{why}");
         return ExitCode::FAILURE;
     }
-    let (rig, resumes) = match rig(given) {
+    let Asked { rig, resumes } = match asked(given) {
         Ok(asked) => asked,
         Err(problem) => {
             eprintln!("{problem}\n{USAGE}");
@@ -73,49 +73,10 @@ fn go_on(mut rig: Rig) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// And whether it goes on where the ledger ends.
-fn rig(given: Vec<String>) -> Result<(Rig, bool), String> {
+/// A thousand kills of SQLite, unless others are asked for.
+fn asked(given: Vec<String>) -> Result<Asked, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut rig =
+    let rig =
         Rig { program, store: StoreKind::Sqlite, seed: 1, from: 0, kills: 1000, threads: 4, folder: None };
-    let mut resumes = false;
-    let mut given = given.into_iter();
-    while let Some(name) = given.next() {
-        if name == "--resume" {
-            resumes = true;
-            continue;
-        }
-        if name == "--without-syncs" {
-            rig.store = without_syncs(rig.store)?;
-            continue;
-        }
-        let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
-        let number = || value.parse::<u64>().map_err(|_| format!("{name} needs a number, not {value}"));
-        match name.as_str() {
-            "--store" => rig.store = value.parse().map_err(|unknown: UnknownStore| unknown.to_string())?,
-            "--seed" => rig.seed = number()?,
-            "--from" => rig.from = number()?,
-            "--kills" => rig.kills = number()?,
-            "--threads" => {
-                rig.threads = usize::try_from(number()?.max(1)).map_err(|error| error.to_string())?;
-            }
-            "--folder" => rig.folder = Some(value.into()),
-            _ => return Err(format!("{name} is not known")),
-        }
-    }
-    Ok((rig, resumes))
-}
-
-/// The same store on a disk that does not sync.
-#[cfg(feature = "planted")]
-fn without_syncs(store: StoreKind) -> Result<StoreKind, String> {
-    match store {
-        StoreKind::Sled | StoreKind::SledWithoutSyncs => Ok(StoreKind::SledWithoutSyncs),
-        StoreKind::Memory | StoreKind::Sqlite => Err("give --store sled before --without-syncs".to_owned()),
-    }
-}
-
-#[cfg(not(feature = "planted"))]
-fn without_syncs(_: StoreKind) -> Result<StoreKind, String> {
-    Err("--without-syncs needs `--features planted`".to_owned())
+    Asked::of(given, rig, "--kills")
 }

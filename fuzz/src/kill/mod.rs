@@ -23,6 +23,7 @@
 //! | `story`, `town` | what was written down, and what must be in the store therefore |
 //! | `judge`, `journal`, `tokens` | what is in the store, held against that |
 //! | `hall` | the engine that both open |
+//! | `asked` | a command line |
 
 use std::fs::{self, File};
 use std::io;
@@ -45,10 +46,12 @@ use journal::Journal;
 use story::{Line, Story, follow};
 use town::Town;
 
+pub use asked::Asked;
 pub use summary::Summary;
 pub use victim::{Life, Victim};
 
 mod act;
+mod asked;
 pub mod faults;
 mod hall;
 mod journal;

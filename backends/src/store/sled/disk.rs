@@ -84,14 +84,14 @@ impl Files {
         for file in files(&self.folder)? {
             File::open(self.folder.join(file))?.sync_all()?;
         }
-        self.blobs = self.blobs()?;
+        self.blobs = blobs(&self.folder)?;
         self.sync_folders()
     }
 
     /// Syncs what a group may have written.
     pub(super) fn sync_group(&mut self) -> io::Result<()> {
         self.data.sync_data()?;
-        let blobs = self.blobs()?;
+        let blobs = blobs(&self.folder)?;
         if !blobs.is_subset(&self.blobs) {
             let folder = self.folder.join(BLOBS);
             for blob in blobs.difference(&self.blobs) {
@@ -122,10 +122,6 @@ impl Files {
         }
         #[cfg(not(unix))]
         Ok(true)
-    }
-
-    fn blobs(&self) -> io::Result<HashSet<OsString>> {
-        blobs(&self.folder)
     }
 
     fn sync_folders(&self) -> io::Result<()> {
