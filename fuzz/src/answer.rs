@@ -47,7 +47,7 @@ pub(crate) use token::{Flaw, Grant, Members, Seen};
 mod token;
 
 /// An answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
     Registered(AccountId),
     Taken,
@@ -110,7 +110,7 @@ pub(crate) enum Answer {
 }
 
 /// What is told of a live session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Life {
     pub(crate) id: SessionId,
     /// `None`: nobody's.

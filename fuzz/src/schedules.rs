@@ -9,7 +9,8 @@
 //! | a commit | the same; its answer is lost, and it was applied, or lost, or lands at a later point; its sender crashes meanwhile; its reply reaches nobody |
 //! | any point | an engine's process ends and begins again |
 //!
-//! Depth first goes through all of them; each is run from the set-up again. Time stands still, and processes are two.
+//! Depth first goes through all of them; each is run from the set-up again, until it comes to a moment that is in all things
+//! like one from which everything that can follow has been gone through. Time stands still, and processes are two.
 //! Left out is what is another schedule in disguise:
 //!
 //! | twin | of |
@@ -65,6 +66,7 @@ pub enum Faults {
 pub struct Search {
     world: World,
     reduces: bool,
+    merges: bool,
 }
 
 /// What was gone through.
@@ -72,6 +74,9 @@ pub struct Search {
 pub struct Counted {
     /// Schedules, each unlike all others.
     pub schedules: u64,
+    /// How many of them were run to their end. The others came to a moment that one of these had come to: what can follow had
+    /// been gone through from there.
+    pub runs: u64,
     /// Runs that turned out to be of a schedule in disguise.
     pub twins: u64,
 }
@@ -103,13 +108,19 @@ impl Search {
             choices: Vec::new(),
             story: Vec::new(),
         })?;
-        Ok(Self { world, reduces: true })
+        Ok(Self { world, reduces: true, merges: true })
     }
 
     /// The same, going through twins of looks, too.
     #[must_use]
     pub fn with_twins(self) -> Self {
         Self { reduces: false, ..self }
+    }
+
+    /// The same, running each schedule to its end.
+    #[must_use]
+    pub fn to_each_end(self) -> Self {
+        Self { merges: false, ..self }
     }
 
     /// Goes through every schedule of these actors.
@@ -148,7 +159,7 @@ impl Search {
         let story = schedule.story.take().unwrap_or_default();
         match ended {
             Ended::Right | Ended::Twin => Ok(Some(story)),
-            Ended::Lost => Ok(None),
+            Ended::Known(_) | Ended::Lost => Ok(None),
             Ended::Wrong(violation) => {
                 Err(Found { set: set.to_string(), violation, choices: choices.taken(), story })
             }
@@ -156,7 +167,7 @@ impl Search {
     }
 
     fn each(&self, set: &Set, faults: Faults, mut seen: impl FnMut(&Schedule<'_>)) -> Result<Counted, Found> {
-        let mut choices = Choices::default();
+        let mut choices = if self.merges { Choices::merging() } else { Choices::default() };
         let mut counted = Counted::default();
         loop {
             let mut schedule = self.schedule(set, faults, &mut choices)?;
@@ -164,12 +175,14 @@ impl Search {
                 Ended::Right => {
                     seen(&schedule);
                     counted.schedules += 1;
+                    counted.runs += 1;
                 }
+                Ended::Known(follow) => counted.schedules += follow,
                 Ended::Twin => counted.twins += 1,
                 Ended::Wrong(violation) => return Err(self.found(set, faults, &choices.taken(), violation)),
                 Ended::Lost => unreachable!("it gave the choices itself, and a run is the same each time"),
             }
-            if !choices.advance() {
+            if !choices.advance(counted.schedules) {
                 return Ok(counted);
             }
         }

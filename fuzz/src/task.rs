@@ -1,10 +1,12 @@
 //! One operation under way.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use doorward_core::id::SessionId;
-use doorward_core::machine::{Environment, Machine, Ticket};
+use doorward_core::machine::{Environment, Machine, Reply, Ticket};
+use doorward_core::record::{Key, Row};
 use doorward_core::secret::Seed;
 use doorward_core::store::{Batch, Write};
 use doorward_core::time::Timestamp;
@@ -50,10 +52,48 @@ pub(crate) struct Task {
     /// Sessions that were live at all of its moments, and how long by the first; `None`: it had none yet.
     pub(crate) always_live: Option<Vec<(SessionId, Timestamp)>>,
     pub(crate) old_ticket: Option<Ticket>,
+    pub(crate) heard: Heard,
+}
+
+impl Task {
+    /// Whether it has not called the store yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.shape.iter().all(|shape| matches!(shape, Shape::Hash | Shape::Verify | Shape::Sign))
+    }
+}
+
+/// What a machine was told, one after the other, as a digest: beside its operation and its seed, all that it goes by.
+#[derive(Debug, Clone, Copy, Default, Hash)]
+pub(crate) struct Heard(u64);
+
+impl Heard {
+    /// The rows of these keys, by themselves or in a page.
+    pub(crate) fn rows<'a>(
+        &mut self,
+        now: Timestamp,
+        rows: impl Iterator<Item = (&'a Key, Option<&'a Row>)>,
+    ) {
+        let told = rows.map(|(key, row)| {
+            let columns = row.map(|row| (row.stamp, row.epoch, row.owner, row.expires, row.encode(key)));
+            (key, columns)
+        });
+        self.more((now, told.collect::<Vec<_>>()));
+    }
+
+    /// Anything else.
+    pub(crate) fn reply(&mut self, now: Timestamp, reply: &Reply) {
+        self.more((now, format!("{reply:?}")));
+    }
+
+    fn more(&mut self, told: impl Hash) {
+        let mut digest = DefaultHasher::new();
+        (self.0, told).hash(&mut digest);
+        self.0 = digest.finish();
+    }
 }
 
 /// One need, as an onlooker with a stopwatch may see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Shape {
     Read(usize),
     Scan,
@@ -88,6 +128,8 @@ pub(crate) struct Flight {
     pub(crate) intent: Rc<Intent>,
     pub(crate) judged: Judgement,
     pub(crate) decided: Timestamp,
+    /// What its sender had heard when it sent it.
+    pub(crate) heard: Heard,
 }
 
 /// A machine at its beginning, with a seed made of this number.

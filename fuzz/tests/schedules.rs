@@ -172,6 +172,28 @@ fn what_is_left_out_ends_as_what_is_gone_through() {
     }
 }
 
+/// A schedule that comes to where another has been is not run to its end: all are counted, and there are no other ends.
+#[test]
+fn what_is_not_run_to_its_end_ends_as_what_is() {
+    let triples = Size::Triples.sets();
+    let triple = |name: &str| triples.iter().find(|set| set.to_string() == name).unwrap();
+    for (set, faults) in [
+        (&pair("login", "change password"), Faults::One),
+        (&pair("refresh", "refresh"), Faults::One),
+        (&pair("delete", "finish deletion"), Faults::One),
+        (&pair("login of one", "logout"), Faults::One),
+        (&pair("after restore", "open"), Faults::One),
+        (triple("login | logout | refresh"), Faults::None),
+        (triple("open | issue | rotate keys"), Faults::None),
+    ] {
+        let (all, full) = search().to_each_end().outcomes(set, faults).unwrap();
+        let (found, merged) = search().outcomes(set, faults).unwrap();
+        assert_eq!(found, all, "{set}");
+        assert_eq!(merged.schedules, full.schedules, "{set}");
+        assert!(merged.runs < full.runs && full.runs == full.schedules, "{set}: {merged:?} of {full:?}");
+    }
+}
+
 #[test]
 fn inv_40_a_schedule_is_told_by_its_choices() {
     let (search, set) = (search(), pair("logout", "refresh"));

@@ -18,7 +18,7 @@ use doorward_core::token::jwt::JwtError;
 use super::{Answer, Simulated, Told, other};
 
 /// What is told of tokens that were just made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Grant {
     pub(crate) account: AccountId,
     pub(crate) session: SessionId,
@@ -29,7 +29,7 @@ pub(crate) struct Grant {
 }
 
 /// What is told of an access token that is accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Seen {
     pub(crate) token: GrantId,
     pub(crate) account: AccountId,
@@ -44,7 +44,7 @@ pub(crate) struct Seen {
 pub(crate) type Members = (String, String, i64);
 
 /// What is wrong with an access token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Flaw {
     /// No key of ours made it.
     Forged,

@@ -129,6 +129,7 @@ fn keep_books(
                 }
             };
             total.schedules += counted.schedules;
+            total.runs += counted.runs;
             total.twins += counted.twins;
             if let Some(page) = &mut page {
                 page.add(set.number..set.number + 1, [("schedules", counted.schedules)], seconds);
@@ -155,10 +156,11 @@ fn report(arguments: &Arguments, sets: &[Set], place: usize, total: Counted, beg
     let seconds = begun.elapsed().as_secs_f64();
     let left = seconds / place.max(1) as f64 * (sets.len() - place) as f64;
     println!(
-        "{place} of {} {}, {} schedules ({} twins left out), {:.0} a second; {left:.0} s are left",
+        "{place} of {} {}, {} schedules ({} run to their ends, {} twins left out), {:.0} a second; {left:.0} s are left",
         sets.len(),
         arguments.size.word(),
         total.schedules,
+        total.runs,
         total.twins,
         total.schedules as f64 / seconds,
     );

@@ -9,7 +9,7 @@ use doorward_core::time::Timestamp;
 use super::Account;
 
 /// A device that became known; it stays on the list until the list is written again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Device {
     pub(crate) id: DeviceId,
     pub(crate) expires: Timestamp,
@@ -18,7 +18,7 @@ pub(crate) struct Device {
 }
 
 /// Where a guess by name comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub(crate) struct Origin {
     /// A known device of the account.
     pub(crate) device: Option<DeviceId>,

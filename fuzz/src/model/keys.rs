@@ -11,7 +11,7 @@ use crate::action::Rotate;
 use crate::violation::{Violation, ensure};
 
 /// A key, of those in the keyring, which sign in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SigningKey {
     pub(crate) name: String,
     /// From when on it signs.
@@ -19,7 +19,7 @@ pub(crate) struct SigningKey {
 }
 
 /// What a rotation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Rotation {
     /// Another key, which signs from then on.
     New(Timestamp),

@@ -134,7 +134,7 @@ pub(crate) struct Account {
 }
 
 /// An account has one life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Stage {
     There,
     /// It is deleted, and perhaps something is left.
@@ -142,7 +142,7 @@ pub(crate) enum Stage {
     Gone,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub(crate) struct Name {
     pub(crate) account: Option<usize>,
     pub(crate) throttle: Throttle,
@@ -151,10 +151,10 @@ pub(crate) struct Name {
 }
 
 /// Failures in a row; `None`: none that is remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub(crate) struct Throttle(pub(crate) Option<Failures>);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Failures {
     pub(crate) count: u32,
     pub(crate) until: Timestamp,
@@ -162,14 +162,14 @@ pub(crate) struct Failures {
 }
 
 /// Whose failures a counter counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Counted {
     Name(usize),
     Account(usize),
     Decoy(usize),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     /// `None`: nobody's.

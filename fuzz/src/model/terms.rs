@@ -3,15 +3,15 @@
 use doorward_core::token::terms::{Audience, ClientId, Scope};
 
 /// A client, by its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Client(usize);
 
 /// A set of audiences, never none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Audiences(u8);
 
 /// A set of words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub(crate) struct Scopes(u8);
 
 impl Client {

@@ -49,7 +49,7 @@ pub(crate) enum Request {
 }
 
 /// To whom, for whom and for what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Terms {
     pub(crate) client: Client,
     pub(crate) audience: Audiences,
@@ -65,7 +65,7 @@ pub(crate) enum Bearer {
 }
 
 /// What should become of tokens and keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TokenEffect {
     Open { session: usize, terms: Terms, scope: Scopes },
     MoveOn { family: usize },
@@ -76,7 +76,7 @@ pub(crate) enum TokenEffect {
 }
 
 /// The refresh tokens that follow one another.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Family {
     pub(crate) id: GrantId,
     pub(crate) salt: [u8; 16],
@@ -127,7 +127,7 @@ pub(crate) struct AccessToken {
 }
 
 /// What a session has granted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Grants {
     /// Whether anything ever was, since they were last all ended.
     pub(crate) is_there: bool,

@@ -33,7 +33,7 @@ pub(crate) struct Judgement {
 }
 
 /// What should change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Effect {
     None,
     Register {

@@ -1,5 +1,7 @@
 //! One schedule: what can happen at each point, and what happens.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::Faults;
 use super::actors::{Actor, Part};
 use super::choices::{Choices, NoSuchBranch};
@@ -20,6 +22,8 @@ pub(super) enum Ended {
     Right,
     /// It is another schedule in disguise, and was left out.
     Twin,
+    /// So many schedules go on from a moment from which another has gone on in all of these ways.
+    Known(u64),
     Wrong(Violation),
     /// The choices were for another set.
     Lost,
@@ -47,7 +51,7 @@ struct Acting {
 }
 
 /// What happened last.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Hash)]
 enum Last {
     Nothing,
     /// An actor looked: whether that was its first call, and whether it came to its end by it.
@@ -88,6 +92,7 @@ enum Event {
 /// Why a schedule is not gone on with.
 enum Stop {
     Twin,
+    Known(u64),
     Lost,
     Wrong(Violation),
 }
@@ -119,6 +124,7 @@ impl<'a> Schedule<'a> {
         match self.run_on(robbed) {
             Ok(()) => Ended::Right,
             Err(Stop::Twin) => Ended::Twin,
+            Err(Stop::Known(follow)) => Ended::Known(follow),
             Err(Stop::Lost) => Ended::Lost,
             Err(Stop::Wrong(violation)) => Ended::Wrong(violation),
         }
@@ -140,6 +146,11 @@ impl<'a> Schedule<'a> {
                 story.push(told(event, &self.actors));
             }
             self.happens(event)?;
+            if let Some(follow) =
+                self.choices.arrive(|| moment(&self.world, &self.actors, (self.may_fail, self.last)))
+            {
+                return Err(Stop::Known(follow));
+            }
         }
         if !self.world.has_flight() {
             return Ok(self.world.close(robbed)?);
@@ -279,6 +290,14 @@ impl From<NoSuchBranch> for Stop {
     }
 }
 
+/// All that decides what can follow, and whether it is right.
+fn moment(world: &World, actors: &[Acting], state: (bool, Last)) -> u64 {
+    let mut digest = DefaultHasher::new();
+    (world.moment(), state).hash(&mut digest);
+    actors.iter().for_each(|acting| acting.has_purged.hash(&mut digest));
+    digest.finish()
+}
+
 /// How a call may go.
 fn lucks(call: Call, may_fail: bool) -> &'static [Luck] {
     match (call, may_fail) {
@@ -310,5 +329,50 @@ fn told(event: Event, actors: &[Acting]) -> String {
         Event::Purge { place } => name(place).to_owned(),
         Event::Crash { engine } => format!("engine {engine} crashes"),
         Event::Lands => "the batch that was on its way lands".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ACTORS;
+    use super::super::actors::set_up;
+    use super::*;
+
+    /// The moment after these calls of these actors, each by the actor's place, and what became of it.
+    fn after<const N: usize>(names: [&str; N], calls: &[(usize, Luck)]) -> (u64, String) {
+        let world = World::new().set_up(&set_up()).unwrap();
+        let actors = names.map(|name| *ACTORS.iter().find(|actor| actor.name == name).unwrap());
+        let mut choices = Choices::default();
+        let mut schedule = Schedule::new(&world, &actors, &mut choices, Faults::One, true).unwrap();
+        for (place, luck) in calls {
+            let label = schedule.actors[*place].label;
+            assert!(schedule.world.waits_for(label).is_some());
+            schedule.world.call(label, *luck).unwrap();
+        }
+        (schedule.world.moment(), schedule.outcome())
+    }
+
+    /// The rows are the same, and what the engine answered. But one client knows that its session is over, so that nobody may
+    /// be let in by it from here on, and the other does not.
+    #[test]
+    fn whoever_knows_of_its_logout_is_at_another_moment() {
+        let looks = (0, Luck::Good);
+        let (told, lost) =
+            (after(["logout"], &[looks, (0, Luck::Good)]), after(["logout"], &[looks, (0, Luck::ReplyLost)]));
+        assert_eq!(told.1, lost.1);
+        assert_ne!(told.0, lost.0);
+    }
+
+    /// Nor is it one moment for two operations of which one began before a logout was answered, and the other after.
+    #[test]
+    fn who_began_before_an_answer_matters_and_nothing_else_of_their_order() {
+        let (logout, other) = ((0, Luck::Good), (1, Luck::Good));
+        let both = ["logout", "register another"];
+        let first = after(both, &[other, logout, logout]);
+        let between = after(both, &[logout, other, logout]);
+        let last = after(both, &[logout, logout, other]);
+        assert_eq!(first, between);
+        assert_eq!(between.1, last.1);
+        assert_ne!(between.0, last.0);
     }
 }

@@ -13,6 +13,7 @@
 //! | `host` | the moves of a host in another language |
 //! | `store` | commits and their faults; every row again, as a mirror |
 //! | `schedule` | the same world again and again, for each schedule of a few operations |
+//! | `moment` | whether two moments of such worlds are alike |
 //! | `probe` | tokens tried on the side, and what a thief of the whole store finds |
 
 use std::cell::RefCell;
@@ -38,7 +39,7 @@ use crate::model::Model;
 use crate::model::judge::Intent;
 use crate::plan::{CROWD, House, Luck, Move, Plan};
 use crate::store::{OpenStoreError, Shelf, StoreKind};
-use crate::task::{Flight, Task};
+use crate::task::{Flight, Heard, Task};
 use crate::violation::Violation;
 
 use engines::{Engine, engines};
@@ -49,6 +50,7 @@ use watch::Watcher;
 
 mod engines;
 mod host;
+mod moment;
 mod probe;
 mod restart;
 mod restore;
@@ -395,6 +397,7 @@ impl World {
             once_live: Vec::new(),
             always_live: None,
             old_ticket: None,
+            heard: Heard::default(),
         });
     }
 

@@ -19,7 +19,6 @@ use super::watch::Watcher;
 use crate::action::Action;
 use crate::answer::Asked;
 use crate::plan::{Luck, Move, Plan};
-use crate::task::Shape;
 use crate::violation::Violation;
 
 /// What an operation under way waits for.
@@ -117,8 +116,7 @@ impl World {
 
     /// Whether the operation has not called the store yet.
     pub(crate) fn is_new(&self, label: u32) -> bool {
-        let is_work = |shape: &Shape| matches!(shape, Shape::Hash | Shape::Verify | Shape::Sign);
-        self.tasks.iter().any(|task| task.label == label && task.shape.iter().all(is_work))
+        self.tasks.iter().any(|task| task.label == label && task.is_new())
     }
 
     /// The operation's next call, with this luck. It begins with its first: whoever was answered before that was before it.

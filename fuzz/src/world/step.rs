@@ -46,11 +46,18 @@ impl World {
             }
             Asked::Read(ticket, keys) => {
                 let next = if task.settles { Next::Ends } else { Next::DecidesAnew };
-                (ticket, self.store.read(keys).map_or_else(Reply::Failed, Reply::Rows), next)
+                let rows = self.store.read(keys);
+                for rows in rows.iter() {
+                    task.heard.rows(now, keys.iter().zip(rows.iter().map(Option::as_ref)));
+                }
+                (ticket, rows.map_or_else(Reply::Failed, Reply::Rows), next)
             }
             Asked::Scan(ticket, range, limit) => {
-                let page = self.store.scan(range, limit).map_or_else(Reply::Failed, Reply::Page);
-                (ticket, page, Next::DecidesOnOldRows)
+                let page = self.store.scan(range, limit);
+                for page in page.iter() {
+                    task.heard.rows(now, page.iter().map(|(key, row)| (key, Some(row))));
+                }
+                (ticket, page.map_or_else(Reply::Failed, Reply::Page), Next::DecidesOnOldRows)
             }
             Asked::Work(ticket, _) if luck == Luck::Retryable => {
                 (task.disturbed, task.failed) = (true, true);
@@ -75,6 +82,9 @@ impl World {
             misfit(&mut task, ticket, now)?;
         }
         task.old_ticket = Some(ticket);
+        if !matches!(reply, Reply::Rows(_) | Reply::Page(_)) {
+            task.heard.reply(now, &reply);
+        }
         task.machine
             .reply(ticket, reply)
             .map_err(|misuse| Violation::new(40, format!("a right reply was refused: {misuse}")))?;

@@ -64,8 +64,14 @@ impl World {
         let puts = batch.writes.iter().any(|write| matches!(write, Write::Put { .. }));
         let is_touch = batch.durability == Durability::Relaxed;
         let intent = Rc::clone(&task.intent);
-        let flight =
-            Flight { label: task.label, batch, intent, judged: task.judged.clone(), decided: task.decided };
+        let flight = Flight {
+            label: task.label,
+            batch,
+            intent,
+            judged: task.judged.clone(),
+            decided: task.decided,
+            heard: task.heard,
+        };
         task.disturbed |= !is_good;
         let unknown = |task: &mut Task| {
             task.settles = puts && !is_touch;
