@@ -294,7 +294,9 @@ impl From<NoSuchBranch> for Stop {
 fn moment(world: &World, actors: &[Acting], state: (bool, Last)) -> u64 {
     let mut digest = DefaultHasher::new();
     (world.moment(), state).hash(&mut digest);
-    actors.iter().for_each(|acting| acting.has_purged.hash(&mut digest));
+    for acting in actors {
+        acting.has_purged.hash(&mut digest);
+    }
     digest.finish()
 }
 

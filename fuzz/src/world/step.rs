@@ -47,14 +47,14 @@ impl World {
             Asked::Read(ticket, keys) => {
                 let next = if task.settles { Next::Ends } else { Next::DecidesAnew };
                 let rows = self.store.read(keys);
-                for rows in rows.iter() {
+                if let Ok(rows) = &rows {
                     task.heard.rows(now, keys.iter().zip(rows.iter().map(Option::as_ref)));
                 }
                 (ticket, rows.map_or_else(Reply::Failed, Reply::Rows), next)
             }
             Asked::Scan(ticket, range, limit) => {
                 let page = self.store.scan(range, limit);
-                for page in page.iter() {
+                if let Ok(page) = &page {
                     task.heard.rows(now, page.iter().map(|(key, row)| (key, Some(row))));
                 }
                 (ticket, page.map_or_else(Reply::Failed, Reply::Page), Next::DecidesOnOldRows)
