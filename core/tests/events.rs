@@ -247,19 +247,38 @@ fn rv_8_a_fault_is_told_by_its_word_and_of_whom_the_caller_asked() {
 fn rv_8_an_operation_is_called_what_its_event_says() {
     let ada = AccountId::from_bytes([7; 16]);
     let names = [
+        (AfterRestore::new().name(), "after_restore"),
+        (Authenticate::new("").name(), "authenticate"),
+        (ChangePassword::new("", "", "").name(), "change_password"),
+        (DeleteAccount::new(ada).name(), "delete_account"),
         (Deletions::new().name(), "deletions"),
+        (Disable::new(ada).name(), "disable"),
+        (Enable::new(ada).name(), "enable"),
+        (EndSession::new(ada, SessionId::from_bytes([7; 16])).name(), "end_session"),
+        (FinishDeletion::new(ada).name(), "finish_deletion"),
         (Introspect::new("").name(), "introspect"),
         (Issue::new("", "c", "").name(), "issue"),
         (Jwks::new().name(), "jwks"),
+        (Login::new("", "").name(), "login"),
+        (Logout::new("").name(), "logout"),
+        (LogoutEverywhere::new(ada).name(), "logout_everywhere"),
         (MarkCompromised::new(ada).name(), "mark_compromised"),
+        (Open::new().name(), "open"),
         (OpenSession::new("").name(), "open_session"),
+        (Reauthenticate::new("", "").name(), "reauthenticate"),
         (Refresh::new("", "c").name(), "refresh"),
+        (Register::new("", "").name(), "register"),
+        (Rename::new(ada, "").name(), "rename"),
         (RevokeAllTokens::new().name(), "revoke_all_tokens"),
         (RevokeToken::new("", "c").name(), "revoke_token"),
         (RotateKeys::new().name(), "rotate_keys"),
+        (RotateSession::new("").name(), "rotate_session"),
         (SessionData::new("").name(), "session_data"),
+        (Sessions::new(ada).name(), "sessions"),
+        (SetPassword::new(ada, "").name(), "set_password"),
         (Tick::new().name(), "tick"),
         (TrustClock::new().name(), "trust_clock"),
+        (Unlock::new(ada).name(), "unlock"),
         (UpdateSessionData::new("", "").name(), "update_session_data"),
         (Verify::new("", "").name(), "verify"),
     ];
@@ -285,6 +304,23 @@ fn rv_8_an_introspection_tells_whose_token_it_was() {
     }
     assert_eq!(event(&mut world, Issue::new(&person.token, "c", API)).subject, whose);
     assert_eq!(event(&mut world, Introspect::new("no token")).subject, Subject::default());
+}
+
+/// RV-8: whose tokens were refreshed; and when a token comes back that was used before, whose had been stolen.
+#[test]
+fn rv_8_a_refresh_tells_whose_tokens_they_are_and_whose_were_stolen() {
+    let (mut world, person) = at_home();
+    let whose =
+        Subject { account: Some(person.account), session: Some(person.session), ..Subject::default() };
+    let (_, parent) = world.issue_both(&person);
+    let refreshed = world.run(Refresh::new(&parent, "web")).unwrap().unwrap();
+    let child = refreshed.refresh.expect("there is one each time");
+    let used = event(&mut world, Refresh::new(child.expose(), "web"));
+    assert_eq!((used.operation, used.result, used.subject), ("refresh", EventResult::Success, whose.clone()));
+    world.wait(millis(60_000));
+    let stolen = event(&mut world, Refresh::new(&parent, "web"));
+    assert_eq!((stolen.result, stolen.subject), (refused("reused"), whose));
+    assert_eq!(event(&mut world, Refresh::new("no token", "web")).subject, Subject::default());
 }
 
 /// RV-8: where a guess came from is told when it was right, too.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use doorward_core::error::Fault;
+use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::machine::Environment;
 use doorward_core::model::keyring::KeyringRecord;
 use doorward_core::model::signing::KeyState;
@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::support::tokens::{
     API, Person, at_home, at_home_in, engine, header, kid_of, logged_in, ring, secs, tokens, with_tokens,
 };
-use crate::support::{START, World, environment, environment_with, millis, stamp};
+use crate::support::{START, World, answer, ask_at, environment, environment_with, failed, millis, stamp};
 
 const DAY: u64 = 24 * 3600;
 
@@ -115,6 +115,22 @@ fn maintenance_makes_a_key_an_overlap_before_it_is_time_and_not_sooner() {
     world.wait(secs(29 * DAY));
     assert!(rotate(&mut world, RotateKeys::when_due()));
     assert_eq!(kids(&world).len(), 2, "the one that is gone made room");
+}
+
+/// A store that cannot be written to opens all the same when it is time for another key, which can wait; but not when it has
+/// to learn a master key.
+#[test]
+fn a_full_disk_opens_although_it_is_time_for_a_key() {
+    for (numbers, opens) in [(&[1][..], true), (&[2, 1], false)] {
+        let (mut world, _) = at_home_in(engine(&[1]));
+        world.wait(secs(29 * DAY));
+        world.become_engine(engine(numbers));
+        let mut machine = world.machine(Open::new());
+        world.step_to_commit(&mut machine);
+        answer(&mut machine, failed(StoreErrorKind::Fatal));
+        assert_eq!(ask_at(&mut machine, world.now).done().is_ok(), opens, "{numbers:?}");
+        assert_eq!(kids(&world).len(), 1);
+    }
 }
 
 /// An instance whose clock is behind had no key for what another had just made: it replaced the key, and what that had
