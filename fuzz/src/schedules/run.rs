@@ -12,8 +12,6 @@ use crate::world::schedule::Call;
 
 /// The numbers of the actors' operations: above those of the set-up.
 const FIRST: u32 = 1_000;
-/// More rows than there are.
-const ALL_ROWS: u8 = u8::MAX;
 
 /// How a schedule ended.
 #[derive(Debug)]
@@ -234,8 +232,8 @@ impl<'a> Schedule<'a> {
             Event::Purge { place } => {
                 self.actors[place].has_purged = true;
                 self.last = Last::Other;
-                let engine = self.actors[place].engine;
-                Ok(self.world.moves(Move::Purge { engine, limit: ALL_ROWS })?)
+                let Acting { engine, label, .. } = self.actors[place];
+                Ok(self.world.purges(engine.into(), label.into())?)
             }
             Event::Crash { engine } => {
                 (self.may_fail, self.last) = (false, Last::Other);

@@ -183,10 +183,15 @@ impl World {
     }
 
     /// Runs an operation that the host is not asked for: its engine runs it by itself.
-    pub(super) fn alone(&mut self, engine: usize, action: Action) -> Result<(), Violation> {
+    fn alone(&mut self, engine: usize, action: Action) -> Result<(), Violation> {
+        self.alone_with(engine, action, self.seed())
+    }
+
+    /// The same with a seed of its own.
+    pub(super) fn alone_with(&mut self, engine: usize, action: Action, seed: u64) -> Result<(), Violation> {
         let seat = self.engines[engine].host.take();
         let label = u32::MAX - u32::try_from(self.tick).unwrap_or(0);
-        self.launch(engine, label, action, self.seed());
+        self.launch(engine, label, action, seed);
         let done = self.bring_to_its_end(label);
         self.engines[engine].host = seat;
         done
@@ -201,7 +206,7 @@ impl World {
     }
 
     /// Of all that one call runs.
-    fn seed(&self) -> u64 {
+    pub(super) fn seed(&self) -> u64 {
         self.tick as u64
     }
 }

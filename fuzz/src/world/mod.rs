@@ -343,11 +343,7 @@ impl World {
             Move::PowerCut => self.power_cut(),
             Move::Purge { engine, limit } => {
                 let engine = self.engine(engine);
-                // Of a clock that is vouched for, by a mark that no later opening can be behind.
-                self.alone(engine, Action::Tick)?;
-                let now = self.now(engine);
-                let vouched = self.model.judge(&Intent::Tick, now).answer;
-                if vouched == Answer::Done { self.purge(engine, limit.into()).map(drop) } else { Ok(()) }
+                self.tick_and_purge(engine, limit.into(), self.seed())
             }
             Move::Sweep => {
                 self.sweep(64)?;
@@ -358,6 +354,14 @@ impl World {
             Move::BackUp => self.back_up(),
             Move::Restore { watcher_lives } => self.restore(watcher_lives),
         }
+    }
+
+    /// A purge is of a clock that is vouched for, by a mark that no later opening can be behind.
+    fn tick_and_purge(&mut self, engine: usize, limit: usize, seed: u64) -> Result<(), Violation> {
+        self.alone_with(engine, Action::Tick, seed)?;
+        let now = self.now(engine);
+        let vouched = self.model.judge(&Intent::Tick, now).answer;
+        if vouched == Answer::Done { self.purge(engine, limit).map(drop) } else { Ok(()) }
     }
 
     fn start(&mut self, engine: u8, label: u32, action: Action, seed: u64) -> Result<(), Violation> {

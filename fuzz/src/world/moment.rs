@@ -7,11 +7,14 @@
 //! | machines | each follows from what it [heard](crate::task::Heard), which is there |
 //! | at which move something began, was given out, or was known to be dead | what counts is which was before which, and that is there |
 //! | what clients hold | what the operations of a schedule mean is settled before it begins |
+//! | the store | every write is read back, and held against the rows |
 //! | time, policies, journal, watcher, backup | no schedule moves the one or looks at the others |
+//!
+//! A key that an engine has parsed, and keeps, follows from the row that it was parsed from.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::World;
+use super::{Run, World};
 use crate::model::token::{AccessToken, RefreshToken};
 use crate::model::verdict::Judgement;
 use crate::model::{Account, Model, Token};
@@ -20,19 +23,46 @@ use crate::task::{Flight, Task};
 impl World {
     /// A digest of this moment: of 64 bits, for a search compares some ten thousand at a time.
     pub(crate) fn moment(&self) -> u64 {
+        let Self {
+            store: _,
+            open: _,
+            shelf: _,
+            backup: _,
+            orphans: _,
+            watcher: _,
+            rows,
+            engines: _,
+            house: _,
+            through: _,
+            change: _,
+            time: _,
+            elapsed: _,
+            passed: _,
+            model,
+            tasks,
+            flights,
+            wallet: _,
+            devices: _,
+            purse: _,
+            rehashes: _,
+            relaxed,
+            tick: _,
+            run: Run { operations: _, answered: _, commits: _, faults: _, answers, transcript: _ },
+            records: _,
+        } = self;
         let mut digest = DefaultHasher::new();
-        for (key, row) in self.rows.iter().chain(self.relaxed.iter().map(|(key, row)| (key, row))) {
+        for (key, row) in rows.iter().chain(relaxed.iter().map(|(key, row)| (key, row))) {
             (key, row.stamp, row.epoch, row.owner, row.expires, row.encode(key)).hash(&mut digest);
         }
-        put_model(&self.model, &begun(&self.tasks), &mut digest);
-        for task in &self.tasks {
+        put_model(model, &begun(tasks), &mut digest);
+        for task in tasks {
             put_task(task, &mut digest);
         }
-        for Flight { label, batch: _, intent: _, judged, decided, heard } in &self.flights {
+        for Flight { label, batch: _, intent: _, judged, decided, heard } in flights {
             (label, decided, heard).hash(&mut digest);
             put_judgement(judged, &mut digest);
         }
-        (self.rows.len(), self.tasks.len(), &self.run.answers).hash(&mut digest);
+        (rows.len(), tasks.len(), answers).hash(&mut digest);
         digest.finish()
     }
 }

@@ -139,6 +139,12 @@ impl World {
         self.make(one)
     }
 
+    /// An engine purges, with a seed of the purge's own: whenever it comes, it is the same.
+    pub(crate) fn purges(&mut self, engine: usize, seed: u64) -> Result<(), Violation> {
+        self.tick += 1;
+        self.tick_and_purge(engine, self.rows.len(), seed)
+    }
+
     /// How many changes have landed.
     pub(crate) fn landed(&self) -> usize {
         self.model.landed

@@ -133,6 +133,12 @@ impl World {
         ensure(follow(&mut self.rows, batch) == answer, 26, || {
             "the store and its mirror disagree".to_owned()
         })?;
+        let written: Vec<_> = batch.writes.iter().map(|write| write.key().clone()).collect();
+        let found = self.store.read(&written).unwrap_or_default();
+        let expected = written.iter().map(|key| self.rows.get(key).cloned());
+        ensure(found.into_iter().eq(expected), 26, || {
+            "the store did not write what its mirror did".to_owned()
+        })?;
         if answer == Commit::Conflict {
             return Ok((answer, None));
         }
