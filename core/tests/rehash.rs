@@ -1,12 +1,16 @@
 //! A login under a policy that has moved: the hash is upgraded, and never over a newer password.
 
+use std::net::{IpAddr, Ipv4Addr};
+
+use doorward_core::error::StoreErrorKind;
+use doorward_core::event::{EventResult, Subject};
 use doorward_core::id::AccountId;
 use doorward_core::machine::Reply;
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
 use doorward_core::operation::rehash::Rehashed;
 use doorward_core::record::{Key, Kind, Record};
 
-use crate::support::{RIGHT, START, Step, WRONG, World, answer, ask, millis};
+use crate::support::{Ask, RIGHT, START, Step, WRONG, World, answer, ask, failed, millis};
 
 /// Less memory than the default policy asks for, and no less than may be stored.
 const OLD: u32 = 12288;
@@ -136,4 +140,25 @@ fn an_upgrade_without_room_changes_nothing() {
     answer(&mut machine, Reply::Busy);
     assert!(matches!(ask(&mut machine).done(), Err(doorward_core::error::Fault::Busy)));
     assert_eq!(world.map, before);
+}
+
+/// RV-8: whose hash was upgraded, or was not, and where the login came from that found it old.
+#[test]
+fn rv_8_an_upgrade_is_told_with_whose_it_is() {
+    let source = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    for (fails, result) in [(false, EventResult::Success), (true, EventResult::Failed("store"))] {
+        let (mut world, account) = world();
+        let login = world.run(Login::new("ada", RIGHT).source(source)).unwrap().unwrap();
+        let mut machine = world.machine(login.rehash.expect("its hash is of an older policy"));
+        if fails {
+            answer(&mut machine, failed(StoreErrorKind::Fatal));
+        }
+        while !machine.is_done() {
+            assert!(world.step(&mut machine).is_none());
+        }
+        let Ask::Done(_, event) = ask(&mut machine) else { panic!("it is done") };
+        assert_eq!((event.operation, event.result), ("rehash", result));
+        let whose = Subject { account: Some(account), source: Some(source.into()), ..Subject::default() };
+        assert_eq!(event.subject, whose);
+    }
 }

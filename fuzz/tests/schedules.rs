@@ -184,7 +184,7 @@ fn what_is_not_run_to_its_end_ends_as_what_is() {
         (&pair("login of one", "logout"), Faults::One),
         (&pair("after restore", "open"), Faults::One),
         // A purge wrote the clock mark with a stamp of the move's number: alike moments ended in other rows.
-        (&pair("unlock", "purge"), Faults::One),
+        (&pair("disable", "purge"), Faults::One),
         (triple("register | logout | refresh"), Faults::One),
         (triple("login | logout | refresh"), Faults::None),
         (triple("open | issue | rotate keys"), Faults::None),
