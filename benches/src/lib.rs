@@ -10,9 +10,13 @@
 //! | [`populate`] | rows as an engine makes them, by the hundred thousand |
 //! | [`process`] | opening in a process of its own: time and memory |
 //! | [`table`] | medians, quartiles, ratios |
+//! | [`duel`] | two ways to do the same work, by turns |
+//! | [`limits`] | our operations next to the raw part that each cannot do without |
 #![forbid(unsafe_code)]
 
 pub mod candidate;
+pub mod duel;
+pub mod limits;
 pub mod populate;
 pub mod process;
 pub mod table;

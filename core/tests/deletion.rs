@@ -243,6 +243,23 @@ fn a_rename_frees_the_old_name_and_harms_no_session() {
     assert!(world.map.journal.is_empty(), "nothing has ended");
 }
 
+/// However many names a store has for an account, it has one afterwards: the one that was asked for, also when that was
+/// among them, and when there was none.
+#[test]
+fn a_rename_leaves_one_name_of_many_and_of_none() {
+    for (before, new) in [(&["ada", "countess"][..], "ada"), (&["ada", "countess"], "lovelace"), (&[], "ada")]
+    {
+        let (mut world, [ada, _], _) = home();
+        let row = world.map.rows.remove(&name("ada")).unwrap();
+        world.map.rows.extend(before.iter().map(|one| (name(one), row.clone())));
+        world.run(Rename::new(ada, new)).unwrap().unwrap();
+        let names =
+            world.map.rows.iter().filter(|(key, row)| key.kind() == Kind::Login && row.owner == Some(ada));
+        assert_eq!(names.map(|(key, _)| key.clone()).collect::<Vec<_>>(), [name(new)], "{before:?}");
+        assert_eq!(world.run(Login::new(new, RIGHT)).unwrap().unwrap().session.account, ada);
+    }
+}
+
 /// Two at once leave one name, whichever comes first; and a login under the old name falls before or after.
 #[test]
 fn of_two_renames_at_once_the_second_takes_the_firsts_name_away() {
