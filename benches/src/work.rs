@@ -55,9 +55,7 @@ impl Work {
     pub fn sample(self, subject: &Subject, tokens: &[String], time: Duration) -> Result<Duration, Failure> {
         match self {
             Self::Authenticate { threads } => crowd(threads, time, 64, |thread, turn| {
-                let token =
-                    tokens.get((turn + thread * 7) % tokens.len().max(1)).ok_or("no session to recognise")?;
-                subject.door.authenticate(token)?;
+                subject.door.authenticate(in_turn(tokens, turn + thread * 7)?)?;
                 Ok(1)
             }),
             Self::Commit { threads } => crowd(threads, time, 1, |_, _| {
@@ -83,6 +81,11 @@ pub fn prepare(engine: &Engine, sessions: usize) -> Result<Vec<String>, Failure>
     engine.register(Register::new(NAME, PASSWORD))?;
     let login = |_| Ok(engine.login(Login::new(NAME, PASSWORD))?.token.expose().to_owned());
     (0..sessions).map(login).collect()
+}
+
+/// One after the other, and from the first again.
+pub(crate) fn in_turn(tokens: &[String], turn: usize) -> Result<&str, Failure> {
+    Ok(tokens.get(turn % tokens.len().max(1)).ok_or("there is no token")?)
 }
 
 const NAME: &str = "ada";

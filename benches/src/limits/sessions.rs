@@ -1,0 +1,80 @@
+//! A session recognised: three rows of one moment, next to what a map or a database takes to give them.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use doorward::store::{MemoryStore, SqliteStore};
+use doorward::{Engine, MasterKey};
+use doorward_core::store::Store;
+use rusqlite::Connection;
+
+use crate::duel::{Contender, Duel};
+use crate::{Failure, populate, work};
+
+/// How many sessions there are.
+const MANY: usize = 1000;
+/// As long as a session's row is, about.
+const RECORD: [u8; 120] = [7; 120];
+
+pub(super) fn memory() -> Result<Duel, Failure> {
+    let keys: Vec<_> = (0..MANY).map(key).collect();
+    let map: HashMap<_, _> = keys.iter().map(|key| (*key, RECORD)).collect();
+    let theirs = Contender::new("three gets of a map", move |turn| {
+        let get = |at: usize| map.get(keys.get(at % MANY)?).copied();
+        Ok((get(turn), get(turn + 1), get(turn + 2)))
+    });
+    Ok(Duel { ours: authenticating(Arc::new(MemoryStore::new()))?, theirs })
+}
+
+pub(super) fn sqlite() -> Result<Duel, Failure> {
+    let (ours, theirs) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let engine = authenticating(Arc::new(SqliteStore::open(ours.path().join("auth.db"))?))?;
+    let raw = reading(theirs.path())?;
+    Ok(Duel { ours: engine.in_folder(ours), theirs: raw.in_folder(theirs) })
+}
+
+/// Anywhere in a table, as ids are.
+fn key(number: usize) -> [u8; 16] {
+    (number as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834).to_be_bytes()
+}
+
+/// The sessions of one person, one after the other, among those of others.
+fn authenticating(store: Arc<dyn Store>) -> Result<Contender, Failure> {
+    let engine =
+        Engine::builder(Arc::clone(&store)).ephemeral().master_key(MasterKey::new(1, [1; 32])).open()?;
+    populate::sessions(&engine, &*store, MANY)?;
+    let tokens = work::prepare(&engine, 32)?;
+    Ok(Contender::new("Doorward", move |turn| Ok(engine.authenticate(work::in_turn(&tokens, turn)?)?)))
+}
+
+/// Three prepared reads by key in one transaction, of a table like ours.
+fn reading(folder: &Path) -> Result<Contender, Failure> {
+    let database = Connection::open(folder.join("raw.db"))?;
+    database.execute_batch(
+        "PRAGMA journal_mode = wal; PRAGMA mmap_size = 0; PRAGMA cache_size = -1024;
+         CREATE TABLE rows (key BLOB PRIMARY KEY, stamp BLOB, epoch INTEGER, owner BLOB, expires INTEGER, record BLOB)
+         WITHOUT ROWID, STRICT;",
+    )?;
+    database.execute_batch("BEGIN")?;
+    for number in 0..MANY {
+        let columns = (key(number), key(number), 1, key(number), 1_900_000_000_000_i64, RECORD);
+        database.execute("INSERT INTO rows VALUES (?1, ?2, ?3, ?4, ?5, ?6)", columns)?;
+    }
+    database.execute_batch("COMMIT")?;
+    Ok(Contender::new("BEGIN, three prepared reads, COMMIT", move |turn| {
+        database.prepare_cached("BEGIN")?.execute([])?;
+        let sql = "SELECT stamp, epoch, owner, expires, record FROM rows WHERE key = ?1";
+        let mut read = database.prepare_cached(sql)?;
+        for row in [turn, 0, 1] {
+            let columns = |columns: &rusqlite::Row<'_>| {
+                let record: [u8; 120] = columns.get(4)?;
+                Ok((columns.get::<_, [u8; 16]>(0)?, columns.get::<_, i64>(1)?, record))
+            };
+            std::hint::black_box(read.query_row([key(row % MANY)], columns)?);
+        }
+        drop(read);
+        database.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }))
+}
