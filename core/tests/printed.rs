@@ -19,7 +19,7 @@ use doorward_core::operation::refresh::Refresh;
 use doorward_core::operation::revoke_token::RevokeToken;
 use doorward_core::operation::rotate_session::RotateSession;
 use doorward_core::operation::session_data::{SessionData, UpdateSessionData};
-use doorward_core::operation::verify::{TokenDigest, Verify};
+use doorward_core::operation::verify::{Digested, TokenDigest, Verify};
 use doorward_core::password::{Argon2Params, HashMemory, Password, PasswordHash};
 use doorward_core::record::Key;
 use doorward_core::secret::{Pepper, Seed};
@@ -52,6 +52,7 @@ fn inv_30_an_operation_prints_its_name_and_what_is_public_of_it() {
         format!("{:?}", Introspect::new(TOKEN).audience(API)),
         format!("{:?}", Verify::new(TOKEN, API)),
         format!("{:?}", TokenDigest::of(TOKEN)),
+        format!("{:?}", Digested::of(TOKEN)),
     ];
     let expected = [
         "Authenticate(..)",
@@ -69,6 +70,7 @@ fn inv_30_an_operation_prints_its_name_and_what_is_public_of_it() {
         r#"Introspect { audience: Some("https://api.example"), .. }"#,
         r#"Verify { audience: "https://api.example", .. }"#,
         "TokenDigest(..)",
+        "Digested(..)",
     ];
     assert_eq!(printed, expected);
     let login = format!("{:?}", Login::new("ada", RIGHT).previous(TOKEN));

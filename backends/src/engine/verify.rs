@@ -6,7 +6,7 @@ use std::time::Duration;
 use doorward_core::error::Fault;
 use doorward_core::event::{EventResult, Subject};
 use doorward_core::model::view::RevocationView;
-use doorward_core::operation::verify::{Proof, Proven, TokenDigest, Verify, VerifyError};
+use doorward_core::operation::verify::{Digested, Proof, Proven, Verify, VerifyError};
 use doorward_core::policy::{RevocationMode, WhenStale};
 use doorward_core::record::RecordError;
 use doorward_core::token::access::Access;
@@ -20,7 +20,8 @@ pub(super) async fn verify<E: Reach>(
     token: &str,
     audience: &str,
 ) -> Result<Arc<Access>, VerifyError> {
-    let proven = engine.parts().proven.find(TokenDigest::of(token));
+    let token = Digested::of(token);
+    let proven = engine.parts().proven.find(token.digest());
     let tokens = engine.parts().environment.policy.tokens();
     let verified = match tokens.revocation {
         RevocationMode::Bound => return asked(engine, token, audience, proven).await,
@@ -50,11 +51,11 @@ pub(super) async fn verify<E: Reach>(
 /// By the rows, all in one read.
 async fn asked<E: Reach>(
     engine: &E,
-    token: &str,
+    token: Digested<'_>,
     audience: &str,
     remembered: Option<Arc<Proven>>,
 ) -> Result<Arc<Access>, VerifyError> {
-    let verify = Verify::new(token, audience);
+    let verify = Verify::digested(token, audience);
     let verify = match &remembered {
         Some(proven) => verify.remembering(Arc::clone(proven)),
         None => verify,
@@ -67,7 +68,7 @@ async fn asked<E: Reach>(
 /// By a view that is at most so old. [`VerifyError::Stale`] when there is none.
 async fn viewed<E: Reach>(
     engine: &E,
-    token: &str,
+    token: Digested<'_>,
     audience: &str,
     remembered: Option<&Arc<Proven>>,
     bound: Duration,

@@ -37,7 +37,7 @@ use doorward::core::operation::set_password::SetPassword;
 use doorward::core::operation::tick::Tick;
 use doorward::core::operation::trust_clock::TrustClock;
 use doorward::core::operation::unlock::Unlock;
-use doorward::core::operation::verify::{Proof, Verify};
+use doorward::core::operation::verify::{Digested, Proof, Verify};
 use doorward::core::password::{Argon2Params, HashMemory, Password};
 use doorward::core::record::{Key, Row};
 use doorward::core::secret::{MasterKeys, Seed};
@@ -226,8 +226,12 @@ fn of_verifying(driver: &Driver<'_>, access: &str) {
     let keyring = driver.store.read(&[Key::Keyring]).unwrap().remove(0).unwrap();
     let now = Timestamp::from_millis(1_700_000_000_000);
     let proof = Proof { keyring: &keyring, policy: &environment.policy, keys: &environment.keys, now };
-    printed.note(proof);
-    printed.note((proof.of(access, None).unwrap(), Compact::parse(access).unwrap(), Epochs::default()));
+    printed.note((proof, Digested::of(access)));
+    printed.note((
+        proof.of(Digested::of(access), None).unwrap(),
+        Compact::parse(access).unwrap(),
+        Epochs::default(),
+    ));
     printed.note(&keyring.keyring().unwrap().signing);
     let mut view = RevocationView::default();
     view.learn_keyring(keyring.clone());

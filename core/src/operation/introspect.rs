@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
@@ -13,7 +12,7 @@ use crate::facts::Facts;
 use crate::machine::{Context, Decide, Decision};
 use crate::model::grant::Turn;
 use crate::operation::refresh::{Absence, Presented};
-use crate::operation::verify::{Seen, VerifyError};
+use crate::operation::verify::{Kept, Seen, VerifyError};
 use crate::time::Timestamp;
 use crate::token::opaque::REFRESH_PREFIX;
 
@@ -39,14 +38,14 @@ use crate::token::opaque::REFRESH_PREFIX;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Introspect {
-    token: Zeroizing<String>,
+    token: Kept,
     audience: Option<String>,
 }
 
 impl Introspect {
     /// This token.
     pub fn new(token: &str) -> Self {
-        Self { token: Zeroizing::new(token.into()), audience: None }
+        Self { token: Kept::new(token), audience: None }
     }
 
     /// As it is for this resource server: a token for others is not active for it (RFC 7662, section 4), and a refresh
@@ -113,11 +112,11 @@ impl Decide for Introspect {
 
     fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Introspection>, Fault> {
         let inactive = || Ok(Decision::Done(Introspection::inactive()));
-        if self.token.starts_with(REFRESH_PREFIX) {
+        if self.token.text.starts_with(REFRESH_PREFIX) {
             if self.audience.is_some() {
                 return inactive();
             }
-            let presented = match Presented::of(&self.token, facts, cx)? {
+            let presented = match Presented::of(&self.token.text, facts, cx)? {
                 Ok(presented) => presented,
                 Err(Absence::Unread(keys)) => return Ok(Decision::Read(keys)),
                 Err(Absence::Refused(_) | Absence::Over(..)) => return inactive(),
@@ -145,7 +144,7 @@ impl Decide for Introspect {
                 },
             }));
         }
-        let proven = match Seen::of(&self.token, None, facts, cx)? {
+        let proven = match Seen::of(self.token.digested(), None, facts, cx)? {
             Seen::Unread(keys) => return Ok(Decision::Read(keys)),
             Seen::Refused(VerifyError::Fault(fault)) => return Err(fault),
             Seen::Refused(_) => return inactive(),

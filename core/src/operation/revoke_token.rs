@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
@@ -15,7 +14,7 @@ use crate::model::grant::{GrantsRecord, RevokedToken};
 use crate::operation::logout::Ended;
 use crate::operation::refresh::{Absence, Presented, RefreshError};
 use crate::operation::standing::{Live, keyring_row};
-use crate::operation::verify::{Seen, VerifyError};
+use crate::operation::verify::{Kept, Seen, VerifyError};
 use crate::planted::Planted;
 use crate::record::{Key, Row};
 use crate::store::Ending;
@@ -49,14 +48,14 @@ use crate::token::terms::{ClientId, TermError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RevokeToken {
-    token: Zeroizing<String>,
+    token: Kept,
     client: Result<ClientId, TermError>,
 }
 
 impl RevokeToken {
     /// This token, in the hands of this client.
     pub fn new(token: &str, client: &str) -> Self {
-        Self { token: Zeroizing::new(token.into()), client: ClientId::parse(client) }
+        Self { token: Kept::new(token), client: ClientId::parse(client) }
     }
 }
 
@@ -127,11 +126,11 @@ impl Decide for RevokeToken {
             Err(error) => return refused((*error).into()),
         };
         let seen;
-        let found = if self.token.starts_with(REFRESH_PREFIX) {
-            refresh_token(&self.token, facts, cx)?
+        let found = if self.token.text.starts_with(REFRESH_PREFIX) {
+            refresh_token(&self.token.text, facts, cx)?
         } else {
-            seen = Seen::of(&self.token, None, facts, &cx.furthest_behind())?;
-            access_token(&self.token, &seen, facts, cx)?
+            seen = Seen::of(self.token.digested(), None, facts, &cx.furthest_behind())?;
+            access_token(&self.token.text, &seen, facts, cx)?
         };
         Ok(match found {
             Found::Unread(keys) => Decision::Read(keys),

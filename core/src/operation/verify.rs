@@ -48,7 +48,7 @@ use crate::token::ring;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Verify {
-    token: Zeroizing<String>,
+    token: Kept,
     audience: String,
     remembered: Option<Arc<Proven>>,
 }
@@ -56,14 +56,19 @@ pub struct Verify {
 impl Verify {
     /// This token, as the client sent it, for this audience.
     pub fn new(token: &str, audience: &str) -> Self {
-        Self { token: Zeroizing::new(token.into()), audience: audience.into(), remembered: None }
+        Self::digested(Digested::of(token), audience)
+    }
+
+    /// The same of a token whose digest was made already.
+    pub fn digested(token: Digested<'_>, audience: &str) -> Self {
+        Self { token: token.keep(), audience: audience.into(), remembered: None }
     }
 
     /// With what an earlier verification has proven: if that was of this very token, and under the present keyring, the
     /// signature is not looked at again. Everything else is.
     #[must_use]
     pub fn remembering(mut self, proven: Arc<Proven>) -> Self {
-        self.remembered = Some(proven).filter(|proven| proven.digest == TokenDigest::of(&self.token));
+        self.remembered = Some(proven).filter(|proven| proven.digest == self.token.digest);
         self
     }
 }
@@ -99,11 +104,67 @@ impl fmt::Debug for TokenDigest {
     }
 }
 
+/// An access token as a client sent it, and its digest: made once, which takes longer than all that is done again of a token
+/// that was verified before.
+///
+/// # Example: looked for, and not found
+/// ```
+/// use std::collections::HashMap;
+/// use doorward_core::operation::verify::{Digested, TokenDigest};
+///
+/// let seen = HashMap::from([(TokenDigest::of("a.b.c"), "a moment ago")]);
+/// assert_eq!(seen.get(&Digested::of("a.b.c").digest()), Some(&"a moment ago"));
+/// assert_eq!(seen.get(&Digested::of("a.b.d").digest()), None);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Digested<'a> {
+    text: &'a str,
+    digest: TokenDigest,
+}
+
+impl<'a> Digested<'a> {
+    /// Makes the digest of this token.
+    pub fn of(text: &'a str) -> Self {
+        Self { text, digest: TokenDigest::of(text) }
+    }
+
+    /// The digest.
+    pub fn digest(self) -> TokenDigest {
+        self.digest
+    }
+
+    fn keep(self) -> Kept {
+        Kept { text: Zeroizing::new(self.text.into()), digest: self.digest }
+    }
+}
+
+impl fmt::Debug for Digested<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digested(..)")
+    }
+}
+
+/// The same, for as long as an operation takes.
+pub(super) struct Kept {
+    pub(super) text: Zeroizing<String>,
+    digest: TokenDigest,
+}
+
+impl Kept {
+    pub(super) fn new(text: &str) -> Self {
+        Digested::of(text).keep()
+    }
+
+    pub(super) fn digested(&self) -> Digested<'_> {
+        Digested { text: &self.text, digest: self.digest }
+    }
+}
+
 /// That a token was signed by a key of one keyring: what may be remembered of a verification. Only the core makes one.
 ///
 /// # Example: verified once, and looked at again
 /// ```
-/// use doorward_core::operation::verify::{Proof, TokenDigest};
+/// use doorward_core::operation::verify::{Digested, Proof};
 /// # use doorward_core::operation::{issue::Issue, login::Login, register::Register};
 /// # use doorward_core::{record::Key, store::Store};
 /// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
@@ -117,8 +178,9 @@ impl fmt::Debug for TokenDigest {
 /// # let environment = &engine.environment;
 /// # let proof = Proof { keyring, policy: &environment.policy, keys: &environment.keys, now: engine.now };
 /// let token = issued.access.expose();
+/// let token = Digested::of(token);
 /// let proven = proof.of(token, None)?;
-/// assert_eq!((proven.access.account, proven.digest), (ada, TokenDigest::of(token)));
+/// assert_eq!((proven.access.account, proven.digest), (ada, token.digest()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -136,7 +198,7 @@ pub struct Proven {
 ///
 /// # Example: a gateway that keeps the keyring for a moment
 /// ```
-/// use doorward_core::operation::verify::Proof;
+/// use doorward_core::operation::verify::{Digested, Proof};
 /// use doorward_core::token::jwt::JwtError;
 /// # use doorward_core::{record::Key, store::Store};
 /// # mod hidden { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/engine.rs")); }
@@ -146,7 +208,7 @@ pub struct Proven {
 /// # let keyring = rows[0].as_ref().unwrap();
 /// # let environment = &engine.environment;
 /// let proof = Proof { keyring, policy: &environment.policy, keys: &environment.keys, now: engine.now };
-/// assert!(proof.of("not.a.token", None).is_err());
+/// assert!(proof.of(Digested::of("not.a.token"), None).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -167,24 +229,27 @@ impl Proof<'_> {
     ///
     /// # Errors
     /// [`VerifyError`].
-    pub fn of(&self, token: &str, remembered: Option<&Arc<Proven>>) -> Result<Arc<Proven>, VerifyError> {
-        let own = remembered.filter(|proven| proven.digest == TokenDigest::of(token));
+    pub fn of(
+        &self,
+        token: Digested<'_>,
+        remembered: Option<&Arc<Proven>>,
+    ) -> Result<Arc<Proven>, VerifyError> {
+        let own = remembered.filter(|proven| proven.digest == token.digest);
         match own.filter(|proven| proven.keyring == self.keyring.stamp) {
             Some(proven) => self.again(proven),
             None => self.anew(token),
         }
     }
 
-    fn anew(&self, token: &str) -> Result<Arc<Proven>, VerifyError> {
-        let compact = Compact::parse(token)?;
+    fn anew(&self, Digested { text, digest }: Digested<'_>) -> Result<Arc<Proven>, VerifyError> {
+        let compact = Compact::parse(text)?;
         let kid = String::from(compact.kid());
         let claims = compact.verify(&self.key(&kid)?)?;
         let tokens = self.policy.tokens();
         let issuer = tokens.issuer.as_str();
         claims.check(&Expected { issuer, audience: None, now: self.now, leeway: tokens.leeway })?;
         let access = Arc::new(Access::of(claims)?);
-        let (digest, keyring) = (TokenDigest::of(token), self.keyring.stamp);
-        Ok(Arc::new(Proven { access, digest, kid, keyring }))
+        Ok(Arc::new(Proven { access, digest, kid, keyring: self.keyring.stamp }))
     }
 
     /// A key retires and a token ends by the clock, without a new stamp.
@@ -291,7 +356,7 @@ pub(super) enum Seen {
 
 impl Seen {
     pub(super) fn of(
-        token: &str,
+        token: Digested<'_>,
         remembered: Option<&Arc<Proven>>,
         facts: &Facts,
         cx: &Context<'_>,
@@ -300,7 +365,7 @@ impl Seen {
             // What it says of itself is believed as far as to read these rows.
             let named = match remembered {
                 Some(proven) => Ok(proven.access.keys()),
-                None => Compact::parse(token)
+                None => Compact::parse(token.text)
                     .and_then(|said| Access::of(said.claims().clone()))
                     .map(|said| said.keys()),
             };
@@ -326,7 +391,7 @@ impl Decide for Verify {
     }
 
     fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
-        let proven = match Seen::of(&self.token, self.remembered.as_ref(), facts, cx)? {
+        let proven = match Seen::of(self.token.digested(), self.remembered.as_ref(), facts, cx)? {
             Seen::Unread(keys) => return Ok(Decision::Read(keys)),
             Seen::Refused(error) => return Ok(Decision::Done(Err(error))),
             Seen::Proven(proven) => proven,
