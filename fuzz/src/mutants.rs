@@ -49,6 +49,18 @@ pub struct Fate {
     pub seconds: f64,
 }
 
+impl Fate {
+    /// With what became of those that had survived.
+    fn and_then(self, again: Self) -> Self {
+        Self {
+            caught: self.caught + again.caught,
+            survived: again.survived,
+            seconds: self.seconds + again.seconds,
+            ..self
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -127,28 +139,25 @@ impl Mutants {
     /// # Errors
     /// [`MutantsError`]: `cargo mutants` failed, not a test.
     pub fn go_through(&self, file: &str) -> Result<Fate, MutantsError> {
-        let slow: Vec<_> = LONG.into_iter().chain(SLOW.iter().flat_map(|slow| ["--skip", slow])).collect();
         let first =
             if WITH_TESTS_BESIDE.iter().any(|part| file.contains(part)) { "--lib" } else { "--test=core" };
-        let tests: Vec<_> = [first].into_iter().chain(slow.iter().copied()).collect();
-        let fate = self.try_those(&[format!("--file={file}")], (&tests, QUICK), |_| true)?;
-        let tests: Vec<_> = TESTS.into_iter().chain(slow).collect();
-        let again = self.try_again(&fate.survived, (&tests, QUICK))?;
-        Ok(Fate {
-            caught: fate.caught + again.caught,
-            survived: again.survived,
-            seconds: fate.seconds + again.seconds,
-            ..fate
-        })
+        let fate = self.try_those(&[format!("--file={file}")], (&quick(&[first]), QUICK), |_| true)?;
+        let again = self.try_again(&fate.survived, (&quick(&TESTS), QUICK))?;
+        Ok(fate.and_then(again))
     }
 
-    /// Goes through mutants that survived once, named with their place or without: those that there still are, with all tests
-    /// and examples.
+    /// Goes through the mutants of this list that there still are, with the quick tests; and with all tests and examples those
+    /// that these let pass, and of which no line says why.
     ///
     /// # Errors
     /// As [`Mutants::go_through`].
-    pub fn again<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Result<Fate, MutantsError> {
-        self.try_again(names, (&LONG, PATIENCE))
+    pub fn again(&self, known: &Survivors) -> Result<Fate, MutantsError> {
+        let fate = self.try_again(known.keys(), (&quick(&TESTS), QUICK))?;
+        let has_line = |name: &String| known.get(&without_place(name)).is_some_and(|why| !why.is_empty());
+        let (explained, open): (Vec<_>, Vec<_>) = fate.survived.iter().cloned().partition(has_line);
+        let mut again = self.try_again(&open, (&LONG, PATIENCE))?;
+        again.survived.extend(explained);
+        Ok(fate.and_then(again))
     }
 
     fn try_again<'a>(
@@ -266,6 +275,11 @@ const SLOW: [&str; 4] = [
     "every_character_may_stand_in_a_list",
     "a_million_sources_take_no_more_memory_than_the_most_that_are_kept",
 ];
+
+/// These tests, but for those that take most of the time.
+fn quick(tests: &[&'static str]) -> Vec<&'static str> {
+    tests.iter().copied().chain(LONG).chain(SLOW.into_iter().flat_map(|slow| ["--skip", slow])).collect()
+}
 
 /// How many seconds of a processor each program of the quick tests may take, which needs two, and how many one of all: whoever
 /// takes longer is in a loop.

@@ -111,7 +111,7 @@ fn again() -> Result<bool, MutantsError> {
     if known.is_empty() {
         return Ok(true);
     }
-    let fate = Mutants::copy(0)?.again(known.keys())?;
+    let fate = Mutants::copy(0)?.again(&known)?;
     mutants::retain(&folder, &fate.survived)?;
     let left = mutants::survivors(&folder)?;
     println!("{} are left of {}", left.len(), known.len());
