@@ -66,15 +66,21 @@ pub(super) fn calls(trace: &str, folder: &Path) -> Result<Vec<Traced>, String> {
     for (number, line) in whole.lines().enumerate() {
         reader
             .line(number, line)
-            .map_err(|what| format!("line {number} of the trace: {what}: {line:.200}"))?;
+            .map_err(|what| format!("line {number} of the trace: {what}: {}", ends_of(line)))?;
     }
     reader.calls.sort_by_key(|traced| traced.begun);
     Ok(reader.calls)
 }
 
+/// Its beginning and its end: a call may have written megabytes.
+fn ends_of(line: &str) -> String {
+    let (begins, ends) = (line.get(..200), line.get(line.len().saturating_sub(100)..));
+    begins.zip(ends).map_or_else(|| line.to_owned(), |(begins, ends)| format!("{begins} … {ends}"))
+}
+
 struct Reader<'a> {
     folder: &'a Path,
-    /// Of each thread in a call, where it began, and its arguments.
+    /// Of each thread in a call, where it began, and its arguments. Who is killed in one stays here.
     waiting: BTreeMap<&'a str, (usize, String)>,
     /// Where each open file is written next.
     places: BTreeMap<u64, u64>,
@@ -88,14 +94,19 @@ impl<'a> Reader<'a> {
         if text.starts_with("+++") || text.starts_with("---") {
             return Ok(());
         }
-        if let Some(begins) = text.strip_suffix(" <unfinished ...>") {
-            self.waiting.insert(thread, (number, begins.to_owned()));
-            return Ok(());
-        }
         if let Some(resumed) = text.strip_prefix("<... ") {
             let (begun, begins) = self.waiting.remove(thread).ok_or("it was not begun")?;
             let (_, rest) = resumed.split_once(" resumed>").ok_or("no call")?;
             return self.call(begun, number, &format!("{begins}{rest}"));
+        }
+        if self.waiting.contains_key(thread) {
+            return Err("the thread goes on, and its last call has no answer".to_owned());
+        }
+        // `<unfinished ...>`, when another thread calls meanwhile; `<detached ...>`, when it is killed in it.
+        if !text.contains(" = ") {
+            let begins = text.strip_suffix(" <unfinished ...>").unwrap_or(text);
+            self.waiting.insert(thread, (number, begins.to_owned()));
+            return Ok(());
         }
         self.call(number, number, text)
     }
@@ -252,6 +263,7 @@ mod tests {
              2 write(3<{file}>, \"{a}\", 2) = 2\n\
              2 write(3<{file}>(deleted), \"{a}\", 2) = 2\n\
              1 write(3<{file}>, \"{a}\", 2) = ?\n\
+             3 pwrite64(3<{file}>, \"{a}\" <detached ...>\n\
              2 +++ killed by SIGKILL +++\n\
              2 cut",
             a = escaped("ab"),
@@ -272,6 +284,15 @@ mod tests {
                 Traced { call: write(0), begun: 5, ended: 5 },
             ]
         );
+    }
+
+    /// A victim that was killed while a call was written down left a line without an answer, and its recording was refused.
+    #[test]
+    fn only_a_thread_that_says_no_more_may_owe_an_answer() {
+        let owes = format!("1 fsync(3<{}> <detached ...>\n", escaped("/f/db"));
+        assert_eq!(calls(&owes, Path::new("/f")), Ok(Vec::new()));
+        let more = calls(&format!("{owes}1 fsync(3<{}>) = 0\n", escaped("/f/db")), Path::new("/f"));
+        assert!(more.unwrap_err().contains("line 1 of the trace: the thread goes on"));
     }
 
     #[test]
