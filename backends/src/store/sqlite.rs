@@ -198,9 +198,11 @@ impl Store for SqliteStore {
         self.look(|readers| match keys {
             [] => Ok(Vec::new()),
             [key] => readers.statement(|connection| Ok(vec![rows::read(connection, key)?])),
-            keys => {
-                readers.snapshot(|connection| keys.iter().map(|key| rows::read(connection, key)).collect())
-            }
+            keys => match rows::together(keys) {
+                Some(sql) => readers.statement(|connection| rows::read_together(connection, sql, keys)),
+                None => readers
+                    .snapshot(|connection| keys.iter().map(|key| rows::read(connection, key)).collect()),
+            },
         })
     }
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::error::{OpenError, refused};
 use super::place::Identity;
-use super::rows::Statements;
+use super::rows::{Statements, TOGETHER};
 use super::schema;
 use super::writer;
 
@@ -54,6 +54,7 @@ pub(super) fn reading(path: &Path, busy: Duration) -> Result<Connection, OpenErr
     for kind in Kind::ALL {
         hold(&connection, &Statements::of(kind).reading())?;
     }
+    hold(&connection, &TOGETHER.map(|(_, sql)| sql))?;
     Ok(connection)
 }
 

@@ -13,16 +13,23 @@ use super::error::{OpenError, failed};
 use crate::store::failing::retryable;
 
 pub(super) struct Readers {
-    idle: Mutex<Vec<Connection>>,
+    pool: Mutex<Pool>,
     returned: Condvar,
     patience: Duration,
+}
+
+struct Pool {
+    idle: Vec<Connection>,
+    /// How many threads wait for one. To wake nobody is a call to the system all the same.
+    waiting: usize,
 }
 
 impl Readers {
     pub(super) fn open(path: &Path, connections: usize, patience: Duration) -> Result<Self, OpenError> {
         let idle: Result<Vec<_>, _> =
             (0..connections.max(1)).map(|_| connect::reading(path, patience)).collect();
-        Ok(Self { idle: Mutex::new(idle?), returned: Condvar::new(), patience })
+        let pool = Mutex::new(Pool { idle: idle?, waiting: 0 });
+        Ok(Self { pool, returned: Condvar::new(), patience })
     }
 
     /// Runs `look` on a connection of its own; all that it reads is one snapshot.
@@ -47,20 +54,28 @@ impl Readers {
         look(&*self.borrow()?)
     }
 
+    /// How many threads wait for a connection.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).waiting
+    }
+
     fn borrow(&self) -> Result<Loan<'_>, StoreError> {
         let deadline = Instant::now() + self.patience;
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = loop {
-            if let Some(connection) = idle.pop() {
+            if let Some(connection) = pool.idle.pop() {
                 break connection;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(retryable("every read connection is in use: try again, or open more of them"));
             }
-            idle = self.returned.wait_timeout(idle, left).unwrap_or_else(PoisonError::into_inner).0;
+            pool.waiting += 1;
+            pool = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner).0;
+            pool.waiting -= 1;
         };
-        drop(idle);
+        drop(pool);
         let loan = Loan { readers: self, connection: Some(connection) };
         // What an earlier read left open (its COMMIT failed) would show yesterday's rows.
         if !loan.is_autocommit() {
@@ -88,8 +103,13 @@ impl Deref for Loan<'_> {
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            self.readers.returned.notify_one();
+            let mut pool = self.readers.pool.lock().unwrap_or_else(PoisonError::into_inner);
+            pool.idle.push(connection);
+            let is_awaited = pool.waiting > 0;
+            drop(pool);
+            if is_awaited {
+                self.readers.returned.notify_one();
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use doorward_core::time::Timestamp;
 use tempfile::TempDir;
 
 use super::fault::{Fault, Meets};
-use super::rows::Statements;
+use super::rows::{Statements, TOGETHER};
 use super::{SqliteOptions, SqliteStore};
 
 struct Rig {
@@ -271,6 +271,33 @@ fn readers_are_lent_to_one_thread_each_and_waited_for_within_a_bound() {
     assert!(readers.snapshot(|_| Ok(())).is_ok(), "both came back");
 }
 
+/// Nobody is woken where nobody waits; whoever waits is.
+#[test]
+fn who_waits_for_a_reader_is_served_when_one_comes_back() {
+    let rig = rig_with(Duration::from_secs(10));
+    let readers = &rig.store.readers;
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let looks = |_: &rusqlite::Connection| Ok(());
+        let nested = readers.snapshot(|_| {
+            readers.snapshot(|_| {
+                let begun = Instant::now();
+                scope.spawn(move || tell.send((readers.snapshot(looks).is_ok(), begun.elapsed())));
+                while readers.waiting() == 0 {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            })
+        });
+        assert!(nested.is_ok());
+    });
+    let (is_served, after) = told.recv().unwrap();
+    assert!(
+        is_served && after < Duration::from_secs(2),
+        "{after:?}: not woken, it would look again at its deadline"
+    );
+}
+
 /// A reader that panicked leaves its snapshot open: the next must not be shown yesterday's rows.
 #[test]
 fn a_snapshot_left_open_is_not_read_again() {
@@ -307,7 +334,8 @@ fn hot_statements_use_their_indexes() {
     };
     for kind in Kind::ALL {
         let statements = Statements::of(kind);
-        for sql in statements.reading().into_iter().chain(statements.writing()) {
+        let together = TOGETHER.map(|(_, sql)| sql);
+        for sql in statements.reading().into_iter().chain(statements.writing()).chain(together) {
             if !sql.starts_with("INSERT") {
                 let plan = plan(sql);
                 assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
