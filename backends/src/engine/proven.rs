@@ -106,7 +106,8 @@ impl ProvenTokens {
 impl Shard {
     fn put(&mut self, proven: Arc<Proven>, most: usize) {
         if self.young.len() >= most && !self.young.contains_key(&proven.digest) {
-            self.old = mem::take(&mut self.young);
+            mem::swap(&mut self.young, &mut self.old);
+            self.young.clear(); // and keeps its room
         }
         self.young.insert(proven.digest, proven);
     }

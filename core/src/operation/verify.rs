@@ -22,8 +22,8 @@ use crate::policy::Policy;
 use crate::record::{Key, Row};
 use crate::secret::MasterKeys;
 use crate::time::Timestamp;
-use crate::token::access::Access;
-use crate::token::jwt::{Compact, Expected, JwtError, VerifyingKey};
+use crate::token::access::{Access, Unproven};
+use crate::token::jwt::{Expected, JwtError, Signed, VerifyingKey};
 use crate::token::ring;
 
 /// Verifies an access token for an audience against session, account, keyring and grants, in one read: what
@@ -190,7 +190,7 @@ pub struct Proven {
     pub access: Arc<Access>,
     /// Which token it was.
     pub digest: TokenDigest,
-    kid: String,
+    key: VerifyingKey,
     keyring: Stamp,
 }
 
@@ -242,19 +242,23 @@ impl Proof<'_> {
     }
 
     fn anew(&self, Digested { text, digest }: Digested<'_>) -> Result<Arc<Proven>, VerifyError> {
-        let compact = Compact::parse(text)?;
-        let kid = String::from(compact.kid());
-        let claims = compact.verify(&self.key(&kid)?)?;
+        let writer = |head: &str| ring::writer(head, self.keyring, self.keys, self.now);
+        let signed = Signed::parse(text, writer)?;
+        let body = signed.body()?;
+        let said = Unproven::parse(&body)?;
+        let signature = signed.signature()?;
+        let key = self.key(signed.kid())?;
+        signed.verify(&signature, &key)?;
         let tokens = self.policy.tokens();
         let issuer = tokens.issuer.as_str();
-        claims.check(&Expected { issuer, audience: None, now: self.now, leeway: tokens.leeway })?;
-        let access = Arc::new(Access::of(claims)?);
-        Ok(Arc::new(Proven { access, digest, kid, keyring: self.keyring.stamp }))
+        said.check(&Expected { issuer, audience: None, now: self.now, leeway: tokens.leeway })?;
+        let access = Arc::new(Access::of(said)?);
+        Ok(Arc::new(Proven { access, digest, key, keyring: self.keyring.stamp }))
     }
 
     /// A key retires and a token ends by the clock, without a new stamp.
     fn again(&self, proven: &Arc<Proven>) -> Result<Arc<Proven>, VerifyError> {
-        self.key(&proven.kid)?;
+        self.key(proven.key.kid())?;
         let is_over = self.now >= proven.access.expires.saturating_add(self.policy.tokens().leeway);
         if is_over && !self.policy.has(Planted::RememberedIsEndless) {
             return Err(JwtError::Expired.into());
@@ -354,6 +358,15 @@ pub(super) enum Seen {
     Proven(Arc<Proven>),
 }
 
+/// The rows that a token names, if it is in the form of one.
+fn named(text: &str) -> Result<[Key; 4], JwtError> {
+    let signed = Signed::parse(text, |_| None)?;
+    let body = signed.body()?;
+    let said = Unproven::parse(&body)?;
+    signed.signature()?;
+    Ok(Access::of(said)?.keys())
+}
+
 impl Seen {
     pub(super) fn of(
         token: Digested<'_>,
@@ -365,9 +378,7 @@ impl Seen {
             // What it says of itself is believed as far as to read these rows.
             let named = match remembered {
                 Some(proven) => Ok(proven.access.keys()),
-                None => Compact::parse(token.text)
-                    .and_then(|said| Access::of(said.claims().clone()))
-                    .map(|said| said.keys()),
+                None => named(token.text),
             };
             return Ok(match named {
                 Ok(keys) => Self::Unread(keys.into()),

@@ -10,7 +10,8 @@ use crate::event::Subject;
 use crate::id::{AccountId, GrantId, SessionId};
 use crate::model::keyring::Epochs;
 use crate::time::Timestamp;
-use crate::token::jwt::{Claims, JwtError};
+use crate::token::jwt::json::{JsonError, Reader};
+use crate::token::jwt::{Expected, JwtError, Said, once};
 use crate::token::terms::{ClientId, Scope};
 
 /// A verified access token.
@@ -81,30 +82,56 @@ impl Access {
     }
 
     /// What these claims say.
-    pub(crate) fn of(mut claims: Claims) -> Result<Self, JwtError> {
-        let private = claims.extra.remove(PRIVATE).ok_or(JwtError::Missing(PRIVATE))?;
-        let (epochs, family) = private_of(&private).ok_or(JwtError::Claim(PRIVATE))?;
+    pub(crate) fn of(Unproven { said, private, extra }: Unproven<'_>) -> Result<Self, JwtError> {
+        let Private { epochs, family } = private?;
         let seconds = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
-        let scope = Scope::parse(claims.scope.as_deref().unwrap_or_default());
+        let scope = Scope::parse(said.scope.as_deref().unwrap_or_default());
         Ok(Self {
-            account: claims.subject.parse().map_err(|_| JwtError::Claim("sub"))?,
-            session: claims
+            account: said.subject.parse().map_err(|_| JwtError::Claim("sub"))?,
+            session: said
                 .session
                 .ok_or(JwtError::Missing("sid"))?
                 .parse()
                 .map_err(|_| JwtError::Claim("sid"))?,
-            token: claims.token_id.parse().map_err(|_| JwtError::Claim("jti"))?,
-            client: ClientId::parse(&claims.client_id).map_err(|_| JwtError::Claim("client_id"))?,
-            audience: claims.audience,
+            token: said.token_id.parse().map_err(|_| JwtError::Claim("jti"))?,
+            client: ClientId::parse(&said.client_id).map_err(|_| JwtError::Claim("client_id"))?,
+            audience: said.audience,
             scope: scope.map_err(|_| JwtError::Claim("scope"))?,
-            issued_at: seconds(claims.issued_at),
-            expires: seconds(claims.expires),
-            auth_time: seconds(claims.auth_time.ok_or(JwtError::Missing("auth_time"))?),
-            amr: claims.amr,
-            claims: claims.extra,
+            issued_at: seconds(said.issued_at),
+            expires: seconds(said.expires),
+            auth_time: seconds(said.auth_time.ok_or(JwtError::Missing("auth_time"))?),
+            amr: said.amr,
+            claims: extra,
             family,
             epochs,
         })
+    }
+}
+
+/// The claims of a token, read and not believed.
+pub(crate) struct Unproven<'a> {
+    said: Said<'a>,
+    /// The engine's own claim, or why there is none: for whoever believes the token.
+    private: Result<Private, JwtError>,
+    extra: Map<String, Value>,
+}
+
+impl<'a> Unproven<'a> {
+    /// Reads the text of a token's claims.
+    pub(crate) fn parse(body: &'a str) -> Result<Self, JwtError> {
+        let (mut private, mut extra) = (None, Map::new());
+        let said = Said::parse(body, |name, reader| match &*name {
+            PRIVATE => once(&mut private, PRIVATE, || Private::read(reader)),
+            _ => Ok(reader.member_of(&mut extra, name)?),
+        })?;
+        let private = private.ok_or(JwtError::Missing(PRIVATE));
+        let private = private.and_then(|private| private.ok_or(JwtError::Claim(PRIVATE)));
+        Ok(Self { said, private, extra })
+    }
+
+    /// Whether this is a token of that issuer, for that audience, at this time.
+    pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), JwtError> {
+        self.said.check(expected)
     }
 }
 
@@ -119,13 +146,57 @@ pub(crate) fn private(epochs: Epochs, family: Option<GrantId>) -> Value {
     }
 }
 
-fn private_of(value: &Value) -> Option<(Epochs, Option<GrantId>)> {
-    let members = value.as_object()?;
-    let [account, global, tokens] = members.get("e")?.as_array()?.as_slice() else { return None };
-    let epochs = Epochs { account: account.as_u64()?, global: global.as_u64()?, tokens: tokens.as_u64()? };
-    match members.get("f") {
-        None => Some((epochs, None)),
-        Some(family) => Some((epochs, Some(family.as_str()?.parse().ok()?))),
+/// The same, read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Private {
+    epochs: Epochs,
+    family: Option<GrantId>,
+}
+
+impl Private {
+    /// Reads a value, of which `None` is made when it is none of this engine's.
+    fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, JsonError> {
+        // What the engine writes is read as it stands there; what anybody else does, as JSON, so that this is no less strict.
+        match reader.attempt(Self::written) {
+            Ok(private) => Ok(Some(private)),
+            Err(_) => reader.value().map(|value| Self::of(&value)),
+        }
+    }
+
+    fn written(reader: &mut Reader<'_>) -> Result<Self, JsonError> {
+        let (mut epochs, mut family) = (None, None);
+        reader.members(|name, reader| {
+            let again = match &*name {
+                "e" => {
+                    let (mut three, mut count) = ([0; 3], 0);
+                    reader.elements(|reader| {
+                        let place = three.get_mut(count).ok_or(JsonError::Type)?;
+                        *place = reader.number()?.as_u64().ok_or(JsonError::Type)?;
+                        count += 1;
+                        Ok(())
+                    })?;
+                    let [account, global, tokens] = three;
+                    let all = (count == 3).then_some(Epochs { account, global, tokens });
+                    epochs.replace(all.ok_or(JsonError::Type)?).is_some()
+                }
+                "f" => family.replace(reader.string()?.parse().map_err(|_| JsonError::Type)?).is_some(),
+                _ => return Err(JsonError::Type),
+            };
+            if again { Err(JsonError::Duplicate) } else { Ok(()) }
+        })?;
+        Ok(Self { epochs: epochs.ok_or(JsonError::Type)?, family })
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        let members = value.as_object()?;
+        let [account, global, tokens] = members.get("e")?.as_array()?.as_slice() else { return None };
+        let epochs =
+            Epochs { account: account.as_u64()?, global: global.as_u64()?, tokens: tokens.as_u64()? };
+        let family = match members.get("f") {
+            None => None,
+            Some(family) => Some(family.as_str()?.parse().ok()?),
+        };
+        Some(Self { epochs, family })
     }
 }
 
@@ -146,23 +217,50 @@ impl fmt::Debug for Access {
 mod tests {
     use super::*;
 
+    /// By the way that reads what the engine writes, and by the one that reads anything.
+    fn read(text: &str) -> Result<Option<Private>, JsonError> {
+        let mut reader = Reader::new(text);
+        let read = Private::read(&mut reader)?;
+        reader.end()?;
+        let mut reader = Reader::new(text);
+        assert_eq!(reader.value().map(|value| Private::of(&value)), Ok(read), "{text}");
+        Ok(read)
+    }
+
     #[test]
     fn the_private_claim_reads_back_and_nothing_else_is_read() {
         let epochs = Epochs { account: 1, global: 2, tokens: u64::MAX };
         for family in [None, Some(GrantId::from_bytes([7; 16]))] {
-            assert_eq!(private_of(&private(epochs, family)), Some((epochs, family)));
+            let text = private(epochs, family).to_string();
+            assert_eq!(read(&text), Ok(Some(Private { epochs, family })));
+            assert_eq!(Private::written(&mut Reader::new(&text)), Ok(Private { epochs, family }));
         }
-        for bad in [
-            json!(null),
-            json!([]),
-            json!({}),
-            json!({ "e": [1, 2] }),
-            json!({ "e": [1, 2, -1] }),
-            json!({ "e": [1, 2, 3.0] }),
-            json!({ "e": [1, 2, 3], "f": null }),
-            json!({ "e": [1, 2, 3], "f": "AB" }),
+        for none in [
+            "null",
+            "[]",
+            "{}",
+            "7",
+            r#"{"e":[1,2]}"#,
+            r#"{"e":[1,2,3,4]}"#,
+            r#"{"e":[1,2,-1]}"#,
+            r#"{"e":[1,2,3.0]}"#,
+            r#"{"e":{"e":[1,2,3]}}"#,
+            r#"{"e":[1,2,3],"f":null}"#,
+            r#"{"e":[1,2,3],"f":"AB"}"#,
+            r#"{"f":"07070707070707070707070707070707"}"#,
         ] {
-            assert_eq!(private_of(&bad), None, "{bad}");
+            assert_eq!(read(none), Ok(None), "{none}");
+        }
+        // What a later engine says beside it.
+        for more in [r#"{"e":[1,2,3],"g":[{}]}"#, r#"{ "g" : 1, "e" : [ 1 , 2 , 3 ] }"#] {
+            let epochs = Epochs { account: 1, global: 2, tokens: 3 };
+            assert_eq!(read(more), Ok(Some(Private { epochs, family: None })), "{more}");
+        }
+        for broken in [r#"{"e":[1,2,3],"e":[1,2,3]}"#, r#"{"e":[1,2,3],"g":1,"g":1}"#] {
+            assert_eq!(read(broken), Err(JsonError::Duplicate), "{broken}");
+        }
+        for broken in ["", "{", r#"{"e":[1,2,3]"#, r#"{"e":[1,2,03]}"#, r#"{"e":[1,2,3],}"#] {
+            assert_eq!(read(broken), Err(JsonError::Syntax), "{broken}");
         }
     }
 }

@@ -115,6 +115,18 @@ pub(crate) fn signer(keyring: &Row, cx: &Context<'_>) -> Result<Option<SigningKe
     })
 }
 
+/// The key that writes this header, as it stands in a token ([`VerifyingKey::head`]): to see what that says. Whether anything is
+/// accepted that the key signed is another question.
+pub(crate) fn writer(head: &str, keyring: &Row, keys: &MasterKeys, now: Timestamp) -> Option<VerifyingKey> {
+    let is_its = |key: &&VerifyingKey| key.head() == head;
+    let own = keys.own_signing_keys().iter().map(SigningKey::verifying_key).find(is_its).cloned();
+    own.or_else(|| {
+        // A ring that does not parse is for whoever looks a key up to say.
+        let ring = keys.ring(keyring, now).ok()?;
+        ring.keys.iter().map(|key| &key.verifying).find(is_its).cloned()
+    })
+}
+
 /// The key with this id, while what it signed is accepted.
 pub(crate) fn verifying_key(
     kid: &str,

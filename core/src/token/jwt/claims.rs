@@ -20,7 +20,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::error::{JwtError, SignError};
-use super::json::{self, JsonError, MAX_SECONDS};
+use super::json::{self, JsonError, MAX_SECONDS, Reader};
 use crate::time::Timestamp;
 
 /// What an access token says. Times are whole seconds since 1970.
@@ -78,6 +78,33 @@ pub(crate) struct Expected<'a> {
     pub(crate) leeway: Duration,
 }
 
+impl Expected<'_> {
+    /// INV 18: a token is accepted only while now < exp + leeway.
+    fn are_met(
+        &self,
+        issuer: &str,
+        audience: &[String],
+        expires: i64,
+        not_before: Option<i64>,
+    ) -> Result<(), JwtError> {
+        if issuer != self.issuer {
+            return Err(JwtError::Issuer);
+        }
+        if let Some(expected) = self.audience
+            && !audience.iter().any(|one| one == expected)
+        {
+            return Err(JwtError::Audience);
+        }
+        if self.now >= moment(expires).saturating_add(self.leeway) {
+            return Err(JwtError::Expired);
+        }
+        match not_before {
+            Some(begin) if self.now.saturating_add(self.leeway) < moment(begin) => Err(JwtError::NotYet),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Whether a claim's name means something to this engine or to whoever verifies, so that a host's own claim must not
 /// take it: what [`Claims`] reads, and what binds or delegates a token (`cnf`, RFC 7800; `act` and `may_act`, RFC 8693).
 /// `roles`, `groups` and `entitlements` are the host's to give (RFC 9068, section 2.2.3.1).
@@ -100,64 +127,28 @@ const BINDING: [&str; 3] = ["cnf", "act", "may_act"];
 impl Claims {
     /// Reads the claims of a token: one JSON object.
     pub(super) fn parse(text: &str) -> Result<Self, JwtError> {
-        let mut read = Read::default();
         let mut extra = Map::new();
-        json::object(text, |name, reader| match &*name {
-            "iss" => once(&mut read.issuer, "iss", || text_of(reader.string()?)),
-            "sub" => once(&mut read.subject, "sub", || text_of(reader.string()?)),
-            "client_id" => once(&mut read.client_id, "client_id", || text_of(reader.string()?)),
-            "jti" => once(&mut read.token_id, "jti", || text_of(reader.string()?)),
-            "aud" => once(&mut read.audience, "aud", || {
-                let audience = reader.string_or_strings()?;
-                let sound = !audience.is_empty() && audience.iter().all(|one| !one.is_empty());
-                if sound { Ok(audience) } else { Err(JsonError::Type) }
-            }),
-            "exp" => once(&mut read.expires, "exp", || reader.seconds()),
-            "iat" => once(&mut read.issued_at, "iat", || reader.seconds()),
-            "nbf" => once(&mut read.not_before, "nbf", || reader.seconds()),
-            "auth_time" => once(&mut read.auth_time, "auth_time", || reader.seconds()),
-            "sid" => once(&mut read.session, "sid", || text_of(reader.string()?)),
-            "scope" => once(&mut read.scope, "scope", || Ok(reader.string()?.into_owned())),
-            "amr" => once(&mut read.amr, "amr", || reader.strings()),
-            _ => Ok(reader.member_of(&mut extra, name)?),
-        })?;
+        let said = Said::parse(text, |name, reader| Ok(reader.member_of(&mut extra, name)?))?;
         Ok(Self {
-            issuer: read.issuer.ok_or(JwtError::Missing("iss"))?,
-            subject: read.subject.ok_or(JwtError::Missing("sub"))?,
-            audience: read.audience.ok_or(JwtError::Missing("aud"))?,
-            expires: read.expires.ok_or(JwtError::Missing("exp"))?,
-            not_before: read.not_before,
-            issued_at: read.issued_at.ok_or(JwtError::Missing("iat"))?,
-            token_id: read.token_id.ok_or(JwtError::Missing("jti"))?,
-            client_id: read.client_id.ok_or(JwtError::Missing("client_id"))?,
-            session: read.session,
-            auth_time: read.auth_time,
-            amr: read.amr.unwrap_or_default(),
-            scope: read.scope,
+            issuer: said.issuer.into_owned(),
+            subject: said.subject.into_owned(),
+            audience: said.audience,
+            expires: said.expires,
+            not_before: said.not_before,
+            issued_at: said.issued_at,
+            token_id: said.token_id.into_owned(),
+            client_id: said.client_id.into_owned(),
+            session: said.session.map(Cow::into_owned),
+            auth_time: said.auth_time,
+            amr: said.amr,
+            scope: said.scope.map(Cow::into_owned),
             extra,
         })
     }
 
-    /// Whether this is a token of that issuer, for that audience, at this time. INV 18: it is accepted only while
-    /// now < exp + leeway.
+    /// Whether this is a token of that issuer, for that audience, at this time.
     pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), JwtError> {
-        if self.issuer != expected.issuer {
-            return Err(JwtError::Issuer);
-        }
-        if let Some(audience) = expected.audience
-            && !self.audience.iter().any(|one| one == audience)
-        {
-            return Err(JwtError::Audience);
-        }
-        if expected.now >= moment(self.expires).saturating_add(expected.leeway) {
-            return Err(JwtError::Expired);
-        }
-        match self.not_before {
-            Some(begin) if expected.now.saturating_add(expected.leeway) < moment(begin) => {
-                Err(JwtError::NotYet)
-            }
-            _ => Ok(()),
-        }
+        expected.are_met(&self.issuer, &self.audience, self.expires, self.not_before)
     }
 
     /// Whether a verifier could accept this: the rules of [`parse`](Self::parse), for what is about to be signed.
@@ -222,24 +213,89 @@ impl Serialize for Body<'_> {
     }
 }
 
+/// The same as [`Claims`] but for the other members, as it stands in the text: what is not kept is not copied.
+pub(crate) struct Said<'a> {
+    issuer: Cow<'a, str>,
+    pub(crate) subject: Cow<'a, str>,
+    pub(crate) audience: Vec<String>,
+    pub(crate) expires: i64,
+    not_before: Option<i64>,
+    pub(crate) issued_at: i64,
+    pub(crate) token_id: Cow<'a, str>,
+    pub(crate) client_id: Cow<'a, str>,
+    pub(crate) session: Option<Cow<'a, str>>,
+    pub(crate) auth_time: Option<i64>,
+    pub(crate) amr: Vec<String>,
+    pub(crate) scope: Option<Cow<'a, str>>,
+}
+
 #[derive(Default)]
-struct Read {
-    issuer: Option<String>,
-    subject: Option<String>,
+struct Read<'a> {
+    issuer: Option<Cow<'a, str>>,
+    subject: Option<Cow<'a, str>>,
     audience: Option<Vec<String>>,
     expires: Option<i64>,
     not_before: Option<i64>,
     issued_at: Option<i64>,
-    token_id: Option<String>,
-    client_id: Option<String>,
-    session: Option<String>,
+    token_id: Option<Cow<'a, str>>,
+    client_id: Option<Cow<'a, str>>,
+    session: Option<Cow<'a, str>>,
     auth_time: Option<i64>,
     amr: Option<Vec<String>>,
-    scope: Option<String>,
+    scope: Option<Cow<'a, str>>,
+}
+
+impl<'a> Said<'a> {
+    /// Reads the claims of a token: one JSON object. `other` is handed the name of each member that is not of these, must read
+    /// its value, and must see to it that no name comes twice.
+    pub(crate) fn parse(
+        text: &'a str,
+        mut other: impl FnMut(Cow<'a, str>, &mut Reader<'a>) -> Result<(), JwtError>,
+    ) -> Result<Self, JwtError> {
+        let mut read = Read::default();
+        json::object(text, |name, reader| match &*name {
+            "iss" => once(&mut read.issuer, "iss", || filled(reader.string()?)),
+            "sub" => once(&mut read.subject, "sub", || filled(reader.string()?)),
+            "client_id" => once(&mut read.client_id, "client_id", || filled(reader.string()?)),
+            "jti" => once(&mut read.token_id, "jti", || filled(reader.string()?)),
+            "aud" => once(&mut read.audience, "aud", || {
+                let audience = reader.string_or_strings()?;
+                let sound = !audience.is_empty() && audience.iter().all(|one| !one.is_empty());
+                if sound { Ok(audience) } else { Err(JsonError::Type) }
+            }),
+            "exp" => once(&mut read.expires, "exp", || reader.seconds()),
+            "iat" => once(&mut read.issued_at, "iat", || reader.seconds()),
+            "nbf" => once(&mut read.not_before, "nbf", || reader.seconds()),
+            "auth_time" => once(&mut read.auth_time, "auth_time", || reader.seconds()),
+            "sid" => once(&mut read.session, "sid", || filled(reader.string()?)),
+            "scope" => once(&mut read.scope, "scope", || reader.string()),
+            "amr" => once(&mut read.amr, "amr", || reader.strings()),
+            _ => other(name, reader),
+        })?;
+        Ok(Self {
+            issuer: read.issuer.ok_or(JwtError::Missing("iss"))?,
+            subject: read.subject.ok_or(JwtError::Missing("sub"))?,
+            audience: read.audience.ok_or(JwtError::Missing("aud"))?,
+            expires: read.expires.ok_or(JwtError::Missing("exp"))?,
+            not_before: read.not_before,
+            issued_at: read.issued_at.ok_or(JwtError::Missing("iat"))?,
+            token_id: read.token_id.ok_or(JwtError::Missing("jti"))?,
+            client_id: read.client_id.ok_or(JwtError::Missing("client_id"))?,
+            session: read.session,
+            auth_time: read.auth_time,
+            amr: read.amr.unwrap_or_default(),
+            scope: read.scope,
+        })
+    }
+
+    /// As [`Claims::check`].
+    pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), JwtError> {
+        expected.are_met(&self.issuer, &self.audience, self.expires, self.not_before)
+    }
 }
 
 /// Reads a claim into its place, which must be free.
-fn once<T>(
+pub(crate) fn once<T>(
     place: &mut Option<T>,
     name: &'static str,
     read: impl FnOnce() -> Result<T, JsonError>,
@@ -254,8 +310,8 @@ fn once<T>(
     Ok(())
 }
 
-fn text_of(text: Cow<'_, str>) -> Result<String, JsonError> {
-    if text.is_empty() { Err(JsonError::Type) } else { Ok(text.into_owned()) }
+fn filled(text: Cow<'_, str>) -> Result<Cow<'_, str>, JsonError> {
+    if text.is_empty() { Err(JsonError::Type) } else { Ok(text) }
 }
 
 fn optional<M: SerializeMap, T: Serialize>(

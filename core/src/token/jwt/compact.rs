@@ -38,34 +38,27 @@ pub(super) const MAX_KEY_ID: usize = 128;
 /// assert_eq!(Compact::parse(id_token).unwrap_err(), JwtError::Type);
 /// ```
 pub struct Compact<'a> {
-    signing_input: &'a str,
+    signed: Signed<'a>,
     signature: Vec<u8>,
-    algorithm: Algorithm,
-    key_id: String,
     claims: Claims,
 }
 
 impl<'a> Compact<'a> {
     /// Reads a token. Refuses every text but the canonical form of an access token.
     pub fn parse(text: &'a str) -> Result<Self, JwtError> {
-        let Parts { signing_input, header, claims, signature } = Parts::split(text)?;
-        let Header { algorithm, kind, key_id } = Header::parse(&object_text(header)?)?;
-        if kind != Some(Kind::AccessToken) {
-            return Err(JwtError::Type);
-        }
-        let key_id = key_id.ok_or(JwtError::KeyId)?;
-        let claims = Claims::parse(&object_text(claims)?)?;
-        Ok(Self { signing_input, signature: decoded(signature)?, algorithm, key_id, claims })
+        let signed = Signed::parse(text, |_| None)?;
+        let claims = Claims::parse(&signed.body()?)?;
+        Ok(Self { signature: signed.signature()?, signed, claims })
     }
 
     /// The header's `kid`: for a look-up and nothing else.
     pub fn kid(&self) -> &str {
-        &self.key_id
+        self.signed.kid()
     }
 
     /// The header's `alg`.
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.signed.algorithm()
     }
 
     /// What it says, unproven.
@@ -75,15 +68,7 @@ impl<'a> Compact<'a> {
 
     /// What it says, if this key made it: the key's own `kid` and algorithm must be the header's.
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<Claims, JwtError> {
-        if self.key_id != key.kid() {
-            return Err(JwtError::UnknownKey);
-        }
-        if self.algorithm != key.algorithm() {
-            return Err(JwtError::Algorithm);
-        }
-        if !key.verify(self.signing_input.as_bytes(), &self.signature) {
-            return Err(JwtError::Signature);
-        }
+        self.signed.verify(&self.signature, key)?;
         Ok(self.claims)
     }
 }
@@ -91,9 +76,79 @@ impl<'a> Compact<'a> {
 impl fmt::Debug for Compact<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Compact")
-            .field("kid", &self.key_id)
-            .field("algorithm", &self.algorithm)
+            .field("kid", &self.kid())
+            .field("algorithm", &self.algorithm())
             .finish_non_exhaustive()
+    }
+}
+
+/// A text with the header of an access token, taken apart: neither its claims nor its signature were read.
+pub(crate) struct Signed<'a> {
+    parts: Parts<'a>,
+    head: Head,
+}
+
+/// What a header says.
+enum Head {
+    /// It is, letter for letter, the one that this key writes.
+    Of(VerifyingKey),
+    Read {
+        algorithm: Algorithm,
+        key_id: String,
+    },
+}
+
+impl<'a> Signed<'a> {
+    /// The text's header is read, unless it is that of a key, by [`VerifyingKey::head`].
+    pub(crate) fn parse(
+        text: &'a str,
+        of: impl FnOnce(&str) -> Option<VerifyingKey>,
+    ) -> Result<Self, JwtError> {
+        let parts = Parts::split(text)?;
+        if let Some(key) = of(parts.header) {
+            return Ok(Self { parts, head: Head::Of(key) });
+        }
+        let Header { algorithm, kind, key_id } = Header::parse(&object_text(parts.header)?)?;
+        if kind != Some(Kind::AccessToken) {
+            return Err(JwtError::Type);
+        }
+        let key_id = key_id.ok_or(JwtError::KeyId)?;
+        Ok(Self { parts, head: Head::Read { algorithm, key_id } })
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        match &self.head {
+            Head::Of(key) => key.kid(),
+            Head::Read { key_id, .. } => key_id,
+        }
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        match &self.head {
+            Head::Of(key) => key.algorithm(),
+            Head::Read { algorithm, .. } => *algorithm,
+        }
+    }
+
+    /// The text of the claims.
+    pub(crate) fn body(&self) -> Result<String, JwtError> {
+        object_text(self.parts.claims)
+    }
+
+    pub(crate) fn signature(&self) -> Result<Vec<u8>, JwtError> {
+        decoded(self.parts.signature)
+    }
+
+    /// That this key made this signature of it: the key's own `kid` and algorithm must be the header's.
+    pub(crate) fn verify(&self, signature: &[u8], key: &VerifyingKey) -> Result<(), JwtError> {
+        if self.kid() != key.kid() {
+            return Err(JwtError::UnknownKey);
+        }
+        if self.algorithm() != key.algorithm() {
+            return Err(JwtError::Algorithm);
+        }
+        let is_signed = key.verify(self.parts.signing_input.as_bytes(), signature);
+        if is_signed { Ok(()) } else { Err(JwtError::Signature) }
     }
 }
 

@@ -86,6 +86,19 @@ impl<'a> Reader<'a> {
         if self.at == self.text.len() { Ok(()) } else { Err(JsonError::Syntax) }
     }
 
+    /// What `read` reads here; if it cannot, nothing was read.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, JsonError>,
+    ) -> Result<T, JsonError> {
+        let (at, depth) = (self.at, self.depth);
+        let read = read(self);
+        if read.is_err() {
+            (self.at, self.depth) = (at, depth);
+        }
+        read
+    }
+
     /// In which line and at which of its bytes the reading stands, both counted from 1.
     pub(crate) fn line_and_column(&self) -> (usize, usize) {
         let read = self.text.as_bytes().get(..self.at).unwrap_or_default();
@@ -94,7 +107,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         self.expect_kind(b'"')?;
         self.quoted()
     }
@@ -154,7 +167,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a member's value into a map that has none of this name yet.
-    pub(super) fn member_of(
+    pub(crate) fn member_of(
         &mut self,
         map: &mut Map<String, Value>,
         name: Cow<'a, str>,
@@ -197,7 +210,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn elements(
+    /// An array: `each` must read one element.
+    pub(crate) fn elements(
         &mut self,
         mut each: impl FnMut(&mut Self) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
@@ -296,7 +310,8 @@ impl<'a> Reader<'a> {
         u16::try_from(unit).map_err(|_| JsonError::Syntax)
     }
 
-    fn number(&mut self) -> Result<Number, JsonError> {
+    /// A number.
+    pub(crate) fn number(&mut self) -> Result<Number, JsonError> {
         let begin = self.at;
         let negative = self.take(b'-');
         if !self.take(b'0') {

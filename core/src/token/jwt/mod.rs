@@ -37,8 +37,9 @@ use core::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub use algorithm::Algorithm;
-pub(crate) use claims::Expected;
 pub use claims::{Claims, is_registered};
+pub(crate) use claims::{Expected, Said, once};
+pub(crate) use compact::Signed;
 pub use compact::{Compact, MAX_BYTES};
 pub use error::{JwtError, KeyLoadError, SignError};
 pub(crate) use json::is_shallow;

@@ -2,8 +2,8 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
-use alloc::{format, vec};
 use core::fmt;
 
 use aws_lc_rs::digest;
@@ -45,8 +45,6 @@ pub struct SigningKey(Arc<Inner>);
 struct Inner {
     private: Private,
     public: VerifyingKey,
-    /// The header, encoded, and the dot after it.
-    head: String,
 }
 
 pub(super) enum Private {
@@ -88,7 +86,7 @@ impl SigningKey {
     pub fn from_secret(kid: &str, secret: &[u8]) -> Result<Self, KeyLoadError> {
         let mac = prepared(secret)?;
         let public = VerifyingKey::from_mac(kid, mac.clone())?;
-        Self::new(Private::Hs256(mac), public)
+        Ok(Self::new(Private::Hs256(mac), public))
     }
 
     /// A key made of bytes that were derived: `bytes(n)` gives the n-th 32 of them.
@@ -143,14 +141,16 @@ impl SigningKey {
     pub(crate) fn sign(&self, claims: &Claims) -> Result<AccessToken, SignError> {
         claims.sound()?;
         let body = serde_json::to_vec(&Body(claims)).map_err(|_| SignError::Key)?;
-        let bytes =
-            self.0.head.len() + encoded_length(body.len()) + 1 + encoded_length(self.signature_length());
+        let head = self.0.public.head();
+        let signature_length = encoded_length(self.signature_length());
+        let bytes = head.len() + 1 + encoded_length(body.len()) + 1 + signature_length;
         if bytes > MAX_BYTES {
             return Err(SignError::TooLong);
         }
         // Room for all of it at once: a text that grew would leave copies behind.
         let mut token = Zeroizing::new(String::with_capacity(bytes));
-        token.push_str(&self.0.head);
+        token.push_str(head);
+        token.push('.');
         push_encoded(&mut token, &body);
         let signature = Zeroizing::new(self.signature(token.as_bytes())?);
         token.push('.');
@@ -190,15 +190,11 @@ impl SigningKey {
             Private::Hs256(_) => return Err(KeyLoadError::Kind),
         };
         let public = VerifyingKey::from_encoded(algorithm, kid, bytes)?;
-        Self::new(private, public)
+        Ok(Self::new(private, public))
     }
 
-    fn new(private: Private, public: VerifyingKey) -> Result<Self, KeyLoadError> {
-        let kid = serde_json::to_string(public.kid()).map_err(|_| KeyLoadError::KeyId)?;
-        let header = format!(r#"{{"alg":"{}","typ":"at+jwt","kid":{kid}}}"#, public.algorithm());
-        let mut head = Base64UrlUnpadded::encode_string(header.as_bytes());
-        head.push('.');
-        Ok(Self(Arc::new(Inner { private, public, head })))
+    fn new(private: Private, public: VerifyingKey) -> Self {
+        Self(Arc::new(Inner { private, public }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
@@ -11,6 +12,7 @@ use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
 };
+use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::jwk::Jwk;
 use sha2::Sha256;
@@ -41,6 +43,7 @@ pub struct VerifyingKey(Arc<Inner>);
 struct Inner {
     key_id: String,
     algorithm: Algorithm,
+    head: String,
     material: Material,
 }
 
@@ -110,14 +113,25 @@ impl VerifyingKey {
             Some(kid) => checked_key_id(kid)?,
             None => jwk::thumbprint(algorithm, &bytes).ok_or(KeyLoadError::Invalid)?,
         };
-        let material = Material::Public { key: parsed, bytes: bytes.into() };
-        Ok(Self(Arc::new(Inner { key_id, algorithm, material })))
+        Self::new(key_id, algorithm, Material::Public { key: parsed, bytes: bytes.into() })
     }
 
     /// A shared secret, prepared.
     pub(super) fn from_mac(kid: &str, mac: Hmac<Sha256>) -> Result<Self, KeyLoadError> {
-        let key_id = checked_key_id(kid)?;
-        Ok(Self(Arc::new(Inner { key_id, algorithm: Algorithm::Hs256, material: Material::Secret(mac) })))
+        Self::new(checked_key_id(kid)?, Algorithm::Hs256, Material::Secret(mac))
+    }
+
+    fn new(key_id: String, algorithm: Algorithm, material: Material) -> Result<Self, KeyLoadError> {
+        let kid = serde_json::to_string(&key_id).map_err(|_| KeyLoadError::KeyId)?;
+        let header = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt","kid":{kid}}}"#);
+        let head = Base64UrlUnpadded::encode_string(header.as_bytes());
+        Ok(Self(Arc::new(Inner { key_id, algorithm, head, material })))
+    }
+
+    /// The header of every token that this engine makes with the key, as it stands there. One of the same meaning that others
+    /// wrote need not look like it.
+    pub(crate) fn head(&self) -> &str {
+        &self.0.head
     }
 
     /// What [`from_public`](Self::from_public) takes; none of a secret.
