@@ -24,6 +24,7 @@ mod faults;
 mod guessing;
 #[cfg(feature = "sqlite-host")]
 mod guests;
+#[cfg(feature = "sqlite-host")]
 mod headers;
 mod interleavings;
 mod interleavings_data;
