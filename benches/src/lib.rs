@@ -12,13 +12,17 @@
 //! | [`table`] | medians, quartiles, ratios |
 //! | [`duel`] | two ways to do the same work, by turns |
 //! | [`limits`] | our operations next to the raw part that each cannot do without |
+//! | [`instructions`] | how many instructions our operations take |
+//! | [`scale`] | the same work among few sessions and among very many |
 #![forbid(unsafe_code)]
 
 pub mod candidate;
 pub mod duel;
+pub mod instructions;
 pub mod limits;
 pub mod populate;
 pub mod process;
+pub mod scale;
 pub mod table;
 pub mod work;
 

@@ -68,7 +68,8 @@ pub fn bytes_below(folder: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-fn resident_kib() -> Option<u64> {
+/// Resident memory now, in KiB; `None` where the system does not tell.
+pub(crate) fn resident_kib() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     line.split_whitespace().nth(1)?.parse().ok()

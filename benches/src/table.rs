@@ -17,6 +17,8 @@ pub enum Unit {
     Micros,
     /// Mebibytes.
     MiB,
+    /// Bytes.
+    Bytes,
 }
 
 /// What is printed of a set of samples.
@@ -89,6 +91,7 @@ impl Unit {
         match self {
             Self::Micros => "µs",
             Self::MiB => "MiB",
+            Self::Bytes => "B",
         }
     }
 }

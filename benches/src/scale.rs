@@ -1,0 +1,278 @@
+//! The same work among ten thousand sessions and among ten million, each in a process of its own that is asked by turns.
+
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use doorward::{Engine, Login, LogoutEverywhere, Register};
+use doorward_core::id::{AccountId, SessionId, Stamp};
+use doorward_core::record::{Key, Kind, Row};
+use doorward_core::store::{Batch, Commit, Durability, Expect, Range, Store, Write};
+use doorward_core::time::Timestamp;
+
+use crate::Failure;
+use crate::candidate::{Candidate, Subject};
+use crate::process::{bytes_below, resident_kib};
+use crate::work::Work;
+
+/// What is asked of each; in this order, for the last ends what those before it need.
+pub const ASKED: [&str; 7] = [
+    "authenticate, 1 thread",
+    "authenticate, 2 threads",
+    "list an account's sessions",
+    "login, in the store",
+    "logout",
+    "logout everywhere, 16 sessions",
+    "purge, 1000 of them over",
+];
+
+/// A store full of sessions, some of which can be used.
+pub struct House {
+    subject: Subject,
+    store: Arc<dyn Store>,
+    people: Vec<AccountId>,
+    tokens: Vec<String>,
+    /// A row as a login makes it: the others are copies under ids of their own.
+    template: Row,
+}
+
+/// What a session takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    /// Bytes of memory for each, caches included; `None` where the system does not tell.
+    pub memory: Option<u64>,
+    /// Bytes on the disk for each, all files of the closed store together.
+    pub disk: u64,
+}
+
+impl House {
+    /// A store in this folder with about so many sessions; `tell` hears how many there are, now and then.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn fill(
+        candidate: Candidate,
+        folder: &Path,
+        sessions: usize,
+        tell: impl Fn(usize),
+    ) -> Result<(Self, Taken), Failure> {
+        let (mut house, resident_before) = {
+            let store = candidate.open(folder)?;
+            let subject = Subject::new(candidate, &store)?;
+            let (people, tokens) = people(&subject.timed)?;
+            let range = Range { kind: Kind::Session, owner: None, after: None };
+            let (_, template) = store.scan(&range, 1)?.pop().ok_or("no login left a session")?;
+            (Self { subject, store, people, tokens, template }, resident_kib())
+        };
+        for filled in (0..sessions).step_by(PER_BATCH) {
+            house.put((sessions - filled).min(PER_BATCH), house.template.expires)?;
+            if filled % (1 << 16) < PER_BATCH {
+                tell(filled);
+            }
+        }
+        let each = |bytes: u64| bytes / sessions.max(1) as u64;
+        let memory =
+            resident_before.zip(resident_kib()).map(|(before, now)| each((now - before.min(now)) * 1024));
+        if candidate.is_durable {
+            // What is on the disk then is the database, and no log beside it.
+            let Self { subject, store, people, tokens, template } = house;
+            drop((subject, store));
+            let disk = each(bytes_below(folder)?);
+            let store = candidate.open(folder)?;
+            house = Self { subject: Subject::new(candidate, &store)?, store, people, tokens, template };
+            return Ok((house, Taken { memory, disk }));
+        }
+        Ok((house, Taken { memory, disk: 0 }))
+    }
+
+    /// Sessions of accounts of their own, ten to each, under ids from anywhere.
+    fn put(&self, count: usize, expires: Option<Timestamp>) -> Result<(), Failure> {
+        let mut batch = Batch::new(Stamp::from_bytes(random()?), Durability::Durable);
+        let mut owner = AccountId::from_bytes(random()?);
+        for number in 0..count {
+            if number % 10 == 0 {
+                owner = AccountId::from_bytes(random()?);
+            }
+            let row = Row {
+                stamp: Stamp::from_bytes(random()?),
+                owner: Some(owner),
+                expires,
+                ..self.template.clone()
+            };
+            let key = Key::Session(SessionId::from_bytes(random()?));
+            batch.writes.push(Write::Put { key, row, expect: Expect::Absent });
+        }
+        match self.store.commit(&batch)? {
+            Commit::Conflict => Err("two random ids are the same".into()),
+            Commit::Applied => Ok(()),
+        }
+    }
+
+    /// Does what is asked for about so long: how many microseconds one took. What is ended is begun again, and that not counted.
+    ///
+    /// # Errors
+    /// It failed, or nobody knows what is meant.
+    pub fn answer(&self, asked: &str, time: Duration) -> Result<f64, Failure> {
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        let engine = &self.subject.timed;
+        match asked {
+            "authenticate, 1 thread" => {
+                Ok(micros(Work::Authenticate { threads: 1 }.sample(&self.subject, &self.tokens, time)?))
+            }
+            "authenticate, 2 threads" => {
+                Ok(micros(Work::Authenticate { threads: 2 }.sample(&self.subject, &self.tokens, time)?))
+            }
+            "login, in the store" => repeated(time, |_| {
+                let before = self.subject.in_store();
+                let login = engine.login(Login::new(VISITOR, PASSWORD))?;
+                let took = self.subject.in_store().saturating_sub(before);
+                engine.logout(login.token.expose())?;
+                Ok(took)
+            })
+            .map(micros),
+            "list an account's sessions" => repeated(time, |turn| {
+                let begun = Instant::now();
+                engine.sessions(*self.people.get(turn % self.people.len()).ok_or("nobody")?)?;
+                Ok(begun.elapsed())
+            })
+            .map(micros),
+            "logout" => repeated(time, |_| {
+                let login = engine.login(Login::new(VISITOR, PASSWORD))?;
+                let begun = Instant::now();
+                engine.logout(login.token.expose())?;
+                Ok(begun.elapsed())
+            })
+            .map(micros),
+            "logout everywhere, 16 sessions" => repeated(time, |_| {
+                let account = engine.register(Register::new(GUEST, PASSWORD))?;
+                for _ in 0..16 {
+                    engine.login(Login::new(GUEST, PASSWORD))?;
+                }
+                let begun = Instant::now();
+                engine.logout_everywhere(LogoutEverywhere::new(account))?;
+                let took = begun.elapsed();
+                engine.delete_account(account)?;
+                Ok(took)
+            })
+            .map(micros),
+            "purge, 1000 of them over" => repeated(time, |_| {
+                self.put(1000, Some(Timestamp::from_millis(1)))?;
+                let begun = Instant::now();
+                let removed = engine.purge(1000)?;
+                if removed < 1000 {
+                    return Err(format!("{removed} were removed").into());
+                }
+                Ok(begun.elapsed())
+            })
+            .map(micros),
+            other => Err(format!("{other} is not asked").into()),
+        }
+    }
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House").field("people", &self.people.len()).finish_non_exhaustive()
+    }
+}
+
+const PER_BATCH: usize = 500;
+/// Who can log in, and how many sessions each has.
+const PEOPLE: usize = 12;
+const EACH: usize = 12;
+const PASSWORD: &str = "plum kettle orbit";
+/// Who comes and goes, and leaves no session.
+const VISITOR: &str = "visitor";
+/// Who is registered, and deleted.
+const GUEST: &str = "guest";
+
+fn name(number: usize) -> String {
+    format!("person-{number}")
+}
+
+fn people(engine: &Engine) -> Result<(Vec<AccountId>, Vec<String>), Failure> {
+    let (mut people, mut tokens) = (Vec::new(), Vec::new());
+    engine.register(Register::new(VISITOR, PASSWORD))?;
+    for number in 0..PEOPLE {
+        people.push(engine.register(Register::new(&name(number), PASSWORD))?);
+        for _ in 0..EACH {
+            let login = engine.login(Login::new(&name(number), PASSWORD).label("Firefox on Linux"))?;
+            tokens.push(login.token.expose().to_owned());
+        }
+    }
+    Ok((people, tokens))
+}
+
+/// Does it again and again for about this time, once at least: what it took in the middle.
+fn repeated(
+    time: Duration,
+    mut once: impl FnMut(usize) -> Result<Duration, Failure>,
+) -> Result<Duration, Failure> {
+    let begun = Instant::now();
+    let mut took = Vec::new();
+    while took.is_empty() || begun.elapsed() < time {
+        took.push(once(took.len())?);
+    }
+    took.sort_unstable();
+    Ok(*took.get(took.len() / 2).ok_or("it was not done")?)
+}
+
+fn random() -> Result<[u8; 16], Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A process that answers lines with numbers.
+#[derive(Debug)]
+pub struct Answering {
+    child: Child,
+    asks: ChildStdin,
+    hears: BufReader<ChildStdout>,
+}
+
+impl Answering {
+    /// Begins it. Its first line is for [`hear`](Self::hear).
+    ///
+    /// # Errors
+    /// It could not be begun.
+    pub fn begin(command: &mut Command) -> Result<Self, Failure> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let asks = child.stdin.take().ok_or("it takes no questions")?;
+        let hears = BufReader::new(child.stdout.take().ok_or("it gives no answers")?);
+        Ok(Self { child, asks, hears })
+    }
+
+    /// The numbers of its next line.
+    ///
+    /// # Errors
+    /// It ended, or said something else.
+    pub fn hear(&mut self) -> Result<Vec<f64>, Failure> {
+        let mut line = String::new();
+        self.hears.read_line(&mut line)?;
+        if line.is_empty() {
+            return Err(format!("a process that is measured ended: {}", self.child.wait()?).into());
+        }
+        Ok(line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+    }
+
+    /// The number that it answers with.
+    ///
+    /// # Errors
+    /// It ended, or said something else.
+    pub fn ask(&mut self, line: &str) -> Result<f64, Failure> {
+        writeln!(self.asks, "{line}")?;
+        self.asks.flush()?;
+        Ok(*self.hear()?.first().ok_or("no number")?)
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _gone = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
