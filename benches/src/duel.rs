@@ -64,8 +64,19 @@ impl Contender {
         Ok(begun.elapsed())
     }
 
+    /// How many microseconds one takes, of so many.
+    ///
+    /// # Errors
+    /// The work failed.
+    pub fn micros(&mut self, count: usize) -> Result<f64, Failure> {
+        Ok(each(self.took(count)?, count) / 1e3)
+    }
+
     /// How many times fill this time.
-    fn count_in(&mut self, time: Duration) -> Result<usize, Failure> {
+    ///
+    /// # Errors
+    /// The work failed.
+    pub fn count_in(&mut self, time: Duration) -> Result<usize, Failure> {
         let mut count = 1;
         loop {
             let took = self.took(count)?;
@@ -145,9 +156,15 @@ impl Bound {
     /// Whether it is kept: by the median.
     pub fn is_kept(self, outcome: &Outcome) -> bool {
         match self {
-            Self::Times(most) => outcome.ratio.median <= most,
-            Self::Nanos(most) => outcome.more.median <= most,
+            Self::Times(_) => self.is_kept_by(&outcome.ratio),
+            Self::Nanos(_) => self.is_kept_by(&outcome.more),
         }
+    }
+
+    /// The same, of what is bound.
+    pub fn is_kept_by(self, bound: &Summary) -> bool {
+        let (Self::Times(most) | Self::Nanos(most)) = self;
+        bound.median <= most
     }
 }
 

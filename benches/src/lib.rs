@@ -13,13 +13,17 @@
 //! | [`duel`] | two ways to do the same work, by turns |
 //! | [`limits`] | our operations next to the raw part that each cannot do without |
 //! | [`instructions`] | how many instructions our operations take |
+//! | [`peers`] | our operations next to what others build on |
+//! | [`answering`] | processes that are asked by turns |
 //! | [`scale`] | the same work among few sessions and among very many |
 #![forbid(unsafe_code)]
 
+pub mod answering;
 pub mod candidate;
 pub mod duel;
 pub mod instructions;
 pub mod limits;
+pub mod peers;
 pub mod populate;
 pub mod process;
 pub mod scale;

@@ -1,8 +1,8 @@
 //! Our operations next to the raw part that each cannot do without.
 
-mod hashing;
-mod sessions;
-mod tokens;
+pub(crate) mod hashing;
+pub(crate) mod sessions;
+pub(crate) mod tokens;
 
 use crate::Failure;
 use crate::duel::Bound::{Nanos, Times};

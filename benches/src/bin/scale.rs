@@ -24,8 +24,9 @@ use std::time::Duration;
 use std::{env, io};
 
 use doorward_benches::Failure;
+use doorward_benches::answering::Answering;
 use doorward_benches::candidate::Candidate;
-use doorward_benches::scale::{ASKED, Answering, House};
+use doorward_benches::scale::{ASKED, House};
 use doorward_benches::table::{Table, Unit};
 
 /// The first argument of a process that answers.
@@ -88,7 +89,9 @@ fn measured(store: &str, asked: &Asked) -> Result<String, Failure> {
         )?;
         let [memory, disk] = house.hear()?[..] else { return Err("it does not tell what it takes".into()) };
         table.add("memory for a session", Unit::Bytes, name, memory);
-        table.add("disk for a session", Unit::Bytes, name, disk);
+        if disk > 0.0 {
+            table.add("disk for a session", Unit::Bytes, name, disk);
+        }
         names.push(name);
         answering.push((name, house, folder));
     }

@@ -12,13 +12,7 @@ use crate::duel::{Contender, Duel};
 
 /// A login that succeeds, in memory, and one Argon2id over memory that is used again. Each login leaves a session.
 pub(super) fn login() -> Result<Duel, Failure> {
-    let engine = Engine::builder(Arc::new(MemoryStore::new()))
-        .ephemeral()
-        .master_key(MasterKey::new(1, [1; 32]))
-        .open()?;
-    engine.register(Register::new("ada", "plum kettle orbit"))?;
-    let ours = Contender::new("Doorward", move |_| Ok(engine.login(Login::new("ada", "plum kettle orbit"))?));
-
+    let ours = logging_in()?;
     let cost = Argon2Params::default();
     let params = Params::new(cost.memory_kib(), cost.passes(), cost.lanes(), Some(32))?;
     let mut memory = vec![Block::default(); params.block_count()];
@@ -29,4 +23,14 @@ pub(super) fn login() -> Result<Duel, Failure> {
         Ok(tag)
     });
     Ok(Duel { ours, theirs })
+}
+
+/// A login that succeeds, in memory. Each leaves a session.
+pub(crate) fn logging_in() -> Result<Contender, Failure> {
+    let engine = Engine::builder(Arc::new(MemoryStore::new()))
+        .ephemeral()
+        .master_key(MasterKey::new(1, [1; 32]))
+        .open()?;
+    engine.register(Register::new("ada", "plum kettle orbit"))?;
+    Ok(Contender::new("Doorward", move |_| Ok(engine.login(Login::new("ada", "plum kettle orbit"))?)))
 }

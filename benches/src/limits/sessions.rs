@@ -24,14 +24,25 @@ pub(super) fn memory() -> Result<Duel, Failure> {
         let get = |at: usize| map.get(keys.get(at % MANY)?).copied();
         Ok((get(turn), get(turn + 1), get(turn + 2)))
     });
-    Ok(Duel { ours: authenticating(Arc::new(MemoryStore::new()))?, theirs })
+    Ok(Duel { ours: in_memory()?, theirs })
 }
 
 pub(super) fn sqlite() -> Result<Duel, Failure> {
-    let (ours, theirs) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let engine = authenticating(Arc::new(SqliteStore::open(ours.path().join("auth.db"))?))?;
-    let raw = reading(theirs.path())?;
-    Ok(Duel { ours: engine.in_folder(ours), theirs: raw.in_folder(theirs) })
+    let folder = tempfile::tempdir()?;
+    let theirs = reading(folder.path())?.in_folder(folder);
+    Ok(Duel { ours: on_sqlite()?, theirs })
+}
+
+/// Sessions in memory, recognised.
+pub(crate) fn in_memory() -> Result<Contender, Failure> {
+    authenticating(Arc::new(MemoryStore::new()))
+}
+
+/// The same in a file.
+pub(crate) fn on_sqlite() -> Result<Contender, Failure> {
+    let folder = tempfile::tempdir()?;
+    let engine = authenticating(Arc::new(SqliteStore::open(folder.path().join("auth.db"))?))?;
+    Ok(engine.in_folder(folder))
 }
 
 /// Anywhere in a table, as ids are.

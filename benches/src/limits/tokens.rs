@@ -38,6 +38,18 @@ pub(super) fn again_eddsa() -> Result<Duel, Failure> {
     by_jsonwebtoken(Algorithm::EdDsa, 1)
 }
 
+/// Tokens that are each new to an engine.
+pub(crate) fn verifying_first_eddsa() -> Result<Contender, Failure> {
+    let (engine, tokens) = house(Arc::new(MemoryStore::new()), Algorithm::EdDsa, UNTIL_EXPIRY, MANY)?;
+    Ok(verifying(engine, tokens))
+}
+
+/// The same, of a shared secret.
+pub(crate) fn verifying_first_hs256() -> Result<Contender, Failure> {
+    let (engine, tokens) = house(Arc::new(MemoryStore::new()), Algorithm::Hs256, UNTIL_EXPIRY, MANY)?;
+    Ok(verifying(engine, tokens))
+}
+
 /// What listening for endings adds to a verification that listens for none.
 pub(super) fn watched() -> Result<Duel, Failure> {
     let (engine, tokens) = house(Arc::new(MemoryStore::new()), Algorithm::EdDsa, UNTIL_EXPIRY, 1)?;

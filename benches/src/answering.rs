@@ -1,0 +1,73 @@
+//! Processes that are measured: each is asked on a line, and answers with a number.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::Failure;
+
+/// A process that answers lines with numbers.
+#[derive(Debug)]
+pub struct Answering {
+    child: Child,
+    asks: ChildStdin,
+    hears: BufReader<ChildStdout>,
+}
+
+impl Answering {
+    /// Begins it. Its first line is for [`hear`](Self::hear).
+    ///
+    /// # Errors
+    /// It could not be begun.
+    pub fn begin(command: &mut Command) -> Result<Self, Failure> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let asks = child.stdin.take().ok_or("it takes no questions")?;
+        let hears = BufReader::new(child.stdout.take().ok_or("it gives no answers")?);
+        Ok(Self { child, asks, hears })
+    }
+
+    /// Waits for the line `ready`.
+    ///
+    /// # Errors
+    /// It ended, or said something else.
+    pub fn wait_until_ready(&mut self) -> Result<(), Failure> {
+        match self.line()?.trim() {
+            "ready" => Ok(()),
+            other => Err(format!("a process that is measured said {other:?} before it was ready").into()),
+        }
+    }
+
+    /// The numbers of its next line.
+    ///
+    /// # Errors
+    /// It ended, or said something else.
+    pub fn hear(&mut self) -> Result<Vec<f64>, Failure> {
+        Ok(self.line()?.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+    }
+
+    fn line(&mut self) -> Result<String, Failure> {
+        let mut line = String::new();
+        self.hears.read_line(&mut line)?;
+        if line.is_empty() {
+            return Err(format!("a process that is measured ended: {}", self.child.wait()?).into());
+        }
+        Ok(line)
+    }
+
+    /// The number that it answers with.
+    ///
+    /// # Errors
+    /// It ended, or said something else.
+    pub fn ask(&mut self, line: &str) -> Result<f64, Failure> {
+        writeln!(self.asks, "{line}")?;
+        self.asks.flush()?;
+        Ok(*self.hear()?.first().ok_or("no number")?)
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _gone = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
