@@ -58,8 +58,8 @@ impl Piece {
         (self.prepare)()?.work(if is_slow { times + times / 5 } else { times })
     }
 
-    /// How many instructions it takes once. `program` is this one's own: called with `--work NAME --times N`, it does
-    /// [`work`](Self::work).
+    /// How many instructions it takes once; with [`PLANTED`] it is slowed down. The program must call [`work`] before it does anything
+    /// else.
     ///
     /// # Errors
     /// `valgrind` is not there, or the work failed.
@@ -85,6 +85,23 @@ impl Piece {
         Ok(collected.1.trim().parse()?)
     }
 }
+
+/// Whether these are the arguments of a process that [`Piece::count`] begins: then it has done its work.
+///
+/// # Errors
+/// The work failed, or there is none of this name.
+pub fn work(arguments: &[String]) -> Result<bool, Failure> {
+    let [work, name, times, count, more @ ..] = arguments else { return Ok(false) };
+    if (work.as_str(), times.as_str()) != ("--work", "--times") {
+        return Ok(false);
+    }
+    let piece = Piece::named(name).ok_or_else(|| format!("there is no work {name}"))?;
+    piece.work(count.parse()?, more.iter().any(|word| word == PLANTED))?;
+    Ok(true)
+}
+
+/// What slows a process down by a fifth.
+pub const PLANTED: &str = "--planted";
 
 /// The counts that were committed, by name.
 ///

@@ -190,7 +190,7 @@ pub struct Proven {
     pub access: Arc<Access>,
     /// Which token it was.
     pub digest: TokenDigest,
-    key: VerifyingKey,
+    kid: String,
     keyring: Stamp,
 }
 
@@ -253,12 +253,13 @@ impl Proof<'_> {
         let issuer = tokens.issuer.as_str();
         said.check(&Expected { issuer, audience: None, now: self.now, leeway: tokens.leeway })?;
         let access = Arc::new(Access::of(said)?);
-        Ok(Arc::new(Proven { access, digest, key, keyring: self.keyring.stamp }))
+        let kid = signed.kid().into();
+        Ok(Arc::new(Proven { access, digest, kid, keyring: self.keyring.stamp }))
     }
 
     /// A key retires and a token ends by the clock, without a new stamp.
     fn again(&self, proven: &Arc<Proven>) -> Result<Arc<Proven>, VerifyError> {
-        self.key(proven.key.kid())?;
+        self.key(&proven.kid)?;
         let is_over = self.now >= proven.access.expires.saturating_add(self.policy.tokens().leeway);
         if is_over && !self.policy.has(Planted::RememberedIsEndless) {
             return Err(JwtError::Expired.into());

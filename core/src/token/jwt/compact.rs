@@ -123,7 +123,7 @@ impl<'a> Signed<'a> {
         }
     }
 
-    fn algorithm(&self) -> Algorithm {
+    pub(crate) fn algorithm(&self) -> Algorithm {
         match &self.head {
             Head::Of(key) => key.algorithm(),
             Head::Read { algorithm, .. } => *algorithm,

@@ -8,6 +8,7 @@ mod jwk;
 mod keys;
 mod matrix;
 mod oracle;
+mod reading;
 mod vectors;
 mod wycheproof_jws;
 
