@@ -14,12 +14,14 @@
 //! | [`limits`] | our operations next to the raw part that each cannot do without |
 //! | [`instructions`] | how many instructions our operations take |
 //! | [`peers`] | our operations next to what others build on |
+//! | [`chart`] | bars |
 //! | [`answering`] | processes that are asked by turns |
 //! | [`scale`] | the same work among few sessions and among very many |
 #![forbid(unsafe_code)]
 
 pub mod answering;
 pub mod candidate;
+pub mod chart;
 pub mod duel;
 pub mod instructions;
 pub mod limits;

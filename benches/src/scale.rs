@@ -1,8 +1,11 @@
 //! The same work among ten thousand sessions and among ten million, each in a process of its own that is asked by turns.
 
+use std::io::{BufRead, Write as _};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{env, io};
 
 use doorward::{Engine, Login, LogoutEverywhere, Register};
 use doorward_core::id::{AccountId, SessionId, Stamp};
@@ -11,8 +14,10 @@ use doorward_core::store::{Batch, Commit, Durability, Expect, Range, Store, Writ
 use doorward_core::time::Timestamp;
 
 use crate::Failure;
+use crate::answering::Answering;
 use crate::candidate::{Candidate, Subject};
 use crate::process::{bytes_below, resident_kib};
+use crate::table::{Table, Unit};
 use crate::work::Work;
 
 /// What is asked of each; in this order, for the last ends what those before it need.
@@ -25,6 +30,75 @@ pub const ASKED: [&str; 7] = [
     "logout everywhere, 16 sessions",
     "purge, 1000 of them over",
 ];
+
+/// The first argument of a process that fills a store, says what a session takes, and answers.
+const SERVE: &str = "--serve";
+
+/// What our operations take on a store of each of these sizes, so many rounds, about so long each; `tell` hears of each round.
+/// The program must call [`serve`] before it does anything else.
+///
+/// # Errors
+/// A store, or a process, fails.
+pub fn measure(
+    store: &str,
+    sizes: &[usize],
+    rounds: usize,
+    time: Duration,
+    folder: &Path,
+    tell: impl Fn(usize),
+) -> Result<Table, Failure> {
+    let mut table = Table::default();
+    let mut answering = Vec::new();
+    for size in sizes {
+        let folder = tempfile::tempdir_in(folder)?;
+        let name = size.to_string();
+        let mut house = Answering::begin(
+            Command::new(env::current_exe()?).args([SERVE, store, &name]).arg(folder.path()),
+        )?;
+        let [memory, disk] = house.hear()?[..] else { return Err("it does not tell what it takes".into()) };
+        table.add("memory for a session", Unit::Bytes, &name, memory);
+        if disk > 0.0 {
+            table.add("disk for a session", Unit::Bytes, &name, disk);
+        }
+        answering.push((name, house, folder));
+    }
+    // The first round warms up.
+    for round in 0..=rounds {
+        for what in ASKED {
+            for (name, house, _) in &mut answering {
+                let micros = house.ask(&format!("{} {what}", time.as_millis()))?;
+                if round > 0 {
+                    table.add(what, Unit::Micros, name, micros);
+                }
+            }
+        }
+        tell(round);
+    }
+    Ok(table)
+}
+
+/// Whether these are the arguments of a process of [`measure`]: then it has done its work.
+///
+/// # Errors
+/// The store fails, or it is asked what nobody answers.
+pub fn serve(arguments: &[String]) -> Result<bool, Failure> {
+    let [first, store, sessions, folder] = arguments else { return Ok(false) };
+    if first != SERVE {
+        return Ok(false);
+    }
+    let candidate = Candidate::named(store).ok_or_else(|| format!("there is no store {store}"))?;
+    let mut answers = io::stdout();
+    let (house, taken) = House::fill(candidate, folder.as_ref(), sessions.parse()?)?;
+    writeln!(answers, "{} {}", taken.memory.unwrap_or(0), taken.disk)?;
+    answers.flush()?;
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let (millis, what) = line.split_once(' ').ok_or("how long, and what")?;
+        writeln!(answers, "{}", house.answer(what, Duration::from_millis(millis.parse()?))?)?;
+        answers.flush()?;
+    }
+    Ok(true)
+}
 
 /// A store full of sessions, some of which can be used.
 pub struct House {
@@ -46,16 +120,12 @@ pub struct Taken {
 }
 
 impl House {
-    /// A store in this folder with about so many sessions; `tell` hears how many there are, now and then.
+    /// A store in this folder with about so many sessions; tells on standard error how many there are, now and then.
     ///
     /// # Errors
     /// The store fails.
-    pub fn fill(
-        candidate: Candidate,
-        folder: &Path,
-        sessions: usize,
-        tell: impl Fn(usize),
-    ) -> Result<(Self, Taken), Failure> {
+    #[allow(clippy::print_stderr, reason = "ten million take a while")]
+    pub fn fill(candidate: Candidate, folder: &Path, sessions: usize) -> Result<(Self, Taken), Failure> {
         let (mut house, resident_before) = {
             let store = candidate.open(folder)?;
             let subject = Subject::new(candidate, &store)?;
@@ -67,7 +137,7 @@ impl House {
         for filled in (0..sessions).step_by(PER_BATCH) {
             house.put((sessions - filled).min(PER_BATCH), house.template.expires)?;
             if filled % (1 << 16) < PER_BATCH {
-                tell(filled);
+                eprintln!("{}: {filled} of {sessions} sessions", candidate.name);
             }
         }
         let each = |bytes: u64| bytes / sessions.max(1) as u64;

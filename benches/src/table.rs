@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 #[derive(Debug, Default)]
 pub struct Table {
     lines: Vec<(String, Unit)>,
-    samples: BTreeMap<(String, &'static str), Vec<f64>>,
+    samples: BTreeMap<(String, String), Vec<f64>>,
 }
 
 /// What a figure counts.
@@ -36,19 +36,19 @@ pub struct Summary {
 
 impl Table {
     /// Adds a sample.
-    pub fn add(&mut self, what: &str, unit: Unit, store: &'static str, sample: f64) {
+    pub fn add(&mut self, what: &str, unit: Unit, store: &str, sample: f64) {
         if !self.lines.iter().any(|(line, _)| line == what) {
             self.lines.push((what.to_owned(), unit));
         }
-        self.samples.entry((what.to_owned(), store)).or_default().push(sample);
+        self.samples.entry((what.to_owned(), store.to_owned())).or_default().push(sample);
     }
 
     /// The table for a person; the ratios are to the first store that has such a figure.
-    pub fn text(&self, stores: &[&'static str]) -> String {
+    pub fn text<S: AsRef<str>>(&self, stores: &[S]) -> String {
         let mut text = String::new();
         for (what, unit) in &self.lines {
             let mut first = None;
-            for store in stores {
+            for store in stores.iter().map(AsRef::as_ref) {
                 let Some(found) = self.summary(what, store) else {
                     let _infallible = writeln!(text, "{what:<32} {store:<14} {:>12}", "–");
                     continue;
@@ -66,10 +66,10 @@ impl Table {
     }
 
     /// The same for a program, on one line.
-    pub fn json(&self, stores: &[&'static str]) -> String {
+    pub fn json<S: AsRef<str>>(&self, stores: &[S]) -> String {
         let mut figures = Vec::new();
         for (what, unit) in &self.lines {
-            for store in stores {
+            for store in stores.iter().map(AsRef::as_ref) {
                 if let Some(Summary { median, low, high, count }) = self.summary(what, store) {
                     figures.push(format!(
                         r#"{{"what":"{what}","store":"{store}","unit":"{}","median":{median:.3},"q1":{low:.3},"q3":{high:.3},"samples":{count}}}"#,
@@ -81,8 +81,32 @@ impl Table {
         format!("[{}]", figures.join(","))
     }
 
-    fn summary(&self, what: &str, store: &'static str) -> Option<Summary> {
-        self.samples.get(&(what.to_owned(), store)).and_then(|samples| Summary::of(samples))
+    /// The same for a page, a column for each store.
+    pub fn markdown<S: AsRef<str>>(&self, stores: &[S]) -> String {
+        let mut text = String::from("| |");
+        for store in stores {
+            let _infallible = write!(text, " {} |", store.as_ref());
+        }
+        text.push_str("\n|---|");
+        text.push_str(&"---:|".repeat(stores.len()));
+        for (what, unit) in &self.lines {
+            let _infallible = write!(text, "\n| {what} |");
+            let mut first = None;
+            for store in stores.iter().map(AsRef::as_ref) {
+                let Some(Summary { median, low, high, .. }) = self.summary(what, store) else {
+                    text.push_str(" – |");
+                    continue;
+                };
+                let ratio = median / *first.get_or_insert(median);
+                let _infallible =
+                    write!(text, " {median:.1} {} ({low:.1} – {high:.1}), ×{ratio:.2} |", unit.name());
+            }
+        }
+        text + "\n"
+    }
+
+    fn summary(&self, what: &str, store: &str) -> Option<Summary> {
+        self.samples.get(&(what.to_owned(), store.to_owned())).and_then(|samples| Summary::of(samples))
     }
 }
 
@@ -138,6 +162,11 @@ mod tests {
         assert!(
             lines[0].ends_with('–') && lines[1].ends_with("×1.00") && lines[2].ends_with("×0.50"),
             "{text}"
+        );
+        assert_eq!(
+            table.markdown(&["two", "three", "four"]),
+            "| | two | three | four |\n|---|---:|---:|---:|\n\
+             | open | 4.0 µs (4.0 – 4.0), ×1.00 | 2.0 µs (2.0 – 2.0), ×0.50 | – |\n"
         );
         assert!(
             table

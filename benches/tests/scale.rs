@@ -11,7 +11,7 @@ fn a_house_answers_all_that_is_asked() {
     for name in ["memory", "sqlite"] {
         let folder = tempfile::tempdir().unwrap();
         let candidate = Candidate::named(name).unwrap();
-        let (house, taken) = House::fill(candidate, folder.path(), 3000, |_| ()).unwrap();
+        let (house, taken) = House::fill(candidate, folder.path(), 3000).unwrap();
         assert_eq!(taken.disk > 100, candidate.is_durable, "{taken:?}");
         for asked in ASKED {
             let micros = house.answer(asked, Duration::from_millis(1));
