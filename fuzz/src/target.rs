@@ -18,6 +18,7 @@
 //! calls it with every input that was worth keeping (`corpus/`, and [`Target::seeds`]).
 #![allow(clippy::panic, reason = "a body says so what it has found")]
 
+mod engines_own;
 mod entries;
 mod fuzzer;
 mod headers;

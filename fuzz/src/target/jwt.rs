@@ -1,6 +1,6 @@
 //! Access tokens, judged by us and by `jsonwebtoken` with its strictest settings, as `core/tests/jwt_differential.rs` does with
 //! tokens that it makes up: whatever we accept it accepts, and reads the same; whatever it accepts and we refuse, we refuse by a
-//! rule that it does not have, and the token breaks that rule.
+//! rule that it does not have, and the token breaks that rule. And judged by an engine, whose own tokens they may be.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use doorward_core::token::jwt::{JwtError, MAX_BYTES};
 use jsonwebtoken::{Validation, decode};
 use serde_json::{Map, Value, json};
 
+use super::engines_own;
 use super::keys::Signer;
 use super::policy::depth;
 use super::take::{Input, edited};
@@ -21,7 +22,7 @@ use super::twins;
 /// key signs; or these with changes after a second zero.
 ///
 /// # Panics
-/// We and `jsonwebtoken` disagree otherwise than by our rules.
+/// We and `jsonwebtoken` disagree otherwise than by our rules, or an engine and a verifier.
 pub fn jwt(data: &[u8]) {
     let mut input = Input(data);
     let how = input.byte();
@@ -36,6 +37,7 @@ pub fn jwt(data: &[u8]) {
         }
     };
     let ours = verifier(key).verify(&text, NOW);
+    engines_own::agrees(&text, key, ISSUER, NOW, &ours);
     let theirs = decode::<Map<String, Value>>(&text, &key.decoding, &strict(key)).ok();
     judge(&text, key, ours, theirs.map(|read| read.claims));
 }
@@ -202,6 +204,16 @@ fn good() -> Value {
     })
 }
 
+/// What an engine says of a token of its own.
+fn engines() -> Value {
+    json!({
+        "iss": ISSUER, "sub": "0f8fad5bd9cb469fa165708677289502", "aud": AUDIENCE, "exp": SECOND + 60, "iat": SECOND,
+        "jti": "7c9e6679f7425e0f9b2a1c4d5e6f7081", "client_id": "web", "sid": "16fd2706aad5467b8d3c2f1e0a9b8c7d",
+        "auth_time": SECOND, "amr": ["pwd"], "scope": "read write", "roles": ["a"],
+        "dw": {"e": [1, 2, 3], "f": "07070707070707070707070707070707"},
+    })
+}
+
 pub(super) fn seeds() -> Vec<Vec<u8>> {
     let good = good();
     let with = |name: &str, value: Value| {
@@ -234,6 +246,18 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     ] {
         seeds.push([b"\x06", with(name, value).as_bytes()].concat());
     }
+    for (at, key) in (0_u8..).zip(Signer::all()) {
+        seeds.push([&[at | 4][..], engines().to_string().as_bytes()].concat());
+        let own = key.signing.verifying_key().kid();
+        let header = format!(r#"{{"alg":"{}","typ":"at+jwt","kid":{}}}"#, key.ours.name(), json!(own));
+        seeds.push([&[at | 8][..], header.as_bytes(), b"\0", engines().to_string().as_bytes()].concat());
+    }
+    let dw = json!({"e": [1, 2, 3], "f": "07070707070707070707070707070707"}).to_string();
+    for other in
+        [r#"{"e":[1,2,3]}"#, r#"{"e":[1,2,3],"g":1}"#, r#"{"e":[1,2]}"#, r#"{"e":[1,2,3],"e":[]}"#, "null"]
+    {
+        seeds.push([b"\x06", engines().to_string().replace(&dw, other).as_bytes()].concat());
+    }
     let twins = good.to_string().replacen('{', r#"{"x":1,"\u0078":2,"#, 1);
     seeds.push([b"\x06", twins.as_bytes()].concat());
     for header in [
@@ -248,6 +272,8 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
 
     fn token() -> (&'static Signer, String, Claims, Map<String, Value>) {
@@ -256,6 +282,20 @@ mod tests {
         let ours = verifier(key).verify(&text, NOW).unwrap();
         let theirs = decode::<Map<String, Value>>(&text, &key.decoding, &strict(key)).unwrap().claims;
         (key, text, ours, theirs)
+    }
+
+    /// Or the comparison with an engine would never come to what an accepted token says.
+    #[test]
+    fn an_engine_accepts_its_own() {
+        for key in Signer::all() {
+            for claims in [engines().to_string(), engines().to_string().replace("\"e\"", "\"g\":0,\"e\"")] {
+                let text = key.sign(header(key).as_bytes(), claims.as_bytes());
+                let ours = verifier(key).verify(&text, NOW);
+                assert!(ours.is_ok(), "{ours:?}");
+                engines_own::agrees(&text, key, ISSUER, NOW, &ours);
+                assert!(engines_own::accepts(&text, key, ISSUER, NOW), "{text}");
+            }
+        }
     }
 
     #[test]
@@ -304,7 +344,8 @@ mod tests {
             JwtError::Expired,
             JwtError::NotYet,
         ] {
-            let judged = std::panic::catch_unwind(|| judge(&text, key, Err(rule), Some(theirs.clone())));
+            let judging = AssertUnwindSafe(|| judge(&text, key, Err(rule), Some(theirs.clone())));
+            let judged = catch_unwind(judging);
             assert!(judged.is_err(), "{rule:?} is taken for a reason");
         }
     }

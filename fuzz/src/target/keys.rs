@@ -13,6 +13,7 @@ pub(super) struct Signer {
     pub(super) kid: String,
     pub(super) ours: Algorithm,
     pub(super) theirs: jsonwebtoken::Algorithm,
+    pub(super) signing: SigningKey,
     pub(super) decoding: DecodingKey,
     encoding: EncodingKey,
     /// What everybody may read of it; of a secret, the secret.
@@ -45,6 +46,7 @@ impl Signer {
                 kid: "shared".into(),
                 ours: Algorithm::Hs256,
                 theirs: Theirs::HS256,
+                signing: SigningKey::from_secret("shared", &secret).expect("a key"),
                 decoding: DecodingKey::from_secret(&secret),
                 encoding: EncodingKey::from_secret(&secret),
                 jwk: json!({"kty": "oct", "kid": "shared", "k": BASE64_URL_SAFE_NO_PAD.encode(secret)}),
@@ -57,7 +59,7 @@ impl Signer {
         let key = SigningKey::from_pem(PEM[pem], ours).expect("a key");
         let jwk = key.verifying_key().to_jwk().expect("it is public");
         let decoding = DecodingKey::from_jwk(&jwk).expect("what we publish is read elsewhere");
-        Self { kid: key.kid().into(), ours, theirs, decoding, encoding, jwk: json!(jwk) }
+        Self { kid: key.kid().into(), ours, theirs, signing: key, decoding, encoding, jwk: json!(jwk) }
     }
 }
 
