@@ -51,7 +51,7 @@ pub const ALL: &[Peer] = &[
         theirs: "tower-sessions, memory: load",
         note: "looks an id up in a map: no proof, no account, no epochs, no clock",
         bound: Some(Bound::Times(1.0)),
-        why: "A look into a map takes less than one of the three tags that a token of ours is held against, which are why a stolen \
+        why: "A look into a map takes about as long as one of the three tags that a token of ours is held against, which are why a stolen \
               database opens nothing.",
         ours: sessions::in_memory,
         language: Language::Rust,

@@ -196,8 +196,8 @@ fn scale_page(asked: &Asked) -> Result<String, Failure> {
     let (rounds, time) = asked.slowly();
     let names: Vec<String> = asked.sizes.iter().map(usize::to_string).collect();
     let mut page = String::from(
-        "## Among few sessions and among very many\n\nEach size in a process of its own, asked by turns; ratios are to the first. A \
-         session has a label of 16 bytes, and no host data. A login without its hash.\n",
+        "## Among few sessions and among very many\n\nEach size in a process of its own, asked by turns; ratios are to the first. \
+         Memory is what the process grew by, caches included. A session has a label of 16 bytes, and no host data. A login without its hash.\n",
     );
     for store in ["memory", "sqlite"] {
         let tell = |round| eprintln!("scale, {store}: round {round} of {rounds}");

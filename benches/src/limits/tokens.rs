@@ -20,7 +20,9 @@ use crate::work::in_turn;
 const AUDIENCE: &str = "https://api.example";
 const ISSUER: &str = "https://auth.example";
 /// Four times as many as an engine remembers: come round again, each is new to it.
-const MANY: usize = 16 * 1024;
+const MANY: usize = 4 * REMEMBERED;
+/// The default.
+const REMEMBERED: usize = 4096;
 const HOUR: Duration = Duration::from_hours(1);
 const UNTIL_EXPIRY: RevocationMode = RevocationMode::UntilExpiry { max_key_age: HOUR };
 const WATCHED: RevocationMode =
@@ -36,6 +38,13 @@ pub(super) fn first_hs256() -> Result<Duel, Failure> {
 
 pub(super) fn again_eddsa() -> Result<Duel, Failure> {
     by_jsonwebtoken(Algorithm::EdDsa, 1)
+}
+
+pub(super) fn unremembered_hs256() -> Result<Duel, Failure> {
+    let store = Arc::new(MemoryStore::new());
+    let (engine, tokens) = remembering(0, store, Algorithm::Hs256, UNTIL_EXPIRY, MANY)?;
+    let theirs = decoding(&engine, Algorithm::Hs256, tokens.clone())?;
+    Ok(Duel { ours: verifying(engine, tokens), theirs })
 }
 
 /// Tokens that are each new to an engine.
@@ -104,6 +113,17 @@ fn house(
     revocation: RevocationMode,
     many: usize,
 ) -> Result<(Engine, Vec<String>), Failure> {
+    remembering(REMEMBERED, store, algorithm, revocation, many)
+}
+
+/// The same, remembering so many.
+fn remembering(
+    remembered: usize,
+    store: Arc<dyn Store>,
+    algorithm: Algorithm,
+    revocation: RevocationMode,
+    many: usize,
+) -> Result<(Engine, Vec<String>), Failure> {
     let tokens = TokenPolicy {
         issuer: Audience::parse(ISSUER)?,
         algorithm,
@@ -120,6 +140,7 @@ fn house(
         .master_key(MasterKey::new(1, [1; 32]))
         .policy(Policy::builder().tokens(tokens).build()?)
         .signing_key(key)
+        .remember_tokens(remembered)
         .open()?;
     engine.register(Register::new("ada", "plum kettle orbit"))?;
     let session = engine.login(Login::new("ada", "plum kettle orbit"))?.token;
