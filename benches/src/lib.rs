@@ -14,6 +14,7 @@
 //! | [`limits`] | our operations next to the raw part that each cannot do without |
 //! | [`instructions`] | how many instructions our operations take |
 //! | [`peers`] | our operations next to what others build on |
+//! | [`rounds`] | what a command line asks of those that compare by turns |
 //! | [`chart`] | bars |
 //! | [`answering`] | processes that are asked by turns |
 //! | [`scale`] | the same work among few sessions and among very many |
@@ -28,6 +29,7 @@ pub mod limits;
 pub mod peers;
 pub mod populate;
 pub mod process;
+pub mod rounds;
 pub mod scale;
 pub mod table;
 pub mod work;

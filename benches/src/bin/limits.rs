@@ -9,20 +9,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use doorward_benches::Failure;
 use doorward_benches::duel::{Bound, Outcome};
 use doorward_benches::limits::{ALL, Limit};
-
-struct Arguments {
-    only: String,
-    rounds: usize,
-    time: Duration,
-}
+use doorward_benches::rounds::Rounds;
 
 fn main() -> ExitCode {
-    match arguments().and_then(|arguments| run(&arguments)) {
+    match Rounds::asked(std::env::args().skip(1), 41, 5).and_then(|rounds| run(&rounds)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
@@ -33,12 +27,12 @@ fn main() -> ExitCode {
 }
 
 /// Whether every bound is kept.
-fn run(arguments: &Arguments) -> Result<bool, Failure> {
+fn run(asked: &Rounds) -> Result<bool, Failure> {
     println!("{:<46} {:>10} {:>10}  ratio (quartiles)", "ns for one", "ours", "theirs");
     let mut is_kept = true;
-    for limit in ALL.iter().filter(|limit| limit.what.contains(&arguments.only)) {
+    for limit in ALL.iter().filter(|limit| limit.what.contains(&asked.only)) {
         let mut duel = limit.duel()?;
-        let outcome = duel.fight(arguments.rounds, arguments.time)?;
+        let outcome = duel.fight(asked.count, asked.time)?;
         is_kept &= limit.bound.is_none_or(|bound| bound.is_kept(&outcome));
         println!("{}", line(limit, duel.theirs.name, &outcome));
     }
@@ -60,20 +54,4 @@ fn line(limit: &Limit, by: &str, outcome: &Outcome) -> String {
         "{:<46} {:>10.0} {:>10.0}  {:.4} ({:.4} – {:.4}) of {by}{bound}",
         limit.what, ours.median, theirs.median, ratio.median, ratio.low, ratio.high
     )
-}
-
-fn arguments() -> Result<Arguments, Failure> {
-    let mut arguments = Arguments { only: String::new(), rounds: 41, time: Duration::from_millis(5) };
-    let mut given = std::env::args().skip(1);
-    while let Some(name) = given.next() {
-        let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
-        let number = || value.parse::<u32>().map_err(|_| format!("{name} needs a number, not {value}"));
-        match name.as_str() {
-            "--only" => arguments.only = value,
-            "--rounds" => arguments.rounds = number()?.max(1) as usize,
-            "--millis" => arguments.time = Duration::from_millis(number()?.max(1).into()),
-            _ => return Err(format!("there is no {name}").into()),
-        }
-    }
-    Ok(arguments)
 }

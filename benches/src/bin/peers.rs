@@ -11,20 +11,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use doorward_benches::Failure;
 use doorward_benches::duel::Bound;
 use doorward_benches::peers::{ALL, Home, Outcome, Peer};
-
-struct Arguments {
-    only: String,
-    rounds: usize,
-    time: Duration,
-}
+use doorward_benches::rounds::Rounds;
 
 fn main() -> ExitCode {
-    match arguments().and_then(|arguments| run(&arguments)) {
+    match Rounds::asked(std::env::args().skip(1), 11, 200).and_then(|rounds| run(&rounds)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
@@ -35,16 +29,15 @@ fn main() -> ExitCode {
 }
 
 /// Whether every bound is kept.
-fn run(arguments: &Arguments) -> Result<bool, Failure> {
+fn run(asked: &Rounds) -> Result<bool, Failure> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
     let home = Home::build(&target.join("peers"), |what| eprintln!("building, {what}"))?;
-    let is_asked =
-        |peer: &&Peer| peer.what.contains(&arguments.only) || peer.theirs.contains(&arguments.only);
+    let is_asked = |peer: &&Peer| peer.what.contains(&asked.only) || peer.theirs.contains(&asked.only);
     let mut is_kept = true;
     println!("{:<42} {:>10} {:>10}  ratio (quartiles)", "µs for one", "ours", "theirs");
     for peer in ALL.iter().filter(is_asked) {
-        let outcome = peer.meet(&home, arguments.rounds, arguments.time)?;
+        let outcome = peer.meet(&home, asked.count, asked.time)?;
         is_kept &= peer.bound.is_none_or(|bound| bound.is_kept_by(&outcome.ratio));
         println!("{}", line(peer, &outcome));
     }
@@ -62,20 +55,4 @@ fn line(peer: &Peer, Outcome { ours, theirs, ratio }: &Outcome) -> String {
         "{:<42} {:>10.2} {:>10.2}  {:.4} ({:.4} – {:.4}) of {}, which {}{bound}",
         peer.what, ours.median, theirs.median, ratio.median, ratio.low, ratio.high, peer.theirs, peer.note
     )
-}
-
-fn arguments() -> Result<Arguments, Failure> {
-    let mut arguments = Arguments { only: String::new(), rounds: 11, time: Duration::from_millis(200) };
-    let mut given = std::env::args().skip(1);
-    while let Some(name) = given.next() {
-        let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
-        let number = || value.parse::<u32>().map_err(|_| format!("{name} needs a number, not {value}"));
-        match name.as_str() {
-            "--only" => arguments.only = value,
-            "--rounds" => arguments.rounds = number()?.max(1) as usize,
-            "--millis" => arguments.time = Duration::from_millis(number()?.max(1).into()),
-            _ => return Err(format!("there is no {name}").into()),
-        }
-    }
-    Ok(arguments)
 }
