@@ -31,7 +31,8 @@ pub fn sessions(engine: &Engine, store: &dyn Store, count: usize) -> Result<(), 
 
 const PER_BATCH: usize = 500;
 
-fn random() -> Result<[u8; 16], Failure> {
+/// Bytes for an id.
+pub(crate) fn random() -> Result<[u8; 16], Failure> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)

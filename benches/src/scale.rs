@@ -16,6 +16,7 @@ use doorward_core::time::Timestamp;
 use crate::Failure;
 use crate::answering::Answering;
 use crate::candidate::{Candidate, Subject};
+use crate::populate::random;
 use crate::process::{bytes_below, resident_kib};
 use crate::table::{Table, Unit};
 use crate::work::Work;
@@ -285,10 +286,4 @@ fn repeated(
     }
     took.sort_unstable();
     Ok(*took.get(took.len() / 2).ok_or("it was not done")?)
-}
-
-fn random() -> Result<[u8; 16], Failure> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes)
 }
