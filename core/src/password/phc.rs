@@ -1,6 +1,6 @@
 //! A password hash as it is kept: one strict PHC string.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt::{self, Write};
 
 use base64ct::{Base64Unpadded, Encoding};
@@ -30,10 +30,11 @@ use super::{Argon2Params, ParamsError};
 /// ```
 #[derive(Clone)]
 pub struct PasswordHash {
-    phc: Zeroizing<String>,
+    phc: Zeroizing<Box<str>>,
     params: Argon2Params,
-    salt: Zeroizing<Vec<u8>>,
-    tag: Zeroizing<[u8; TAG]>,
+    salt: Zeroizing<Box<[u8]>>,
+    /// In a box, as all that is secret: no copy stays behind where the hash moves.
+    tag: Box<Zeroizing<[u8; TAG]>>,
 }
 
 impl PasswordHash {
@@ -70,7 +71,7 @@ impl PasswordHash {
         }
         let hash = Self::from_parts(parse_costs(costs)?, &parse_salt(salt)?, parse_tag(tag)?);
         // Whatever else was in the string is not in ours: further parts, leading zeros, spare bits in base64.
-        if *hash.phc == phc { Ok(hash) } else { Err(PasswordHashError::Malformed) }
+        if hash.as_str() == phc { Ok(hash) } else { Err(PasswordHashError::Malformed) }
     }
 
     /// A hash that no password is known to open, to be verified where there is no real one: it costs what a real one
@@ -144,7 +145,9 @@ impl PasswordHash {
         let tagged = Zeroizing::new(Base64Unpadded::encode_string(&*tag));
         write!(phc, "$argon2id$v=19$m={memory},t={passes},p={lanes}${}${}", *salted, *tagged)
             .expect("writing to a string does not fail");
-        Self { phc, params, salt: Zeroizing::new(salt.to_vec()), tag }
+        // Not its spare room: the text is copied, and the first one wiped.
+        let phc = Zeroizing::new(Box::from(phc.as_str()));
+        Self { phc, params, salt: Zeroizing::new(Box::from(salt)), tag: Box::new(tag) }
     }
 
     pub(super) fn salt(&self) -> &[u8] {

@@ -1,5 +1,6 @@
 //! What a client is called: a stranger's text, made safe to show.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::text::text_in_records;
@@ -15,7 +16,7 @@ use super::text::text_in_records;
 /// assert!(ClientLabel::new(&"x".repeat(10_000)).as_str().len() <= ClientLabel::MAX_BYTES);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientLabel(String);
+pub struct ClientLabel(Box<str>);
 
 text_in_records!(ClientLabel, |text| Some(ClientLabel::new(text)));
 
@@ -25,6 +26,9 @@ impl ClientLabel {
 
     /// A label of this text, made safe to show: control and bidirectional-override characters become U+FFFD.
     pub fn new(text: &str) -> Self {
+        if text.len() <= Self::MAX_BYTES && !text.contains(is_unsafe_to_show) {
+            return Self(text.into());
+        }
         let mut label = String::new();
         for c in text.chars().map(|c| if is_unsafe_to_show(c) { '\u{fffd}' } else { c }) {
             if label.len() + c.len_utf8() > Self::MAX_BYTES {
@@ -32,7 +36,7 @@ impl ClientLabel {
             }
             label.push(c);
         }
-        Self(label)
+        Self(label.into_boxed_str())
     }
 
     /// The text.

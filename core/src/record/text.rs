@@ -1,6 +1,6 @@
 //! Texts in records: written as they are, and read back only if they still are what they were when they were made.
 
-/// Writes and reads a newtype of a `String`, which `$read` makes of a text.
+/// Writes and reads a type that has an `as_str`, which `$read` makes of a text.
 macro_rules! text_in_records {
     ($name:ident, $read:expr) => {
         impl<C> minicbor::Encode<C> for $name {
@@ -9,7 +9,7 @@ macro_rules! text_in_records {
                 encoder: &mut minicbor::Encoder<W>,
                 _: &mut C,
             ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                encoder.str(&self.0)?.ok()
+                encoder.str(self.as_str())?.ok()
             }
         }
 
@@ -21,7 +21,7 @@ macro_rules! text_in_records {
                 let text = decoder.str()?;
                 let read: fn(&str) -> Option<Self> = $read;
                 let error = || minicbor::decode::Error::message(concat!("not a ", stringify!($name)));
-                read(text).filter(|read| read.0 == text).ok_or_else(error)
+                read(text).filter(|read| read.as_str() == text).ok_or_else(error)
             }
         }
     };

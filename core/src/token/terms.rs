@@ -1,5 +1,6 @@
 //! The words that tokens are granted in: who asks (`client_id`), for whom (`aud`), and for what (`scope`).
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use core::fmt;
@@ -76,13 +77,13 @@ macro_rules! shown {
     ($name:ident) => {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({:?})"), self.0)
+                write!(f, concat!(stringify!($name), "({:?})"), self.as_str())
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
     };
@@ -132,11 +133,11 @@ term! {
 /// # Ok::<(), doorward_core::token::terms::TermError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Scope(String);
+pub struct Scope(Option<Box<str>>);
 
 impl Scope {
     /// Nothing.
-    pub const NONE: Self = Self(String::new());
+    pub const NONE: Self = Self(None);
 
     /// The longest text, in bytes.
     pub const MAX_BYTES: usize = 1024;
@@ -158,12 +159,12 @@ impl Scope {
             }
             canonical.push_str(word);
         }
-        Ok(Self(canonical))
+        Ok(if canonical.is_empty() { Self::NONE } else { Self(Some(canonical.into_boxed_str())) })
     }
 
     /// The words, each once, in byte order.
     pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.0.split(' ').filter(|word| !word.is_empty())
+        self.as_str().split(' ').filter(|word| !word.is_empty())
     }
 
     /// Whether it allows nothing that `wider` does not.
@@ -175,12 +176,12 @@ impl Scope {
 
     /// Whether it allows nothing.
     pub fn is_none(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// The canonical text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 }
 
