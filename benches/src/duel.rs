@@ -58,18 +58,23 @@ impl Contender {
         (self.work)(count)
     }
 
-    fn took(&mut self, count: usize) -> Result<Duration, Failure> {
+    /// How long so many take.
+    ///
+    /// # Errors
+    /// The work failed.
+    pub fn took(&mut self, count: usize) -> Result<Duration, Failure> {
         let begun = Instant::now();
         self.work(count)?;
         Ok(begun.elapsed())
     }
 
-    /// How many microseconds one takes, of so many.
+    /// How many nanoseconds one takes, of so many.
     ///
     /// # Errors
     /// The work failed.
-    pub fn micros(&mut self, count: usize) -> Result<f64, Failure> {
-        Ok(each(self.took(count)?, count) / 1e3)
+    #[allow(clippy::cast_precision_loss, reason = "a figure has three digits that mean something")]
+    pub fn nanos(&mut self, count: usize) -> Result<f64, Failure> {
+        Ok(self.took(count)?.as_nanos() as f64 / count as f64)
     }
 
     /// How many times fill this time.
@@ -133,21 +138,46 @@ impl Duel {
     /// The work failed, or nothing was asked for.
     pub fn fight(&mut self, rounds: usize, time: Duration) -> Result<Outcome, Failure> {
         let counts = (self.ours.count_in(time)?, self.theirs.count_in(time)?);
-        let mut samples = [const { Vec::new() }; 4];
+        let mut samples = Samples::default();
         for round in 0..rounds {
-            let (ours, theirs) = if round % 2 == 0 {
-                let ours = self.ours.took(counts.0)?;
-                (ours, self.theirs.took(counts.1)?)
-            } else {
-                let theirs = self.theirs.took(counts.1)?;
-                (self.ours.took(counts.0)?, theirs)
-            };
-            let (ours, theirs) = (each(ours, counts.0), each(theirs, counts.1));
-            for (samples, sample) in samples.iter_mut().zip([ours, theirs, ours / theirs, ours - theirs]) {
-                samples.push(sample);
-            }
+            let (ours, theirs) = by_turns(round, |is_ours| {
+                if is_ours { self.ours.nanos(counts.0) } else { self.theirs.nanos(counts.1) }
+            })?;
+            samples.add(ours, theirs);
         }
-        let [ours, theirs, ratio, more] = samples.map(|samples| Summary::of(&samples).ok_or("no rounds"));
+        samples.outcome()
+    }
+}
+
+/// What both took in this round: the first is asked first in every other one.
+pub(crate) fn by_turns(
+    round: usize,
+    mut ask: impl FnMut(bool) -> Result<f64, Failure>,
+) -> Result<(f64, f64), Failure> {
+    if round.is_multiple_of(2) {
+        let first = ask(true)?;
+        Ok((first, ask(false)?))
+    } else {
+        let second = ask(false)?;
+        Ok((ask(true)?, second))
+    }
+}
+
+/// What two took, round by round.
+#[derive(Debug, Default)]
+pub(crate) struct Samples([Vec<f64>; 4]);
+
+impl Samples {
+    /// Nanoseconds for one, of one round.
+    pub(crate) fn add(&mut self, ours: f64, theirs: f64) {
+        for (samples, sample) in self.0.iter_mut().zip([ours, theirs, ours / theirs, ours - theirs]) {
+            samples.push(sample);
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Result<Outcome, Failure> {
+        let [ours, theirs, ratio, more] =
+            self.0.each_ref().map(|samples| Summary::of(samples).ok_or("no rounds"));
         Ok(Outcome { ours: ours?, theirs: theirs?, ratio: ratio?, more: more? })
     }
 }
@@ -156,22 +186,18 @@ impl Bound {
     /// Whether it is kept: by the median.
     pub fn is_kept(self, outcome: &Outcome) -> bool {
         match self {
-            Self::Times(_) => self.is_kept_by(&outcome.ratio),
-            Self::Nanos(_) => self.is_kept_by(&outcome.more),
+            Self::Times(most) => outcome.ratio.median <= most,
+            Self::Nanos(most) => outcome.more.median <= most,
         }
     }
 
-    /// The same, of what is bound.
-    pub fn is_kept_by(self, bound: &Summary) -> bool {
-        let (Self::Times(most) | Self::Nanos(most)) = self;
-        bound.median <= most
+    /// What it is, and what was found where that is not the ratio.
+    pub fn told(self, outcome: &Outcome) -> String {
+        match self {
+            Self::Times(most) => format!("≤ {most}"),
+            Self::Nanos(most) => format!("≤ {most} ns more, found {:.0}", outcome.more.median),
+        }
     }
-}
-
-/// Nanoseconds for one of so many.
-#[allow(clippy::cast_precision_loss, reason = "a figure has three digits that mean something")]
-fn each(time: Duration, count: usize) -> f64 {
-    time.as_nanos() as f64 / count as f64
 }
 
 #[cfg(test)]

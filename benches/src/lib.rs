@@ -17,12 +17,14 @@
 //! | [`rounds`] | what a command line asks of those that compare by turns |
 //! | [`chart`] | bars |
 //! | [`answering`] | processes that are asked by turns |
+//! | [`crowd`] | many at once |
 //! | [`scale`] | the same work among few sessions and among very many |
 #![forbid(unsafe_code)]
 
 pub mod answering;
 pub mod candidate;
 pub mod chart;
+pub mod crowd;
 pub mod duel;
 pub mod instructions;
 pub mod limits;

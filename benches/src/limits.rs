@@ -38,6 +38,12 @@ pub const ALL: &[Limit] = &[
         ..limit("verify HS256, first, UntilExpiry, memory", Some(Times(0.35)), tokens::first_hs256)
     },
     limit("verify HS256, remembering nothing", None, tokens::unremembered_hs256),
+    limit("verify ES256, first, UntilExpiry, memory", None, tokens::first_es256),
+    limit("verify RS256, first, UntilExpiry, memory", None, tokens::first_rs256),
+    limit("verify EdDSA, first, over its signature", None, tokens::over_eddsa),
+    limit("verify ES256, first, over its signature", None, tokens::over_es256),
+    limit("verify RS256, first, over its signature", None, tokens::over_rs256),
+    limit("verify HS256, first, over its tag", None, tokens::over_hs256),
     limit("sign EdDSA and encode", Some(Times(0.65)), tokens::sign_eddsa),
     Limit {
         why: "Its quartiles lie far apart, and the other's do not: sometimes it is kept, and sometimes not. Why \
@@ -52,6 +58,7 @@ pub const ALL: &[Limit] = &[
               statement in place of a transaction around three; nobody is woken where nobody waits. That took it from 1.98 to here.",
         ..limit("authenticate, SQLite", Some(Times(1.3)), sessions::sqlite)
     },
+    limit("a session opened and ended, SQLite, durable", None, sessions::comings_and_goings),
     limit("login, memory", None, hashing::login),
 ];
 

@@ -70,8 +70,17 @@ pub fn bytes_below(folder: &Path) -> io::Result<u64> {
 
 /// Resident memory now, in KiB; `None` where the system does not tell.
 pub(crate) fn resident_kib() -> Option<u64> {
+    told("VmRSS:")
+}
+
+/// The most that there ever was.
+pub(crate) fn resident_kib_at_most() -> Option<u64> {
+    told("VmHWM:")
+}
+
+fn told(what: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let line = status.lines().find(|line| line.starts_with(what))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 

@@ -73,10 +73,37 @@ def argon2() -> Callable[[int], object]:
     return lambda _: hash_secret_raw(b"plum kettle orbit", b"\7" * 16, 2, 19 * 1024, 1, 32, Type.ID)
 
 
+def libsodium(primitive: str) -> Callable[[int], object]:
+    """What another C library takes for a signature over as much as our access tokens have, or for our hash."""
+    import nacl.pwhash.argon2id
+    import nacl.signing
+
+    if primitive == "argon2id":
+        return lambda _: nacl.pwhash.argon2id.kdf(32, b"plum kettle orbit", b"\7" * 16, 2, 19 * 1024 * 1024)
+    key = nacl.signing.SigningKey.generate()
+    signed = key.sign(b"x" * 460)
+    verify = key.verify_key.verify
+    return lambda _: verify(signed.message, signed.signature)
+
+
+def doorward_verify(file: str) -> Callable[[int], object]:
+    """Our own package: an access token of a session in SQLite, seen before, and known not to have ended."""
+    import doorward
+
+    engine = doorward.Engine.open(
+        f"sqlite:{file}", audience=AUDIENCE, revocation="watched", key_file=f"{file}.key", create_key_file=True
+    )
+    engine.register("ada", "plum kettle orbit")
+    access = engine.issue(engine.login("ada", "plum kettle orbit").session_token).access
+    return lambda _: engine.verify(access)
+
+
 WORK: dict[str, Callable[..., Callable[[int], object]]] = {
     "django": django_sessions,
     "pyjwt": pyjwt,
     "argon2": argon2,
+    "libsodium": libsodium,
+    "doorward": doorward_verify,
 }
 
 

@@ -5,16 +5,15 @@
 //! ```
 //!
 //! `--only` leaves out what has this in neither name, `--rounds` is how often each is compared, `--millis` how long each works in
-//! a round. Builds the others first, below `target/peers`: needs cargo, npm, Python, and their registries. The exit code is 0 when
+//! a round. Builds the others first, below `target/peers`: needs cargo, a C compiler, npm, Python, and their registries. The exit code is 0 when
 //! every bound is kept, 1 when one is not, 2 when the arguments make no sense or something fails.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use doorward_benches::Failure;
-use doorward_benches::duel::Bound;
-use doorward_benches::peers::{ALL, Home, Outcome, Peer};
+use doorward_benches::duel::Outcome;
+use doorward_benches::peers::{ALL, Home, Peer};
 use doorward_benches::rounds::Rounds;
 
 fn main() -> ExitCode {
@@ -30,29 +29,33 @@ fn main() -> ExitCode {
 
 /// Whether every bound is kept.
 fn run(asked: &Rounds) -> Result<bool, Failure> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
-    let home = Home::build(&target.join("peers"), |what| eprintln!("building, {what}"))?;
+    let home = Home::build(|what| eprintln!("building, {what}"))?;
     let is_asked = |peer: &&Peer| peer.what.contains(&asked.only) || peer.theirs.contains(&asked.only);
     let mut is_kept = true;
-    println!("{:<42} {:>10} {:>10}  ratio (quartiles)", "µs for one", "ours", "theirs");
+    println!("{:<50} {:>10} {:>10}  ratio (quartiles)", "µs for one", "ours", "theirs");
     for peer in ALL.iter().filter(is_asked) {
         let outcome = peer.meet(&home, asked.count, asked.time)?;
-        is_kept &= peer.bound.is_none_or(|bound| bound.is_kept_by(&outcome.ratio));
+        is_kept &= peer.bound.is_none_or(|bound| bound.is_kept(&outcome));
         println!("{}", line(peer, &outcome));
     }
     Ok(is_kept)
 }
 
-fn line(peer: &Peer, Outcome { ours, theirs, ratio }: &Outcome) -> String {
-    let bound = match peer.bound {
-        Some(bound @ Bound::Times(most)) => {
-            format!("; at most {most}: {}", if bound.is_kept_by(ratio) { "kept" } else { "NOT KEPT" })
-        }
-        Some(Bound::Nanos(_)) | None => String::new(),
-    };
+fn line(peer: &Peer, outcome: &Outcome) -> String {
+    let bound = peer.bound.map_or_else(String::new, |bound| {
+        let verdict = if bound.is_kept(outcome) { "kept" } else { "NOT KEPT" };
+        format!("; {}: {verdict}", bound.told(outcome))
+    });
+    let Outcome { ours, theirs, ratio, .. } = outcome;
     format!(
-        "{:<42} {:>10.2} {:>10.2}  {:.4} ({:.4} – {:.4}) of {}, which {}{bound}",
-        peer.what, ours.median, theirs.median, ratio.median, ratio.low, ratio.high, peer.theirs, peer.note
+        "{:<50} {:>10.2} {:>10.2}  {:.4} ({:.4} – {:.4}) of {}, which {}{bound}",
+        peer.what,
+        ours.median / 1e3,
+        theirs.median / 1e3,
+        ratio.median,
+        ratio.low,
+        ratio.high,
+        peer.theirs,
+        peer.note
     )
 }

@@ -11,10 +11,11 @@
 //! | `--sizes` | 10000,100000,1000000 | how many sessions, for `scale` |
 //! | `--folder` | the system's temporary one | a folder on the disk to measure; it must not be a tmpfs |
 //!
-//! Needs what `peers` and `instructions` need: cargo, npm, Python, their registries, and valgrind. Tells what it does on standard
+//! Needs what `peers`, `crowd` and `instructions` need: cargo, a C compiler, npm, Python, their registries, strace, and valgrind. Tells what it does on standard
 //! error. It is as long as a quarter of an hour, and twice that with ten million sessions.
 #![allow(clippy::print_stderr, reason = "it talks to whoever runs it")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,10 +23,11 @@ use std::time::Duration;
 use std::{env, fs};
 
 use doorward_benches::chart::Chart;
-use doorward_benches::duel::Bound;
+use doorward_benches::duel::{Bound, Outcome};
+use doorward_benches::instructions::{HASH, LOGIN, LOGIN_BY_HASH, Piece};
 use doorward_benches::peers::Home;
 use doorward_benches::table::Summary;
-use doorward_benches::{Failure, instructions, limits, peers, scale};
+use doorward_benches::{Failure, crowd, instructions, limits, peers, scale};
 
 struct Asked {
     rounds: usize,
@@ -36,13 +38,20 @@ struct Asked {
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if scale::serve(&arguments)? || instructions::work(&arguments)? {
+    if scale::serve(&arguments)? || crowd::serve(&arguments)? || instructions::work(&arguments)? {
         return Ok(());
     }
     let asked = Asked::parse(&arguments)?;
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (compared, charts) = peers_page(&asked)?;
-    let pages = [heading(&asked)?, limits_page(&asked)?, compared, scale_page(&asked)?, instructions_page()?];
+    let pages = [
+        heading(&asked)?,
+        limits_page(&asked)?,
+        compared,
+        crowd_page(&asked)?,
+        scale_page(&asked)?,
+        instructions_page()?,
+    ];
     for (name, chart) in charts {
         fs::write(here.join(name), chart.svg())?;
     }
@@ -123,12 +132,7 @@ fn limits_page(asked: &Asked) -> Result<String, Failure> {
         eprintln!("limits: {}", limit.what);
         let mut duel = limit.duel()?;
         let outcome = duel.fight(asked.rounds, asked.time)?;
-        let bound = match limit.bound {
-            None => String::new(),
-            Some(bound) => {
-                told(bound, if matches!(bound, Bound::Times(_)) { &outcome.ratio } else { &outcome.more })
-            }
-        };
+        let bound = limit.bound.map_or_else(String::new, |bound| told(bound, &outcome));
         if limit.bound.is_some_and(|bound| !bound.is_kept(&outcome)) {
             let _infallible = write!(reasons, "\n**{}.** {}\n", limit.what, limit.why);
         }
@@ -136,9 +140,9 @@ fn limits_page(asked: &Asked) -> Result<String, Failure> {
             page,
             "| {} | {} | {} | {} | {} | {bound} |",
             limit.what,
-            micros(&outcome.ours, 1e3),
+            micros(&outcome.ours),
             duel.theirs.name,
-            micros(&outcome.theirs, 1e3),
+            micros(&outcome.theirs),
             ratio(&outcome.ratio)
         );
     }
@@ -149,9 +153,7 @@ fn limits_page(asked: &Asked) -> Result<String, Failure> {
 type Charts = [(&'static str, Chart); 2];
 
 fn peers_page(asked: &Asked) -> Result<(String, Charts), Failure> {
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
-    let home = Home::build(&target.join("peers"), |what| eprintln!("building, {what}"))?;
+    let home = Home::build(|what| eprintln!("building, {what}"))?;
     let (rounds, time) = asked.slowly();
     let mut page = String::from(
         "## Next to what others build on\n\n![recognising a session](recognise.svg)\n\n![verifying an access token](verify.svg)\n\n\
@@ -164,18 +166,18 @@ fn peers_page(asked: &Asked) -> Result<(String, Charts), Failure> {
     for peer in peers::ALL {
         eprintln!("peers: {}", peer.theirs);
         let outcome = peer.meet(&home, rounds, time)?;
-        let bound = peer.bound.map_or_else(String::new, |bound| told(bound, &outcome.ratio));
-        if peer.bound.is_some_and(|bound| !bound.is_kept_by(&outcome.ratio)) {
+        let bound = peer.bound.map_or_else(String::new, |bound| told(bound, &outcome));
+        if peer.bound.is_some_and(|bound| !bound.is_kept(&outcome)) {
             let _infallible = write!(reasons, "\n**{} by {}.** {}\n", peer.what, peer.theirs, peer.why);
         }
         let _infallible = writeln!(
             page,
             "| {} | {} | {}, which {} | {} | {} | {bound} |",
             peer.what,
-            micros(&outcome.ours, 1.0),
+            micros(&outcome.ours),
             peer.theirs,
             peer.note,
-            micros(&outcome.theirs, 1.0),
+            micros(&outcome.theirs),
             ratio(&outcome.ratio)
         );
         let chart = match peer.what {
@@ -185,11 +187,21 @@ fn peers_page(asked: &Asked) -> Result<(String, Charts), Failure> {
         };
         let name = "Doorward".to_owned();
         if chart.bars.is_empty() {
-            chart.bars.push((name, outcome.ours.median));
+            chart.bars.push((name, outcome.ours.median / 1e3));
         }
-        chart.bars.push((peer.theirs.to_owned(), outcome.theirs.median));
+        chart.bars.push((peer.theirs.to_owned(), outcome.theirs.median / 1e3));
     }
     Ok((page + &reasons, [("recognise.svg", recognise), ("verify.svg", verify)]))
+}
+
+fn crowd_page(asked: &Asked) -> Result<String, Failure> {
+    let mut page = String::from("## Many at once\n\n| | | bound |\n|---|---:|---|\n");
+    for found in crowd::measure(asked.slowly().0, &asked.folder, |what| eprintln!("crowd: {what}"))? {
+        let verdict = if found.is_kept { "kept" } else { "**not kept**" };
+        let _infallible =
+            writeln!(page, "| {} | {} | {}: {verdict} |", found.what, found.figure, found.bound);
+    }
+    Ok(page)
 }
 
 fn scale_page(asked: &Asked) -> Result<String, Failure> {
@@ -213,16 +225,27 @@ fn instructions_page() -> Result<String, Failure> {
          committed, and with nothing else. `.ci/speed` fails when one takes a tenth more.\n\n| | instructions | committed |\n|---|---:|---:|\n",
     );
     let committed = instructions::committed()?;
+    let mut counts = BTreeMap::new();
     for piece in instructions::ALL {
         eprintln!("instructions: {}", piece.name);
         let before = committed.get(piece.name).map_or_else(|| "–".to_owned(), u64::to_string);
-        let _infallible = writeln!(page, "| {} | {} | {before} |", piece.name, piece.count(&[])?);
+        let count = piece.count(&[])?;
+        let _infallible = writeln!(page, "| {} | {count} | {before} |", piece.name);
+        counts.insert(piece.name, count);
     }
+    let of = |piece: Piece| counts.get(piece.name).copied().ok_or("it was not counted");
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below what a float holds exactly")]
+    let times = of(LOGIN)? as f64 / of(HASH)? as f64;
+    let _infallible = writeln!(
+        page,
+        "\nA login takes {times:.4} times as many as its hash over memory that is used again, and is to take {LOGIN_BY_HASH} at most: {}",
+        if times <= LOGIN_BY_HASH { "kept." } else { instructions::WHY_LOGIN }
+    );
     Ok(page)
 }
 
-fn micros(summary: &Summary, nanos: f64) -> String {
-    let [median, low, high] = [summary.median, summary.low, summary.high].map(|figure| figure / nanos);
+fn micros(nanos: &Summary) -> String {
+    let [median, low, high] = [nanos.median, nanos.low, nanos.high].map(|figure| figure / 1e3);
     format!("{median:.2} µs ({low:.2} – {high:.2})")
 }
 
@@ -230,10 +253,6 @@ fn ratio(Summary { median, low, high, .. }: &Summary) -> String {
     format!("{median:.4} ({low:.4} – {high:.4})")
 }
 
-fn told(bound: Bound, found: &Summary) -> String {
-    let verdict = if bound.is_kept_by(found) { "kept" } else { "**not kept**" };
-    match bound {
-        Bound::Times(most) => format!("≤ {most}: {verdict}"),
-        Bound::Nanos(most) => format!("≤ {most} ns more, found {:.0}: {verdict}", found.median),
-    }
+fn told(bound: Bound, found: &Outcome) -> String {
+    format!("{}: {}", bound.told(found), if bound.is_kept(found) { "kept" } else { "**not kept**" })
 }

@@ -10,19 +10,22 @@ use doorward_core::password::Argon2Params;
 use crate::Failure;
 use crate::duel::{Contender, Duel};
 
-/// A login that succeeds, in memory, and one Argon2id over memory that is used again. Each login leaves a session.
+/// A login that succeeds, in memory, and its hash alone. Each login leaves a session.
 pub(super) fn login() -> Result<Duel, Failure> {
-    let ours = logging_in()?;
+    Ok(Duel { ours: logging_in()?, theirs: hashing()? })
+}
+
+/// One Argon2id after the other, over memory that is used again.
+pub(crate) fn hashing() -> Result<Contender, Failure> {
     let cost = Argon2Params::default();
     let params = Params::new(cost.memory_kib(), cost.passes(), cost.lanes(), Some(32))?;
     let mut memory = vec![Block::default(); params.block_count()];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let theirs = Contender::new("argon2, memory used again", move |_| {
+    Ok(Contender::new("argon2, memory used again", move |_| {
         let mut tag = [0; 32];
         argon2.hash_password_into_with_memory(b"plum kettle orbit", &[7; 16], &mut tag, &mut memory)?;
         Ok(tag)
-    });
-    Ok(Duel { ours, theirs })
+    }))
 }
 
 /// A login that succeeds, in memory. Each leaves a session.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use doorward::store::{MemoryStore, SqliteStore};
-use doorward::{Engine, MasterKey};
+use doorward::{Engine, MasterKey, OpenSession};
 use doorward_core::store::Store;
 use rusqlite::Connection;
 
@@ -31,6 +31,26 @@ pub(super) fn sqlite() -> Result<Duel, Failure> {
     let folder = tempfile::tempdir()?;
     let theirs = reading(folder.path())?.in_folder(folder);
     Ok(Duel { ours: on_sqlite()?, theirs })
+}
+
+/// A session opened and ended: two commits that are synced.
+pub(super) fn comings_and_goings() -> Result<Duel, Failure> {
+    let folder = tempfile::tempdir()?;
+    let store = SqliteStore::open(folder.path().join("auth.db"))?;
+    let engine = Engine::builder(store).master_key(MasterKey::new(1, [1; 32])).open()?;
+    let ours = Contender::new("Doorward", move |_| {
+        let opened = engine.open_session(OpenSession::new(""))?;
+        Ok(engine.logout(opened.token.expose())?)
+    });
+    let raw = tempfile::tempdir()?;
+    let database = table(raw.path())?;
+    database.execute_batch("PRAGMA synchronous = full")?;
+    let theirs = Contender::new("an INSERT and a DELETE, each committed", move |turn| {
+        let columns = (key(turn), key(turn), 1, key(turn), 1_900_000_000_000_i64, RECORD);
+        database.prepare_cached("INSERT INTO rows VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(columns)?;
+        Ok(database.prepare_cached("DELETE FROM rows WHERE key = ?1")?.execute([key(turn)])?)
+    });
+    Ok(Duel { ours: ours.in_folder(folder), theirs: theirs.in_folder(raw) })
 }
 
 /// Sessions in memory, recognised.
@@ -61,12 +81,7 @@ fn authenticating(store: Arc<dyn Store>) -> Result<Contender, Failure> {
 
 /// Three prepared reads by key in one transaction, of a table like ours.
 fn reading(folder: &Path) -> Result<Contender, Failure> {
-    let database = Connection::open(folder.join("raw.db"))?;
-    database.execute_batch(
-        "PRAGMA journal_mode = wal; PRAGMA mmap_size = 0; PRAGMA cache_size = -1024;
-         CREATE TABLE rows (key BLOB PRIMARY KEY, stamp BLOB, epoch INTEGER, owner BLOB, expires INTEGER, record BLOB)
-         WITHOUT ROWID, STRICT;",
-    )?;
+    let database = table(folder)?;
     database.execute_batch("BEGIN")?;
     for number in 0..MANY {
         let columns = (key(number), key(number), 1, key(number), 1_900_000_000_000_i64, RECORD);
@@ -88,4 +103,15 @@ fn reading(folder: &Path) -> Result<Contender, Failure> {
         database.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }))
+}
+
+/// An empty one, like ours.
+fn table(folder: &Path) -> Result<Connection, Failure> {
+    let database = Connection::open(folder.join("raw.db"))?;
+    database.execute_batch(
+        "PRAGMA journal_mode = wal; PRAGMA mmap_size = 0; PRAGMA cache_size = -1024;
+         CREATE TABLE rows (key BLOB PRIMARY KEY, stamp BLOB, epoch INTEGER, owner BLOB, expires INTEGER, record BLOB)
+         WITHOUT ROWID, STRICT;",
+    )?;
+    Ok(database)
 }

@@ -36,6 +36,30 @@ pub(super) fn first_hs256() -> Result<Duel, Failure> {
     by_jsonwebtoken(Algorithm::Hs256, MANY)
 }
 
+pub(super) fn first_es256() -> Result<Duel, Failure> {
+    by_jsonwebtoken(Algorithm::Es256, MANY)
+}
+
+pub(super) fn first_rs256() -> Result<Duel, Failure> {
+    by_jsonwebtoken(Algorithm::Rs256, MANY)
+}
+
+pub(super) fn over_eddsa() -> Result<Duel, Failure> {
+    by_signature(Algorithm::EdDsa)
+}
+
+pub(super) fn over_es256() -> Result<Duel, Failure> {
+    by_signature(Algorithm::Es256)
+}
+
+pub(super) fn over_rs256() -> Result<Duel, Failure> {
+    by_signature(Algorithm::Rs256)
+}
+
+pub(super) fn over_hs256() -> Result<Duel, Failure> {
+    by_signature(Algorithm::Hs256)
+}
+
 pub(super) fn again_eddsa() -> Result<Duel, Failure> {
     by_jsonwebtoken(Algorithm::EdDsa, 1)
 }
@@ -94,6 +118,19 @@ fn by_jsonwebtoken(algorithm: Algorithm, many: usize) -> Result<Duel, Failure> {
     Ok(Duel { ours: verifying(engine, tokens), theirs })
 }
 
+/// Tokens that are each new to the engine, next to their signatures alone.
+fn by_signature(algorithm: Algorithm) -> Result<Duel, Failure> {
+    let (engine, tokens) = house(Arc::new(MemoryStore::new()), algorithm, UNTIL_EXPIRY, MANY)?;
+    let (key, theirs) = public(&engine, algorithm)?;
+    let signed = tokens.clone();
+    let alone = Contender::new("its signature alone", move |turn| {
+        let (message, signature) = in_turn(&signed, turn)?.rsplit_once('.').ok_or("no token")?;
+        let is_right = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, theirs)?;
+        if is_right { Ok(()) } else { Err("it was refused".into()) }
+    });
+    Ok(Duel { ours: verifying(engine, tokens), theirs: alone })
+}
+
 fn signed(ours: SigningKey, algorithm: jsonwebtoken::Algorithm, theirs: EncodingKey) -> Duel {
     let said = Said::sample();
     let header =
@@ -124,16 +161,20 @@ fn remembering(
     revocation: RevocationMode,
     many: usize,
 ) -> Result<(Engine, Vec<String>), Failure> {
+    // The policy says which keys an engine makes, and it makes none of RSA: this one has its key from elsewhere in any case.
+    let made = if algorithm == Algorithm::Rs256 { Algorithm::EdDsa } else { algorithm };
     let tokens = TokenPolicy {
         issuer: Audience::parse(ISSUER)?,
-        algorithm,
+        algorithm: made,
         lifetime: HOUR,
         revocation,
         ..TokenPolicy::default()
     };
     let key = match algorithm {
         Algorithm::Hs256 => SigningKey::from_secret("shared", &[0x5a; 32])?,
-        algorithm => SigningKey::from_pem(ED25519, algorithm)?,
+        Algorithm::Es256 => SigningKey::from_pem(P256, algorithm)?,
+        Algorithm::Rs256 => SigningKey::from_pem(RSA, algorithm)?,
+        Algorithm::EdDsa => SigningKey::from_pem(ED25519, algorithm)?,
     };
     let engine = Engine::builder(store)
         .ephemeral()
@@ -156,13 +197,7 @@ fn verifying(engine: Engine, tokens: Vec<String>) -> Contender {
 
 /// With the checks that it has: signature, issuer, audience, end.
 fn decoding(engine: &Engine, algorithm: Algorithm, tokens: Vec<String>) -> Result<Contender, Failure> {
-    let (theirs, key) = if algorithm == Algorithm::Hs256 {
-        (jsonwebtoken::Algorithm::HS256, DecodingKey::from_secret(&[0x5a; 32]))
-    } else {
-        let published: JwkSet = serde_json::from_str(engine.jwks()?.to_json())?;
-        let jwk = published.keys.first().ok_or("no key is published")?;
-        (jsonwebtoken::Algorithm::EdDSA, DecodingKey::from_jwk(jwk)?)
-    };
+    let (key, theirs) = public(engine, algorithm)?;
     let mut validation = Validation::new(theirs);
     validation.set_issuer(&[ISSUER]);
     validation.set_audience(&[AUDIENCE]);
@@ -171,8 +206,23 @@ fn decoding(engine: &Engine, algorithm: Algorithm, tokens: Vec<String>) -> Resul
     }))
 }
 
+/// What the engine's tokens are verified with, and what `jsonwebtoken` calls the algorithm.
+fn public(engine: &Engine, algorithm: Algorithm) -> Result<(DecodingKey, jsonwebtoken::Algorithm), Failure> {
+    let theirs = match algorithm {
+        Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+        Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
+        Algorithm::Hs256 => {
+            return Ok((DecodingKey::from_secret(&[0x5a; 32]), jsonwebtoken::Algorithm::HS256));
+        }
+    };
+    let published: JwkSet = serde_json::from_str(engine.jwks()?.to_json())?;
+    Ok((DecodingKey::from_jwk(published.keys.first().ok_or("no key is published")?)?, theirs))
+}
+
 const ED25519: &str = include_str!("../../../core/tests/keys/ed25519.pem");
 const P256: &str = include_str!("../../../core/tests/keys/p256.pem");
+const RSA: &str = include_str!("../../../core/tests/keys/rsa2048.pem");
 
 /// What our access tokens say, as a service in front of `jsonwebtoken` has it.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use argon2::Block;
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
 use super::{Argon2Params, HashError};
 
@@ -80,7 +80,11 @@ impl AsMut<[Block]> for Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.as_mut().iter_mut().for_each(Zeroize::zeroize);
+        for block in self.as_mut() {
+            // In wide steps: word by word, as `zeroize` wipes a block, takes 3 % of the instructions of a hash.
+            block.as_mut().fill(0);
+            optimization_barrier(block);
+        }
         if self.memory.blocks.len() > self.memory.keep {
             self.memory.blocks = Vec::new();
         }

@@ -87,7 +87,10 @@ impl Public for Arc<Access> {
             issued_at: self.issued_at.as_millis(),
             expires: self.expires.as_millis(),
             auth_time: self.auth_time.as_millis(),
-            amr: texts.keep(&self.amr.join(" ")),
+            amr: match &self.amr[..] {
+                [one] if one == "pwd" => fixed(c"pwd"),
+                methods => texts.keep(&methods.join(" ")),
+            },
             claims: if self.claims.is_empty() { fixed(c"{}") } else { texts.keep(&json(&self.claims)) },
         }
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 
@@ -53,7 +54,7 @@ class Parties:
         chosen = self.audience if audience is None else audience
         if chosen is None:
             raise Misuse("no audience: give one here, or open the engine with audience=")
-        return _said(chosen, "audience")
+        return _audience(chosen) if type(chosen) is str else _said(chosen, "audience")
 
 
 def register(name: str, password: str, source: str | None) -> Call[str]:
@@ -208,6 +209,12 @@ def purge(limit: int) -> Call[int]:
 def _said(value: str, what: str) -> tuple[bytes, int]:
     encoded = said(value, what)
     return encoded, len(encoded)
+
+
+# There are few of them, and each call of `verify` has one.
+@lru_cache(maxsize=256)
+def _audience(value: str) -> tuple[bytes, int]:
+    return _said(value, "audience")
 
 
 def _secret(value: str, what: str) -> tuple[bytes, int]:

@@ -8,7 +8,7 @@ from ._native import ffi
 
 
 def text(given: Any) -> str:
-    return str(data(given).decode())
+    return data(given).decode()
 
 
 def text_or_none(given: Any) -> str | None:
@@ -17,17 +17,20 @@ def text_or_none(given: Any) -> str | None:
 
 def data(given: Any) -> bytes:
     """A ``dw_text`` of bytes."""
-    return bytes(ffi.unpack(given.ptr, given.len)) if given.ptr else b""
+    start = given.ptr
+    read: bytes = ffi.unpack(start, given.len) if start else b""
+    return read
 
 
 def words(given: Any) -> tuple[str, ...]:
     """A ``dw_text`` of words with spaces between them."""
-    return _split(data(given))
+    return split(data(given))
 
 
 # There are few of them, and each call of `authenticate` and `verify` reads some.
 @lru_cache(maxsize=256)
-def _split(given: bytes) -> tuple[str, ...]:
+def split(given: bytes) -> tuple[str, ...]:
+    """The words of a text."""
     return tuple(given.decode().split())
 
 
