@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use doorward::store::{MemoryStore, Pooled, SledStore, SqliteStore};
-use doorward::{AsyncEngine, Engine, MasterKey, OpenSession};
+use doorward::{AsyncEngine, Engine, MasterKey, OpenSession, Policy};
 use doorward_core::error::StoreError;
 use doorward_core::record::{Key, Row};
 use doorward_core::store::{Batch, Changes, Commit, Cursor, Guarantees, Range, Store};
@@ -84,12 +84,12 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Both engines.
-    pub fn new(candidate: Candidate, store: &Arc<dyn Store>) -> Result<Self, Failure> {
+    /// Both engines, under this policy.
+    pub fn new(candidate: Candidate, store: &Arc<dyn Store>, policy: Policy) -> Result<Self, Failure> {
         let in_store = Arc::new(AtomicU64::new(0));
         let timed = Timed { store: Arc::clone(store), in_store: Arc::clone(&in_store) };
-        let timed = Engine::builder(timed).ephemeral().master_key(key()).open()?;
-        Ok(Self { door: Door::open(candidate, store)?, timed, in_store })
+        let timed = Engine::builder(timed).ephemeral().master_key(key()).policy(policy.clone()).open()?;
+        Ok(Self { door: Door::open(candidate, store, policy)?, timed, in_store })
     }
 
     /// How long all calls of the store by the timed engine have taken together.
@@ -108,13 +108,16 @@ pub enum Door {
 }
 
 impl Door {
-    /// The candidate's engine on this store.
-    pub fn open(candidate: Candidate, store: &Arc<dyn Store>) -> Result<Self, Failure> {
+    /// The candidate's engine on this store, under this policy.
+    pub fn open(candidate: Candidate, store: &Arc<dyn Store>, policy: Policy) -> Result<Self, Failure> {
         let store = Arc::clone(store);
         Ok(match candidate.driven {
-            Driven::Blocking => Self::Blocking(Engine::builder(store).ephemeral().master_key(key()).open()?),
+            Driven::Blocking => {
+                Self::Blocking(Engine::builder(store).ephemeral().master_key(key()).policy(policy).open()?)
+            }
             Driven::Pooled => {
-                let builder = AsyncEngine::builder(Pooled::new(store)?).ephemeral().master_key(key());
+                let builder =
+                    AsyncEngine::builder(Pooled::new(store)?).ephemeral().master_key(key()).policy(policy);
                 Self::Asynchronous(wait(builder.open())?)
             }
         })

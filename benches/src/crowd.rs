@@ -16,20 +16,7 @@ use crate::answering::Answering;
 use crate::candidate::key;
 use crate::duel::by_turns;
 use crate::process::resident_kib_at_most;
-use crate::table::Summary;
-
-/// What was found of one kind of crowd.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// Who did what.
-    pub what: String,
-    /// What it came to.
-    pub figure: String,
-    /// What we have set ourselves.
-    pub bound: String,
-    /// Whether that is kept.
-    pub is_kept: bool,
-}
+use crate::table::{Found, Summary};
 
 /// How many log out at once.
 const LEAVING: usize = 16;

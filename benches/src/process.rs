@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use doorward::Engine;
+use doorward::{Engine, Policy};
 use doorward_core::store::Store;
 
 use crate::Failure;
@@ -47,7 +47,7 @@ pub fn child(arguments: &[String]) -> Result<String, Failure> {
     let candidate = Candidate::named(name).ok_or("no such store")?;
     let begun = Instant::now();
     let store = candidate.open(Path::new(folder))?;
-    let door = Door::open(candidate, &store)?;
+    let door = Door::open(candidate, &store, Policy::default())?;
     let time = begun.elapsed();
     if !candidate.is_durable {
         fill_store(&store, sessions.parse()?)?;

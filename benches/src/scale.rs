@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, io};
 
-use doorward::{Engine, Login, LogoutEverywhere, Register};
+use doorward::{Engine, Login, LogoutEverywhere, Policy, Register};
 use doorward_core::id::{AccountId, SessionId, Stamp};
+use doorward_core::password::Argon2Params;
 use doorward_core::record::{Key, Kind, Row};
 use doorward_core::store::{Batch, Commit, Durability, Expect, Range, Store, Write};
 use doorward_core::time::Timestamp;
 
 use crate::Failure;
 use crate::answering::Answering;
-use crate::candidate::{Candidate, Subject};
+use crate::candidate::{Candidate, Subject, key};
 use crate::populate::random;
 use crate::process::{bytes_below, resident_kib};
-use crate::table::{Table, Unit};
+use crate::table::{Found, Table, Unit};
 use crate::work::Work;
 
 /// What is asked of each; in this order, for the last ends what those before it need.
@@ -78,6 +79,33 @@ pub fn measure(
     Ok(table)
 }
 
+/// How the largest house on this store is to compare with the smallest, and what a session is to take in it.
+pub fn bounds(store: &str, table: &Table, sizes: &[usize]) -> Vec<Found> {
+    let (times, bytes) =
+        if store == "memory" { (2.0, "memory for a session") } else { (2.5, "disk for a session") };
+    let [few, .., many] = sizes else { return Vec::new() };
+    let [first, last] = [few, many].map(ToString::to_string);
+    let [one, other] = [&first, &last].map(|size| table.summary(ASKED[0], size));
+    let compared = one.zip(other).map(|(one, other)| {
+        let found = other.median / one.median;
+        Found {
+            what: format!("{store}: authenticate among {last} by among {first}"),
+            figure: format!("{found:.2}"),
+            bound: format!("≤ {times}"),
+            is_kept: found <= times,
+        }
+    });
+    let takes = table.summary(bytes, &last).map(|found| Found {
+        what: format!("{store}: {bytes}, of {last}"),
+        figure: format!("{:.0} bytes", found.median),
+        bound: format!("≤ {MOST_BYTES}"),
+        is_kept: found.median <= MOST_BYTES,
+    });
+    compared.into_iter().chain(takes).collect()
+}
+
+const MOST_BYTES: f64 = 400.0;
+
 /// Whether these are the arguments of a process of [`measure`]: then it has done its work.
 ///
 /// # Errors
@@ -129,14 +157,16 @@ impl House {
     pub fn fill(candidate: Candidate, folder: &Path, sessions: usize) -> Result<(Self, Taken), Failure> {
         let (mut house, resident_before) = {
             let store = candidate.open(folder)?;
-            let subject = Subject::new(candidate, &store)?;
-            let (people, tokens) = people(&subject.timed)?;
+            let subject = Subject::new(candidate, &store, policy()?)?;
+            let (people, tokens) = people(&subject.timed, &store)?;
             let range = Range { kind: Kind::Session, owner: None, after: None };
             let (_, template) = store.scan(&range, 1)?.pop().ok_or("no login left a session")?;
             (Self { subject, store, people, tokens, template }, resident_kib())
         };
+        let (mut ids, mut owners) = (Ids::of(sessions), Ids::of(sessions));
         for filled in (0..sessions).step_by(PER_BATCH) {
-            house.put((sessions - filled).min(PER_BATCH), house.template.expires)?;
+            let count = (sessions - filled).min(PER_BATCH);
+            house.put(count, house.template.expires, &mut ids, &mut owners)?;
             if filled % (1 << 16) < PER_BATCH {
                 eprintln!("{}: {filled} of {sessions} sessions", candidate.name);
             }
@@ -148,21 +178,33 @@ impl House {
             // What is on the disk then is the database, and no log beside it.
             let Self { subject, store, people, tokens, template } = house;
             drop((subject, store));
-            let disk = each(bytes_below(folder)?);
+            let disk = bytes_below(folder)? / (sessions + tokens.len()) as u64;
             let store = candidate.open(folder)?;
-            house = Self { subject: Subject::new(candidate, &store)?, store, people, tokens, template };
+            house = Self {
+                subject: Subject::new(candidate, &store, policy()?)?,
+                store,
+                people,
+                tokens,
+                template,
+            };
             return Ok((house, Taken { memory, disk }));
         }
         Ok((house, Taken { memory, disk: 0 }))
     }
 
-    /// Sessions of accounts of their own, ten to each, under ids from anywhere.
-    fn put(&self, count: usize, expires: Option<Timestamp>) -> Result<(), Failure> {
+    /// Sessions of accounts of their own, ten to each.
+    fn put(
+        &self,
+        count: usize,
+        expires: Option<Timestamp>,
+        ids: &mut Ids,
+        owners: &mut Ids,
+    ) -> Result<(), Failure> {
         let mut batch = Batch::new(Stamp::from_bytes(random()?), Durability::Durable);
-        let mut owner = AccountId::from_bytes(random()?);
+        let mut owner = AccountId::from_bytes(owners.next()?);
         for number in 0..count {
             if number % 10 == 0 {
-                owner = AccountId::from_bytes(random()?);
+                owner = AccountId::from_bytes(owners.next()?);
             }
             let row = Row {
                 stamp: Stamp::from_bytes(random()?),
@@ -170,7 +212,7 @@ impl House {
                 expires,
                 ..self.template.clone()
             };
-            let key = Key::Session(SessionId::from_bytes(random()?));
+            let key = Key::Session(SessionId::from_bytes(ids.next()?));
             batch.writes.push(Write::Put { key, row, expect: Expect::Absent });
         }
         match self.store.commit(&batch)? {
@@ -227,7 +269,7 @@ impl House {
             })
             .map(micros),
             "purge, 1000 of them over" => repeated(time, |_| {
-                self.put(1000, Some(Timestamp::from_millis(1)))?;
+                self.put(1000, Some(Timestamp::from_millis(1)), &mut Ids::Random, &mut Ids::Random)?;
                 let begun = Instant::now();
                 let removed = engine.purge(1000)?;
                 if removed < 1000 {
@@ -247,23 +289,67 @@ impl std::fmt::Debug for House {
     }
 }
 
+/// Where new rows come to lie.
+#[derive(Debug)]
+enum Ids {
+    /// Anywhere, as an engine's do.
+    Random,
+    /// Each after the one before, and as far apart as fill the space: a tree takes them much faster, and has fewer gaps then.
+    Ascending { next: u128, step: u128 },
+}
+
+impl Ids {
+    /// For so many.
+    fn of(many: usize) -> Self {
+        if many <= AT_RANDOM {
+            Self::Random
+        } else {
+            Self::Ascending { next: 0, step: u128::MAX / many as u128 }
+        }
+    }
+
+    fn next(&mut self) -> Result<[u8; 16], Failure> {
+        match self {
+            Self::Random => random(),
+            Self::Ascending { next, step } => {
+                let low = u128::from_be_bytes(random()?) % *step;
+                let id = next.saturating_add(low);
+                *next = next.saturating_add(*step);
+                Ok(id.to_be_bytes())
+            }
+        }
+    }
+}
+
+/// More than these are put in in the order of their ids: at random, SQLite would take hours.
+pub const AT_RANDOM: usize = 1_000_000;
 const PER_BATCH: usize = 500;
-/// Who can log in, and how many sessions each has.
-const PEOPLE: usize = 12;
-const EACH: usize = 12;
+/// Who can log in, and how many sessions each has: more than a processor's nearest caches hold.
+const PEOPLE: usize = 200;
+const EACH: usize = 10;
 const PASSWORD: &str = "plum kettle orbit";
 /// Who comes and goes, and leaves no session.
 const VISITOR: &str = "visitor";
 /// Who is registered, and deleted.
 const GUEST: &str = "guest";
 
+/// The default, but for how often activity is written down: a process that does nothing else meets all its sessions in a minute, and
+/// would show what it takes to write.
+fn policy() -> Result<Policy, Failure> {
+    Ok(Policy::builder().touch_every(Duration::from_mins(30)).build()?)
+}
+
 fn name(number: usize) -> String {
     format!("person-{number}")
 }
 
-fn people(engine: &Engine) -> Result<(Vec<AccountId>, Vec<String>), Failure> {
-    let (mut people, mut tokens) = (Vec::new(), Vec::new());
+/// They are registered and logged in by an engine whose hashes are as cheap as they may be; one who comes and goes, by the other.
+fn people(engine: &Engine, store: &Arc<dyn Store>) -> Result<(Vec<AccountId>, Vec<String>), Failure> {
     engine.register(Register::new(VISITOR, PASSWORD))?;
+    let cheap = Policy::builder().argon2(Argon2Params::default().with_memory_kib(12 * 1024)?.with_passes(1)?);
+    let engine =
+        Engine::builder(Arc::clone(store)).ephemeral().master_key(key()).policy(cheap.build()?).open()?;
+    let (mut people, mut tokens) = (Vec::new(), Vec::new());
     for number in 0..PEOPLE {
         people.push(engine.register(Register::new(&name(number), PASSWORD))?);
         for _ in 0..EACH {

@@ -105,9 +105,23 @@ impl Table {
         text + "\n"
     }
 
-    fn summary(&self, what: &str, store: &str) -> Option<Summary> {
+    /// What was found of this on that store.
+    pub fn summary(&self, what: &str, store: &str) -> Option<Summary> {
         self.samples.get(&(what.to_owned(), store.to_owned())).and_then(|samples| Summary::of(samples))
     }
+}
+
+/// A figure, and what we have set ourselves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Who did what.
+    pub what: String,
+    /// What it came to.
+    pub figure: String,
+    /// What it is to be.
+    pub bound: String,
+    /// Whether it is.
+    pub is_kept: bool,
 }
 
 impl Unit {

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
+use doorward::Policy;
 use doorward_benches::candidate::{ALL, Candidate, Subject};
 use doorward_benches::table::{Table, Unit};
 use doorward_benches::work::{self, Work};
@@ -82,7 +83,7 @@ fn throughput(asked: &Asked, table: &mut Table) -> Result<(), Failure> {
         eprintln!("{}: making {} sessions", candidate.name, asked.sessions);
         let home = tempfile::tempdir_in(&asked.folder)?;
         let store = candidate.open(home.path())?;
-        let subject = Subject::new(*candidate, &store)?;
+        let subject = Subject::new(*candidate, &store, Policy::default())?;
         populate::sessions(&subject.timed, &*store, asked.sessions)?;
         let tokens = work::prepare(&subject.timed, 32)?;
         subjects.push((candidate.name, subject, tokens, home));
