@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::Decide;
 use doorward_core::model::session::Gone;
+use doorward_core::operation::after_restore::AfterRestore;
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Visitor};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::logout::{Ended, Logout};
@@ -170,4 +171,12 @@ fn se_10_a_list_holds_the_accounts_own_live_sessions() {
     for account in [ada_id, bob_id, AccountId::from_bytes([9; 16])] {
         assert_eq!(world.run(Sessions::new(account)).unwrap(), []);
     }
+}
+
+#[test]
+fn inv_44_a_list_holds_nothing_from_before_a_restore() {
+    let (mut world, [ada_id, _], _) = home();
+    assert_eq!(world.run(Sessions::new(ada_id)).unwrap().len(), 1);
+    world.run(AfterRestore::new()).unwrap();
+    assert_eq!(world.run(Sessions::new(ada_id)).unwrap(), []);
 }

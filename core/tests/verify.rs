@@ -1,5 +1,6 @@
 //! Verifying: what an access token opens, for how long, and what stands in its way.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -16,7 +17,7 @@ use doorward_core::operation::refresh::{Refresh, RefreshError};
 use doorward_core::operation::revoke_token::RevokeToken;
 use doorward_core::operation::rotate_keys::RotateKeys;
 use doorward_core::operation::rotate_session::RotateSession;
-use doorward_core::operation::verify::{Proven, Verify, VerifyError};
+use doorward_core::operation::verify::{Digested, Proof, Proven, TokenDigest, Verify, VerifyError};
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
 use doorward_core::token::jwt::{Algorithm, JwtError};
@@ -290,8 +291,22 @@ fn a_proof_of_another_token_is_no_help_and_no_harm() {
     let one = world.verify(&one).unwrap();
     let other = logged_in(&mut world, "ada");
     let issued = world.issue(&other);
-    let proven = world.run(Verify::new(issued.access.expose(), API).remembering(one)).unwrap().unwrap();
+    let verify = Verify::new(issued.access.expose(), API).remembering(Arc::clone(&one));
+    assert_eq!(world.run(verify).unwrap().unwrap().access.session, other.session);
+    // Nor where a verification is not an operation.
+    let (keyring, environment) = (world.row(Key::Keyring).clone(), Arc::clone(&world.environment));
+    let (policy, keys) = (&environment.policy, &environment.keys);
+    let proof = Proof { keyring: &keyring, policy, keys, now: world.now };
+    let proven = proof.of(Digested::of(issued.access.expose()), Some(&one)).unwrap();
     assert_eq!(proven.access.session, other.session);
+}
+
+#[test]
+fn tokens_are_spread_over_all_shards() {
+    let shards: BTreeSet<usize> =
+        (0..200).map(|number| TokenDigest::of(&number.to_string()).spread(7)).collect();
+    assert!(shards.into_iter().eq(0..7));
+    assert_eq!([0, 1].map(|shards| TokenDigest::of("a").spread(shards)), [0, 0]);
 }
 
 /// The row that would know of its revocation is not there: that means no.
