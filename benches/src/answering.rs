@@ -32,8 +32,18 @@ impl Answering {
     pub fn wait_until_ready(&mut self) -> Result<(), Failure> {
         match self.line()?.trim() {
             "ready" => Ok(()),
-            other => Err(format!("a process that is measured said {other:?} before it was ready").into()),
+            other => Err(before_ready(other)),
         }
+    }
+
+    /// Waits for the line `ready PORT`, and gives the port.
+    ///
+    /// # Errors
+    /// It ended, or said something else.
+    pub fn wait_for_port(&mut self) -> Result<u16, Failure> {
+        let line = self.line()?;
+        let port = line.trim().strip_prefix("ready ").and_then(|port| port.parse().ok());
+        port.ok_or_else(|| before_ready(line.trim()))
     }
 
     /// The numbers of its next line.
@@ -62,6 +72,10 @@ impl Answering {
         self.asks.flush()?;
         Ok(*self.hear()?.first().ok_or("no number")?)
     }
+}
+
+fn before_ready(said: &str) -> Failure {
+    format!("a process that is measured said {said:?} before it was ready").into()
 }
 
 impl Drop for Answering {

@@ -14,6 +14,7 @@
 //! | [`limits`] | our operations next to the raw part that each cannot do without |
 //! | [`instructions`] | how many instructions our operations take |
 //! | [`peers`] | our operations next to what others build on |
+//! | [`http`] | a request of somebody logged in: our web login next to others |
 //! | [`rounds`] | what a command line asks of those that compare by turns |
 //! | [`chart`] | bars |
 //! | [`answering`] | processes that are asked by turns |
@@ -26,6 +27,7 @@ pub mod candidate;
 pub mod chart;
 pub mod crowd;
 pub mod duel;
+pub mod http;
 pub mod instructions;
 pub mod limits;
 pub mod peers;

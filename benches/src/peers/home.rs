@@ -26,7 +26,7 @@ impl Home {
     pub fn build(tell: impl Fn(&str)) -> Result<Self, Failure> {
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
         let home = Self { target: target.join("peers") };
-        tell("Rust: tower-sessions, sqlx");
+        tell("Rust: tower-sessions, axum-login, sqlx");
         run(&mut cargo(&sources().join("Cargo.toml"), &home.target.join("rust")))?;
         tell("C: our own library");
         let c = home.target.join("c");
@@ -40,10 +40,10 @@ impl Home {
             .arg(library)
             .args(["-lm", "-ldl", "-lrt", "-o"])
             .arg(c.join("peer")))?;
-        tell("Node: express-session, better-sqlite3, jose, jsonwebtoken");
+        tell("Node: express, express-session, passport, better-sqlite3, jose, jsonwebtoken");
         let node = home.target.join("node");
         fs::create_dir_all(&node)?;
-        for name in ["package.json", "package-lock.json", "peer.mjs"] {
+        for name in ["package.json", "package-lock.json", "peer.mjs", "express.mjs"] {
             fs::copy(sources().join("node").join(name), node.join(name))?;
         }
         run(Command::new("npm").current_dir(&node).args(["ci", "--no-audit", "--no-fund", "--silent"]))?;
@@ -62,15 +62,23 @@ impl Home {
         Ok(home)
     }
 
+    /// One of the programs in Rust.
+    pub(crate) fn rust(&self, program: &str) -> Command {
+        Command::new(self.target.join("rust/release").join(program))
+    }
+
+    /// One of the scripts for Node.
+    pub(crate) fn node(&self, script: &str) -> Command {
+        let mut node = Command::new("node");
+        node.arg(self.target.join("node").join(script));
+        node
+    }
+
     pub(super) fn command(&self, language: Language, words: &[&str], folder: &TempDir) -> Command {
         let mut command = match language {
             Language::C => Command::new(self.target.join("c/peer")),
-            Language::Rust => Command::new(self.target.join("rust/release/doorward-peers")),
-            Language::Node => {
-                let mut node = Command::new("node");
-                node.arg(self.target.join("node/peer.mjs"));
-                node
-            }
+            Language::Rust => self.rust("doorward-peers"),
+            Language::Node => self.node("peer.mjs"),
             Language::Python => {
                 let mut python = Command::new(self.target.join("python/bin/python"));
                 python.arg(sources().join("python/peer.py"));
