@@ -85,3 +85,21 @@ impl Drop for Answering {
         let _status = self.child.wait();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_a_number_after_ready() {
+        let port = |line: &str| Answering::begin(Command::new("echo").arg(line))?.wait_for_port();
+        assert_eq!(port("ready 8080").unwrap(), 8080);
+        for line in ["ready", "ready 65536", "8080", "already 8080", ""] {
+            let refused = port(line).unwrap_err();
+            assert!(
+                refused.to_string().ends_with(&format!("said {line:?} before it was ready")),
+                "{refused}"
+            );
+        }
+    }
+}

@@ -11,7 +11,8 @@
 //! | `--sizes` | 10000,1000000,10000000 | how many sessions, for `scale` |
 //! | `--folder` | the system's temporary one | a folder on the disk to measure; it must not be a tmpfs |
 //!
-//! Needs what `peers`, `crowd` and `instructions` need: cargo, a C compiler, npm, Python, their registries, strace, and valgrind. Tells what it does on standard
+//! Needs what `peers`, `http`, `crowd` and `instructions` need: cargo, a C compiler, npm, Python, their registries, wrk, strace, and
+//! valgrind. Tells what it does on standard
 //! error. It takes a quarter of an hour.
 #![allow(clippy::print_stderr, reason = "it talks to whoever runs it")]
 
@@ -27,7 +28,7 @@ use doorward_benches::duel::{Bound, Outcome};
 use doorward_benches::instructions::{HASH, LOGIN, LOGIN_BY_HASH, Piece};
 use doorward_benches::peers::Home;
 use doorward_benches::table::{Found, Summary};
-use doorward_benches::{Failure, crowd, instructions, limits, peers, scale};
+use doorward_benches::{Failure, crowd, http, instructions, limits, peers, scale};
 
 struct Asked {
     rounds: usize,
@@ -38,16 +39,20 @@ struct Asked {
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if scale::serve(&arguments)? || crowd::serve(&arguments)? || instructions::work(&arguments)? {
+    let has_served = scale::serve(&arguments)? || http::serve(&arguments)? || crowd::serve(&arguments)?;
+    if has_served || instructions::work(&arguments)? {
         return Ok(());
     }
     let asked = Asked::parse(&arguments)?;
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (compared, charts) = peers_page(&asked)?;
+    http::look()?;
+    let home = Home::build(|what| eprintln!("building, {what}"))?;
+    let (compared, charts) = peers_page(&asked, &home)?;
     let pages = [
         heading(&asked)?,
         limits_page(&asked)?,
         compared,
+        http_page(&asked, &home)?,
         crowd_page(&asked)?,
         scale_page(&asked)?,
         instructions_page()?,
@@ -152,8 +157,7 @@ fn limits_page(asked: &Asked) -> Result<String, Failure> {
 /// File names, and what is in the files.
 type Charts = [(&'static str, Chart); 2];
 
-fn peers_page(asked: &Asked) -> Result<(String, Charts), Failure> {
-    let home = Home::build(|what| eprintln!("building, {what}"))?;
+fn peers_page(asked: &Asked, home: &Home) -> Result<(String, Charts), Failure> {
     let (rounds, time) = asked.slowly();
     let mut page = String::from(
         "## Next to what others build on\n\n![recognising a session](recognise.svg)\n\n![verifying an access token](verify.svg)\n\n\
@@ -165,7 +169,7 @@ fn peers_page(asked: &Asked) -> Result<(String, Charts), Failure> {
     let mut verify = chart("verifying an access token, EdDSA, seen for the first time: µs for one");
     for peer in peers::ALL {
         eprintln!("peers: {}", peer.theirs);
-        let outcome = peer.meet(&home, rounds, time)?;
+        let outcome = peer.meet(home, rounds, time)?;
         let bound = peer.bound.map_or_else(String::new, |bound| told(bound, &outcome));
         if peer.bound.is_some_and(|bound| !bound.is_kept(&outcome)) {
             let _infallible = write!(reasons, "\n**{} by {}.** {}\n", peer.what, peer.theirs, peer.why);
@@ -192,6 +196,13 @@ fn peers_page(asked: &Asked) -> Result<(String, Charts), Failure> {
         chart.bars.push((peer.theirs.to_owned(), outcome.theirs.median / 1e3));
     }
     Ok((page + &reasons, [("recognise.svg", recognise), ("verify.svg", verify)]))
+}
+
+fn http_page(asked: &Asked, home: &Home) -> Result<String, Failure> {
+    let (rounds, _) = asked.slowly();
+    let time = Duration::from_secs(2);
+    let tell = |round| eprintln!("http: round {round} of {rounds}");
+    Ok(http::page(&http::measure(home, "", rounds, time, &asked.folder, tell)?, rounds, time))
 }
 
 fn crowd_page(asked: &Asked) -> Result<String, Failure> {

@@ -4,6 +4,7 @@ use std::future::IntoFuture;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Json, Router};
@@ -32,31 +33,63 @@ pub fn serve(arguments: &[String]) -> Result<bool, Failure> {
     }
     fill(file.as_ref())?;
     // As `#[tokio::main]` makes one.
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(answer(file.as_ref()))?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(answer(file.as_ref(), say_ready))?;
     Ok(true)
 }
 
 /// Somebody who can log in, and sessions of others.
 fn fill(file: &Path) -> Result<(), Failure> {
-    let store = std::sync::Arc::new(SqliteStore::open(file)?);
-    let engine = Engine::builder(std::sync::Arc::clone(&store)).master_key(key()).open()?;
+    let store = Arc::new(SqliteStore::open(file)?);
+    let engine = Engine::builder(Arc::clone(&store)).master_key(key()).open()?;
     engine.register(Register::new(NAME, PASSWORD))?;
     populate::sessions(&engine, &*store, MANY)
 }
 
-async fn answer(file: &Path) -> Result<(), Failure> {
+/// Tells the port when it can be asked.
+async fn answer(file: &Path, tell: impl FnOnce(u16) -> io::Result<()>) -> Result<(), Failure> {
     let store = Pooled::new(SqliteStore::open(file)?)?;
     let engine = AsyncEngine::builder(store).master_key(key()).open().await?;
     let auth = Auth::builder(engine).loopback().build();
     let app = Router::new().route("/me", get(me)).merge(auth.router()).layer(auth);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let mut answers = io::stdout();
-    writeln!(answers, "ready {}", listener.local_addr()?.port())?;
-    answers.flush()?;
+    tell(listener.local_addr()?.port())?;
     Ok(axum::serve(listener, app).into_future().await?)
 }
 
 async fn me(session: Session) -> Json<Value> {
     Json(json!({ "id": session.account.to_string() }))
+}
+
+fn say_ready(port: u16) -> io::Result<()> {
+    let mut answers = io::stdout();
+    writeln!(answers, "ready {port}")?;
+    answers.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{LOGIN, check, log_in};
+
+    #[test]
+    fn who_logs_in_is_known_and_nobody_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sessions.db");
+        fill(&file).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        // It serves until the tests are over.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+            runtime.block_on(answer(&file, |port| tell.send(port).map_err(io::Error::other))).unwrap();
+        });
+        let port = told.recv().unwrap();
+        let cookie = log_in(port, LOGIN).unwrap();
+        check(port, &cookie).unwrap();
+        let refused = check(port, &format!("{cookie}x")).unwrap_err();
+        assert!(refused.to_string().contains("who is logged in"), "{refused}");
+    }
 }
