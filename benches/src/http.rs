@@ -53,8 +53,8 @@ pub const ALL: &[Peer] = &[
     Peer {
         theirs: "axum-login, tower-sessions on sqlx SQLite",
         note: "two reads, the session and then its user, where ours are three in one statement. The cookie is the id under which the \
-               database holds the session: whoever reads the database is logged in. It holds the user's password hash against the one of \
-               the login, and knows no other end of a session than its row's",
+               database holds the session: whoever reads the database is logged in. It compares the user's password hash with the one \
+               of the login, and asks for no proof of the cookie and no state of the account",
         at_least: Some(3.0),
         why: "",
         stack: Stack::AxumLogin,
@@ -62,8 +62,8 @@ pub const ALL: &[Peer] = &[
     Peer {
         theirs: "Express, Passport, express-session on better-sqlite3",
         note: "one process, as `node` makes one: one core, where the others have all. Two reads, and one durable write, for \
-               express-session moves the end of a session at each request, which ours does once in a while. The database holds the id \
-               itself; the cookie is signed besides. A session's row is the only thing that is asked whether it still lives",
+               express-session moves the end of a session at each request, which ours does once in a while. The cookie is signed; the \
+               database holds its id as it is. Neither a new password nor a state of the account ends a session by itself",
         at_least: Some(10.0),
         why: "",
         stack: Stack::Express("FULL"),

@@ -59,12 +59,12 @@ mod tests {
         let late = Box::leak(Box::new(Peer { why: "It is slow.", ..*second }));
         let outcomes = [
             Outcome::of(first, &[60.0], &[20.0]).unwrap(),
-            Outcome::of(late, &[60.0, 62.0], &[20.0, 20.0]).unwrap(),
+            Outcome::of(late, &[60.0, 68.0], &[20.0, 20.0]).unwrap(),
         ];
         let page = page(&outcomes, 7, Duration::from_secs(2));
         assert!(page.contains("| 60 (60 – 60) | axum-login"), "{page}");
         assert!(page.contains("| 20 (20 – 20) | 3.00 (3.00 – 3.00) | ≥ 3: kept |\n"), "{page}");
-        assert!(page.contains("| 3.05 (3.03 – 3.08) | ≥ 10: **not kept** |\n"), "{page}");
+        assert!(page.contains("| 3.20 (3.10 – 3.30) | ≥ 10: **not kept** |\n"), "{page}");
         assert!(page.ends_with(&format!(".\n\n**{}.** It is slow.\n", second.theirs)), "{page}");
         assert!(outcomes.iter().all(|outcome| page.contains(outcome.peer.note)));
     }
