@@ -10,7 +10,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
 use std::env;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use doorward_benches::Failure;
@@ -42,9 +41,7 @@ fn main() -> ExitCode {
 fn run(asked: &Rounds) -> Result<bool, Failure> {
     // Before others are built for nothing.
     http::look()?;
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
-    let home = Home::build(&target.join("peers"), |what| eprintln!("building, {what}"))?;
+    let home = Home::build(|what| eprintln!("building, {what}"))?;
     let tell = |round| eprintln!("round {round} of {}", asked.count);
     let outcomes = http::measure(&home, &asked.only, asked.count, asked.time, &env::temp_dir(), tell)?;
     println!("{:<54} {:>8} {:>8}  ratio (quartiles)", "requests per second", "ours", "theirs");
