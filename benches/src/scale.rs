@@ -163,7 +163,8 @@ impl House {
             let (_, template) = store.scan(&range, 1)?.pop().ok_or("no login left a session")?;
             (Self { subject, store, people, tokens, template }, resident_kib())
         };
-        let (mut ids, mut owners) = (Ids::of(sessions), Ids::of(sessions));
+        let ids = || if candidate.is_durable { Ids::of(sessions) } else { Ids::Random };
+        let (mut ids, mut owners) = (ids(), ids());
         for filled in (0..sessions).step_by(PER_BATCH) {
             let count = (sessions - filled).min(PER_BATCH);
             house.put(count, house.template.expires, &mut ids, &mut owners)?;
@@ -321,7 +322,7 @@ impl Ids {
     }
 }
 
-/// More than these are put in in the order of their ids: at random, SQLite would take hours.
+/// More than these are put into a file in the order of their ids: at random, SQLite would take hours.
 pub const AT_RANDOM: usize = 1_000_000;
 const PER_BATCH: usize = 500;
 /// Who can log in, and how many sessions each has: more than a processor's nearest caches hold.

@@ -224,8 +224,7 @@ fn scale_page(asked: &Asked) -> Result<String, Failure> {
         "## Among few sessions and among very many\n\nEach size in a process of its own, asked by turns; ratios are to the first. \
          Memory is what the process grew by, caches included. A session has a label of 16 bytes, and no host data. Asked are 2,000 of \
          them, of 200 people, one after the other, and activity is written down every half an hour, so that figures are of reading. A \
-         login is without its hash. More than {} are put in in the order of their ids, which leaves fewer gaps in a file than an engine \
-         does.\n\n{}{tables}",
+         login is without its hash. More than {} are put into a file in the order of their ids, which leaves fewer gaps than an engine does.\n\n{}{tables}",
         scale::AT_RANDOM,
         bounds(&found)
     ))

@@ -14,7 +14,8 @@
 //! | `--folder` | the system's temporary one | a folder on the disk to measure; it must not be a tmpfs |
 //!
 //! All sizes of a store are filled, each in a process of its own, and then asked by turns. Ten million sessions take some 4 GiB
-//! in memory, and two and a half on the disk; more than a million are put in in the order of their ids. Tells what it does on standard error, and prints a table for each store on standard output.
+//! in memory, and two and a half on the disk; more than a million are put into a file in the order of their ids. Tells what it does
+//! on standard error, and prints a table for each store on standard output.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a report is what this is for
 
 use std::env;
