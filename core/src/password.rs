@@ -148,7 +148,9 @@ pub enum Normalization {
 /// Collects characters into one buffer of the given capacity in bytes: a buffer that grew would leave a copy behind.
 fn gather(chars: impl Iterator<Item = char>, capacity: usize) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(capacity));
+    let room = text.capacity();
     text.extend(chars);
+    debug_assert_eq!(text.capacity(), room, "a text grew, and left a copy behind");
     text
 }
 

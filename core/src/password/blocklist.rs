@@ -119,6 +119,16 @@ mod tests {
         assert!(!is_common("\u{10ffff}"));
     }
 
+    /// What grows most in each step: `gather` sees to it that no buffer does.
+    #[test]
+    fn folding_leaves_no_copy_behind() {
+        let note = ("\u{1d160}", "\u{1d158}\u{1d165}\u{1d16e}");
+        let dotted = ("\u{130}", "i\u{307}");
+        for (short, long) in [note, dotted] {
+            assert_eq!(*fold(&short.repeat(50)), long.repeat(50));
+        }
+    }
+
     #[test]
     fn folding_joins_case_and_composition() {
         assert_eq!(*fold("CAFE\u{301}"), "café");
