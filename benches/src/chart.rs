@@ -45,10 +45,10 @@ impl Chart {
     }
 }
 
-const WIDTH: usize = 760;
+const WIDTH: usize = 820;
 const TOP: usize = 32;
 const LINE: usize = 24;
-const NAMES: u32 = 300;
+const NAMES: u32 = 360;
 const LONGEST: f64 = 360.0;
 
 /// Three digits that mean something.

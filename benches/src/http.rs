@@ -69,7 +69,7 @@ pub const ALL: &[Peer] = &[
         stack: Stack::Express("FULL"),
     },
     Peer {
-        theirs: "the same, synchronous NORMAL",
+        theirs: "the same Express stack, synchronous NORMAL",
         note: "as better-sqlite3 is built: its writes are not synced, and a power cut may undo a logout",
         at_least: Some(10.0),
         why: "",

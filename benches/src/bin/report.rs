@@ -48,16 +48,17 @@ fn main() -> Result<(), Failure> {
     http::look()?;
     let home = Home::build(|what| eprintln!("building, {what}"))?;
     let (compared, charts) = peers_page(&asked, &home)?;
+    let (requests, chart) = http_page(&asked, &home)?;
     let pages = [
         heading(&asked)?,
         limits_page(&asked)?,
         compared,
-        http_page(&asked, &home)?,
+        requests,
         crowd_page(&asked)?,
         scale_page(&asked)?,
         instructions_page()?,
     ];
-    for (name, chart) in charts {
+    for (name, chart) in charts.into_iter().chain([("http.svg", chart)]) {
         fs::write(here.join(name), chart.svg())?;
     }
     fs::write(here.join("RESULTS.md"), pages.join("\n"))?;
@@ -198,11 +199,17 @@ fn peers_page(asked: &Asked, home: &Home) -> Result<(String, Charts), Failure> {
     Ok((page + &reasons, [("recognise.svg", recognise), ("verify.svg", verify)]))
 }
 
-fn http_page(asked: &Asked, home: &Home) -> Result<String, Failure> {
+fn http_page(asked: &Asked, home: &Home) -> Result<(String, Chart), Failure> {
     let (rounds, _) = asked.slowly();
     let time = Duration::from_secs(2);
     let tell = |round| eprintln!("http: round {round} of {rounds}");
-    Ok(http::page(&http::measure(home, "", rounds, time, &asked.folder, tell)?, rounds, time))
+    let outcomes = http::measure(home, "", rounds, time, &asked.folder, tell)?;
+    let title = "a request of somebody logged in, over HTTP, sessions in a SQLite file: µs for one";
+    let micros = |per_second: &Summary| 1e6 / per_second.median;
+    let ours = outcomes.first().map(|outcome| ("Doorward, on axum".to_owned(), micros(&outcome.ours)));
+    let theirs = outcomes.iter().map(|outcome| (outcome.peer.theirs.to_owned(), micros(&outcome.theirs)));
+    let chart = Chart { title: title.to_owned(), bars: ours.into_iter().chain(theirs).collect() };
+    Ok((http::page(&outcomes, rounds, time), chart))
 }
 
 fn crowd_page(asked: &Asked) -> Result<String, Failure> {

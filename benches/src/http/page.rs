@@ -9,7 +9,7 @@ use crate::table::Summary;
 /// The section, of so many rounds, that long each.
 pub fn page(outcomes: &[Outcome], rounds: usize, time: Duration) -> String {
     let mut page = format!(
-        "## Over HTTP\n\n`GET /me` of somebody logged in, on loopback: {rounds} rounds of {} s, `wrk` with one thread and {CONNECTIONS} \
+        "## Over HTTP\n\n![a request of somebody logged in](http.svg)\n\n`GET /me` of somebody logged in, on loopback: {rounds} rounds of {} s, `wrk` with one thread and {CONNECTIONS} \
          connections, which shares the cores with the server. Each server has a SQLite file of its own with {MANY} sessions (a \
          write-ahead log, `synchronous` FULL where nothing else is said), was logged in to by its own form (Argon2id, 19 MiB, 2 \
          passes), and answers 401 without the cookie. Ours is `doorward-axum` as in the README, and says `Cache-Control: no-store` \
