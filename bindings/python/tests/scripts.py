@@ -14,6 +14,7 @@ import doorward
 PRELUDE = """
 import asyncio, atexit, builtins, gc, multiprocessing, os, signal, subprocess, sys, tempfile, threading, time
 sys.path.insert(0, {tests!r})
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits that it is ignored
 POLICY = {{"argon2": {{"memory_kib": 12288, "passes": 1, "lanes": 1}}}}
 KEY, PASSWORD = bytes(range(32)), "plum kettle orbit"
 """
