@@ -1,6 +1,6 @@
 //! Processes that are measured: each is asked on a line, and answers with a number.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write, stdin, stdout};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::Failure;
@@ -72,6 +72,25 @@ impl Answering {
         self.asks.flush()?;
         Ok(*self.hear()?.first().ok_or("no number")?)
     }
+}
+
+/// What such a process does: says its first line, and answers each that it is asked with a number, until nobody asks any more.
+///
+/// # Errors
+/// It cannot answer.
+pub(crate) fn answer(first: &str, mut ask: impl FnMut(&str) -> Result<f64, Failure>) -> Result<(), Failure> {
+    say(first)?;
+    for line in stdin().lock().lines() {
+        say(&ask(&line?)?.to_string())?;
+    }
+    Ok(())
+}
+
+/// Tells whoever has begun this process.
+pub(crate) fn say(line: &str) -> io::Result<()> {
+    let mut answers = stdout().lock();
+    writeln!(answers, "{line}")?;
+    answers.flush()
 }
 
 fn before_ready(said: &str) -> Failure {

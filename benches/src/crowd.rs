@@ -1,22 +1,22 @@
 //! Many at once: logouts that share their syncs, and logins that share the memory of their hashes. Each in a process of its own.
 
-use std::io::{BufRead, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{env, io, thread};
+use std::{env, thread};
 
 use doorward::store::{MemoryStore, SqliteStore};
 use doorward::{Engine, Login, OpenSession, Register};
 use doorward_core::password::Argon2Params;
 
 use crate::Failure;
-use crate::answering::Answering;
+use crate::answering::{Answering, answer};
 use crate::candidate::key;
 use crate::duel::by_turns;
 use crate::process::resident_kib_at_most;
 use crate::table::{Found, Summary};
+use crate::work::at_once;
 
 /// How many log out at once.
 const LEAVING: usize = 16;
@@ -33,6 +33,7 @@ const BESIDES_MIB: u64 = 24;
 /// # Errors
 /// A store, or a process, fails, or `strace` is not there.
 pub fn measure(rounds: usize, folder: &Path, tell: impl Fn(&str)) -> Result<Vec<Found>, Failure> {
+    look()?;
     let plain = "durable logouts, SQLite, 16 threads by one: how many times as many";
     let slow = "the same, where each sync takes a millisecond more";
     tell(plain);
@@ -49,26 +50,21 @@ fn found(what: &str, times: Summary, least: f64) -> Found {
     Found { what: what.to_owned(), figure, bound: format!("≥ {least}"), is_kept: median >= least }
 }
 
+/// Whether `strace` can be run.
+///
+/// # Errors
+/// It cannot.
+pub fn look() -> Result<(), Failure> {
+    let found = Command::new("strace").arg("-V").output();
+    found.map(drop).map_err(|error| format!("strace cannot be run ({error}): install it").into())
+}
+
 /// This program, under `strace`, which lets each sync take longer.
 fn slowly() -> Result<Command, Failure> {
+    let inject = format!("inject=fsync,fdatasync:delay_exit={}", SLOW.as_micros());
     let mut strace = Command::new("strace");
-    if strace.arg("-V").output().is_err() {
-        return Err("strace is not there: apt-get install strace".into());
-    }
-    let mut strace = Command::new("strace");
-    strace.args([
-        "-f",
-        "-qq",
-        "--seccomp-bpf",
-        "-o",
-        "/dev/null",
-        "-e",
-        "signal=none",
-        "-e",
-        "trace=fsync,fdatasync",
-        "-e",
-    ]);
-    strace.arg(format!("inject=fsync,fdatasync:delay_exit={}", SLOW.as_micros())).arg(env::current_exe()?);
+    strace.args(["-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", "signal=none"]);
+    strace.args(["-e", "trace=fsync,fdatasync", "-e", &inject]).arg(env::current_exe()?);
     Ok(strace)
 }
 
@@ -130,28 +126,17 @@ pub fn serve(arguments: &[String]) -> Result<bool, Failure> {
         LOGOUTS => {
             let store = SqliteStore::open(Path::new(folder).join("auth.db"))?;
             let engine = Engine::builder(store).master_key(key()).open()?;
-            answer(|threads| leave(&engine, threads))?;
+            answer("ready", |threads| leave(&engine, threads.parse()?))?;
         }
         LOGINS => {
             let engine =
                 Engine::builder(Arc::new(MemoryStore::new())).ephemeral().master_key(key()).open()?;
             engine.register(Register::new(NAME, PASSWORD))?;
-            answer(|count| come(&engine, count))?;
+            answer("ready", |count| come(&engine, count.parse()?))?;
         }
         other => return Err(format!("{other} is not asked").into()),
     }
     Ok(true)
-}
-
-fn answer(mut ask: impl FnMut(usize) -> Result<f64, Failure>) -> Result<(), Failure> {
-    let mut answers = io::stdout();
-    writeln!(answers, "ready")?;
-    answers.flush()?;
-    for line in io::stdin().lock().lines() {
-        writeln!(answers, "{}", ask(line?.parse()?)?)?;
-        answers.flush()?;
-    }
-    Ok(())
 }
 
 /// Microseconds for each, on the wall, when so many threads log out.
@@ -178,19 +163,6 @@ fn come(engine: &Engine, count: usize) -> Result<f64, Failure> {
     at_once(count, |_| Ok(engine.login(Login::new(NAME, PASSWORD))?))?;
     #[allow(clippy::cast_precision_loss, reason = "it is some thousands")]
     resident_kib_at_most().map(|kib| kib as f64).ok_or_else(|| "the system does not tell".into())
-}
-
-fn at_once<T: Send>(
-    threads: usize,
-    work: impl Fn(usize) -> Result<T, Failure> + Sync,
-) -> Result<Vec<T>, Failure> {
-    thread::scope(|scope| {
-        let work = &work;
-        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
-        let join =
-            |thread: thread::ScopedJoinHandle<'_, _>| thread.join().map_err(|_| "a thread panicked")?;
-        running.into_iter().map(join).collect()
-    })
 }
 
 const NAME: &str = "ada";

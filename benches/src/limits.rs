@@ -43,7 +43,7 @@ pub const ALL: &[Limit] = &[
     limit("verify EdDSA, first, over its signature", None, tokens::over_eddsa),
     limit("verify ES256, first, over its signature", None, tokens::over_es256),
     limit("verify RS256, first, over its signature", None, tokens::over_rs256),
-    limit("verify HS256, first, over its tag", None, tokens::over_hs256),
+    limit("verify HS256, first, over its signature", None, tokens::over_hs256),
     limit("sign EdDSA and encode", Some(Times(0.65)), tokens::sign_eddsa),
     Limit {
         why: "Its quartiles lie far apart, and the other's do not: sometimes it is kept, and sometimes not. Why \

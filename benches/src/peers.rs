@@ -77,8 +77,8 @@ impl Peer {
 enum Worker {
     /// It does so many at a time.
     Here(Contender, usize),
-    /// It is asked with this line, and has this folder for its files.
-    There(Answering, String, #[allow(dead_code, reason = "it is removed when it is dropped")] TempDir),
+    /// It is asked with this line; its files are removed with it.
+    There { process: Answering, line: String, _folder: TempDir },
 }
 
 impl Worker {
@@ -93,7 +93,7 @@ impl Worker {
                 let folder = tempfile::tempdir()?;
                 let mut process = Answering::begin(&mut home.command(language, work, &folder))?;
                 process.wait_until_ready()?;
-                Ok(Self::There(process, time.as_millis().to_string(), folder))
+                Ok(Self::There { process, line: time.as_millis().to_string(), _folder: folder })
             }
         }
     }
@@ -102,7 +102,7 @@ impl Worker {
     fn nanos(&mut self) -> Result<f64, Failure> {
         match self {
             Self::Here(contender, count) => contender.nanos(*count),
-            Self::There(process, line, _) => Ok(process.ask(line)? * 1e3),
+            Self::There { process, line, .. } => Ok(process.ask(line)? * 1e3),
         }
     }
 }

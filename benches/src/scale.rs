@@ -1,11 +1,10 @@
 //! The same work among ten thousand sessions and among ten million, each in a process of its own that is asked by turns.
 
-use std::io::{BufRead, Write as _};
+use std::env;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{env, io};
 
 use doorward::{Engine, Login, LogoutEverywhere, Policy, Register};
 use doorward_core::id::{AccountId, SessionId, Stamp};
@@ -15,7 +14,7 @@ use doorward_core::store::{Batch, Commit, Durability, Expect, Range, Store, Writ
 use doorward_core::time::Timestamp;
 
 use crate::Failure;
-use crate::answering::Answering;
+use crate::answering::{Answering, answer};
 use crate::candidate::{Candidate, Subject, key};
 use crate::populate::random;
 use crate::process::{bytes_below, resident_kib};
@@ -116,16 +115,11 @@ pub fn serve(arguments: &[String]) -> Result<bool, Failure> {
         return Ok(false);
     }
     let candidate = Candidate::named(store).ok_or_else(|| format!("there is no store {store}"))?;
-    let mut answers = io::stdout();
     let (house, taken) = House::fill(candidate, folder.as_ref(), sessions.parse()?)?;
-    writeln!(answers, "{} {}", taken.memory.unwrap_or(0), taken.disk)?;
-    answers.flush()?;
-    for line in io::stdin().lock().lines() {
-        let line = line?;
+    answer(&format!("{} {}", taken.memory.unwrap_or(0), taken.disk), |line| {
         let (millis, what) = line.split_once(' ').ok_or("how long, and what")?;
-        writeln!(answers, "{}", house.answer(what, Duration::from_millis(millis.parse()?))?)?;
-        answers.flush()?;
-    }
+        house.answer(what, Duration::from_millis(millis.parse()?))
+    })?;
     Ok(true)
 }
 

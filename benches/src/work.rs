@@ -112,17 +112,25 @@ fn crowd(
         }
         Ok((begun, Instant::now(), done))
     };
-    let spans = thread::scope(|scope| {
-        let work = &work;
-        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
-        let join =
-            |thread: thread::ScopedJoinHandle<'_, _>| thread.join().map_err(|_| "a thread panicked")?;
-        running.into_iter().map(join).collect::<Result<Vec<_>, Failure>>()
-    })?;
+    let spans = at_once(threads, work)?;
     let begun = spans.iter().map(|(begun, _, _)| *begun).min().ok_or("no threads")?;
     let ended = spans.iter().map(|(_, ended, _)| *ended).max().ok_or("no threads")?;
     let done: u64 = spans.iter().map(|(_, _, done)| done).sum();
     Ok(Duration::from_nanos(nanos(ended - begun) / done.max(1)))
+}
+
+/// What each of so many threads brings, by its number.
+pub(crate) fn at_once<T: Send>(
+    threads: usize,
+    work: impl Fn(usize) -> Result<T, Failure> + Sync,
+) -> Result<Vec<T>, Failure> {
+    thread::scope(|scope| {
+        let work = &work;
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
+        let join =
+            |thread: thread::ScopedJoinHandle<'_, _>| thread.join().map_err(|_| "a thread panicked")?;
+        running.into_iter().map(join).collect()
+    })
 }
 
 fn nanos(time: Duration) -> u64 {

@@ -65,7 +65,7 @@ impl Texts {
 
     pub(crate) fn keep_bytes(&mut self, bytes: &[u8]) -> dw_text {
         if bytes.is_empty() {
-            return dw_text { ptr: c"".as_ptr(), len: 0 };
+            return dw_text::fixed(c"");
         }
         let mut kept = Vec::with_capacity(bytes.len() + 1);
         kept.extend_from_slice(bytes);

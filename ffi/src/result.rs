@@ -1,7 +1,5 @@
 //! Results: what each outcome of the engine is to C.
 
-use std::ffi::CStr;
-
 use doorward::core::model::session::Amr;
 use doorward::core::record::ClientLabel;
 use doorward::{
@@ -109,14 +107,9 @@ fn session_in(session: &impl Public<C = dw_session>, texts: &mut Texts) -> *cons
 /// Nearly all sessions began with a password: no memory is needed to say so.
 fn amr(amr: Amr, texts: &mut Texts) -> dw_text {
     if amr == Amr::PASSWORD {
-        return fixed(c"pwd");
+        return dw_text::fixed(c"pwd");
     }
     texts.keep(&amr.names().join(" "))
-}
-
-/// A text that lives as long as the library.
-fn fixed(text: &'static CStr) -> dw_text {
-    dw_text { ptr: text.as_ptr(), len: text.count_bytes() }
 }
 
 /// Whether the password was proven at most so many milliseconds before: what to ask before what is sensitive

@@ -7,7 +7,7 @@
 //! | may be left out | NULL | more | [`DW_NULL`] |
 //! | either | any | more than [`MOST`] | [`DW_VALUE`]: a length that was negative, or forgotten |
 
-use core::ffi::{c_char, c_void};
+use core::ffi::{CStr, c_char, c_void};
 use core::slice;
 use std::borrow::Cow;
 
@@ -29,6 +29,11 @@ pub struct dw_text {
 
 impl dw_text {
     pub(crate) const NONE: Self = Self { ptr: core::ptr::null(), len: 0 };
+
+    /// A text that lives as long as the library.
+    pub(crate) fn fixed(text: &'static CStr) -> Self {
+        Self { ptr: text.as_ptr(), len: text.count_bytes() }
+    }
 
     /// The bytes, when there are any.
     ///

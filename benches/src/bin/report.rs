@@ -12,8 +12,7 @@
 //! | `--folder` | the system's temporary one | a folder on the disk to measure; it must not be a tmpfs |
 //!
 //! Needs what `peers`, `http`, `crowd` and `instructions` need: cargo, a C compiler, npm, Python, their registries, wrk, strace, and
-//! valgrind. Tells what it does on standard
-//! error. It takes a quarter of an hour.
+//! valgrind. Tells what it does on standard error. It takes a quarter of an hour.
 #![allow(clippy::print_stderr, reason = "it talks to whoever runs it")]
 
 use std::collections::BTreeMap;
@@ -46,6 +45,7 @@ fn main() -> Result<(), Failure> {
     let asked = Asked::parse(&arguments)?;
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     http::look()?;
+    crowd::look()?;
     let home = Home::build(|what| eprintln!("building, {what}"))?;
     let (compared, charts) = peers_page(&asked, &home)?;
     let (requests, chart) = http_page(&asked, &home)?;

@@ -1,7 +1,7 @@
 //! Our web login, set up as the README says, in a process of its own.
 
 use std::future::IntoFuture;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use super::{MANY, NAME, PASSWORD};
 use crate::Failure;
+use crate::answering::say;
 use crate::candidate::key;
 use crate::populate;
 
@@ -36,7 +37,7 @@ pub fn serve(arguments: &[String]) -> Result<bool, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(answer(file.as_ref(), say_ready))?;
+        .block_on(answer(file.as_ref(), |port| say(&format!("ready {port}"))))?;
     Ok(true)
 }
 
@@ -62,12 +63,6 @@ async fn answer(file: &Path, tell: impl FnOnce(u16) -> io::Result<()>) -> Result
 
 async fn me(session: Session) -> Json<Value> {
     Json(json!({ "id": session.account.to_string() }))
-}
-
-fn say_ready(port: u16) -> io::Result<()> {
-    let mut answers = io::stdout();
-    writeln!(answers, "ready {port}")?;
-    answers.flush()
 }
 
 #[cfg(test)]

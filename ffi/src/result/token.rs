@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use doorward::{Access, Introspection, Issued, Maintained, PublishedKeys, RefreshToken, RotatedKeys};
 
-use super::{Public, fixed, millis};
+use super::{Public, millis};
 use crate::given::{Texts, free};
 use crate::id::dw_id;
 use crate::text::dw_text;
@@ -88,10 +88,14 @@ impl Public for Arc<Access> {
             expires: self.expires.as_millis(),
             auth_time: self.auth_time.as_millis(),
             amr: match &self.amr[..] {
-                [one] if one == "pwd" => fixed(c"pwd"),
+                [one] if one == "pwd" => dw_text::fixed(c"pwd"),
                 methods => texts.keep(&methods.join(" ")),
             },
-            claims: if self.claims.is_empty() { fixed(c"{}") } else { texts.keep(&json(&self.claims)) },
+            claims: if self.claims.is_empty() {
+                dw_text::fixed(c"{}")
+            } else {
+                texts.keep(&json(&self.claims))
+            },
         }
     }
 }
