@@ -113,6 +113,7 @@ mod tests {
         let mut memory = HashMemory::default();
         run(&Argon2Params::default(), &mut memory);
         assert_eq!(memory.blocks.len(), 19_456);
+        assert_eq!(std::format!("{memory:?}"), "HashMemory { held_kib: 19456, .. }");
         assert!(wiped(&memory));
         let place = memory.blocks.as_ptr();
         run(&cheap(), &mut memory);
