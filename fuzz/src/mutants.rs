@@ -139,9 +139,14 @@ impl Mutants {
     /// # Errors
     /// [`MutantsError`]: `cargo mutants` failed, not a test.
     pub fn go_through(&self, file: &str) -> Result<Fate, MutantsError> {
-        let first =
-            if WITH_TESTS_BESIDE.iter().any(|part| file.contains(part)) { "--lib" } else { "--test=core" };
-        let fate = self.try_those(&[format!("--file={file}")], (&quick(&[first]), QUICK), |_| true)?;
+        let beside = WITH_TESTS_BESIDE.iter().find(|part| file.contains(**part));
+        let module =
+            beside.map(|part| part.trim_start_matches("src/").trim_end_matches(".rs").replace('/', "::"));
+        let first: Vec<&str> = match &module {
+            Some(module) => quick(&["--lib"]).into_iter().chain([module.as_str()]).collect(),
+            None => quick(&["--test=core"]),
+        };
+        let fate = self.try_those(&[format!("--file={file}")], (&first, QUICK), |_| true)?;
         let again = self.try_again(&fate.survived, (&quick(&TESTS), QUICK))?;
         Ok(fate.and_then(again))
     }
@@ -269,11 +274,12 @@ const PLANTED: [&str; 2] =
 const LONG: [&str; 3] = ["--", "--skip", "jw_1_a_hundred_thousand_tokens_are_judged_alike"];
 
 /// Those that take most of the time; they are asked only about what all others let pass.
-const SLOW: [&str; 4] = [
+const SLOW: [&str; 5] = [
     "jw_1_and_inv_35_every_changed_character_is_refused",
     "no_code_point_hides_in_a_name",
     "every_character_may_stand_in_a_list",
     "a_million_sources_take_no_more_memory_than_the_most_that_are_kept",
+    "inv_40_a_key_for_very_many_uses_is_read_in_no_time",
 ];
 
 /// These tests, but for those that take most of the time.
