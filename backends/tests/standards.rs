@@ -105,9 +105,21 @@ fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     for path in files {
         let file = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-        for line in fs::read_to_string(&path).unwrap().lines() {
-            let name = line.trim_start().trim_start_matches("async ");
-            let name = name.strip_prefix("fn ").or_else(|| name.strip_prefix("def "));
+        let text = fs::read_to_string(&path).unwrap();
+        // What stands above a function: whether it is run, and always.
+        let (mut is_run, mut is_ignored) = (false, false);
+        for line in text.lines().map(str::trim_start) {
+            is_run |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+            is_ignored |= line.starts_with("#[ignore");
+            let name = line.trim_start_matches("async ");
+            let name = match name.strip_prefix("fn ") {
+                Some(rest) => Some(rest).filter(|_| is_run && !is_ignored),
+                None => name.strip_prefix("def ").filter(|rest| rest.starts_with("test_")),
+            };
+            let goes_on = ["#", "//", "///"].iter().any(|mark| line.starts_with(mark));
+            if !goes_on {
+                (is_run, is_ignored) = (false, false);
+            }
             let Some((name, _)) = name.and_then(|rest| rest.split_once('(')) else { continue };
             let words: Vec<&str> = name.split('_').collect();
             let ids = words.windows(2).map(|pair| pair.join("_")).collect();

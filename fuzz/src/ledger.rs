@@ -73,6 +73,11 @@ impl Page {
         Ok(Self { file, sources: sources(), command: command.to_owned(), unit: unit.to_owned(), parts })
     }
 
+    /// Forgets what was gone through on other sources: for units that are the same each time, and say nothing more on old ones.
+    pub fn forget_others(&mut self) {
+        self.parts.retain(|part| part.sources == self.sources);
+    }
+
     /// The first unit that nobody went through.
     pub fn next(&self) -> u64 {
         self.parts.iter().map(|part| part.to).max().unwrap_or(0)

@@ -35,7 +35,7 @@ impl Violation {
 ///
 /// assert!(INVARIANTS.contains(&(43, "nobody starves an ending")));
 /// ```
-pub const INVARIANTS: [(u8, &str); 43] = [
+pub const INVARIANTS: [(u8, &str); 45] = [
     // No invariant of the engine's: ASVS 5.0, 7.1.2.
     (0, "an account has no more sessions than the policy's cap"),
     (1, "a refresh token has one child"),
@@ -43,6 +43,7 @@ pub const INVARIANTS: [(u8, &str); 43] = [
     (3, "a refresh token that comes back ends the session"),
     (4, "a refresh asked for again gives the same, or says why not"),
     (5, "a revoked token gets no grace"),
+    (6, "ending a family costs the same, however long it is"),
     (7, "no token outlives its session's end"),
     (8, "privileges never widen"),
     (9, "a refused refresh changes nothing"),
@@ -59,6 +60,7 @@ pub const INVARIANTS: [(u8, &str); 43] = [
     (20, "a restart brings back nothing that was over"),
     (21, "a clock that steps back extends nothing"),
     (22, "no touch passes the absolute end"),
+    (23, "no time is too far away to be counted with"),
     (24, "a login is whole or not at all"),
     (25, "a refresh is whole or not at all"),
     (26, "what was acknowledged is in the store"),

@@ -80,8 +80,29 @@ fn every_operation_takes_part() {
     assert_eq!(names.len(), ACTORS.len(), "two are called the same");
 }
 
+/// Logouts, refreshes, and whatever may put another signing key.
+const LEADING: [&str; 15] = [
+    "logout",
+    "logout of the other",
+    "logout of the guest",
+    "logout everywhere",
+    "logout everywhere else",
+    "after restore",
+    "open",
+    "refresh",
+    "refresh of the parent",
+    "refresh by another",
+    "rotate keys when due",
+    "rotate keys",
+    "rotate keys at once",
+    "revoke all",
+    "revoke all and sessions",
+];
+
 #[test]
 fn every_triple_has_a_refresh_a_logout_or_a_change_of_keys() {
+    let leading = ACTORS.iter().filter(|actor| actor.is_leading()).map(|actor| actor.name);
+    assert_eq!(leading.collect::<Vec<_>>(), LEADING);
     let triples = Size::Triples.sets();
     assert!(triples.iter().all(|set| set.actors.iter().any(Actor::is_leading)));
     let (all, others) = (ACTORS.len(), ACTORS.iter().filter(|actor| !actor.is_leading()).count());

@@ -4,8 +4,8 @@
 //!     schedules --actors 3 --faults none --jobs 4 --resume
 //!
 //! Sets of actors are numbered: `--from N --to N` goes through some of them. With `--resume` it goes on where the page of its
-//! ledger ends, and writes down what it has gone through. `--set N --choices 0,3,1` runs one schedule, and tells it. The exit
-//! code is 0 when nothing was found, 1 when something was, 2 when the arguments make no sense.
+//! ledger ends, and writes down what it has gone through; on other sources it begins anew. `--set N --choices 0,3,1` runs one
+//! schedule, and tells it. The exit code is 0 when nothing was found, 1 when something was, 2 when the arguments make no sense.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
 use std::collections::BTreeMap;
@@ -177,7 +177,9 @@ impl Arguments {
             &format!("{} --resume", self.command()),
             self.size.word(),
         );
-        page.map(Some).map_err(|error| format!("the ledger cannot be read: {error}"))
+        let mut page = page.map_err(|error| format!("the ledger cannot be read: {error}"))?;
+        page.forget_others();
+        Ok(Some(page))
     }
 
     /// Of the page.

@@ -117,6 +117,18 @@ impl Intent {
         self.is_ending() && !matches!(self, Self::AfterRestore)
     }
 
+    /// Whether tokens end by it, those of one family or all of an account.
+    pub(crate) fn ends_tokens(&self) -> bool {
+        self.is_ending()
+            || matches!(
+                self,
+                Self::LogoutEverywhere(..)
+                    | Self::Token(
+                        Request::Refresh { .. } | Request::Revoke { .. } | Request::RevokeAll { .. }
+                    )
+            )
+    }
+
     /// Whether nobody can starve it.
     pub(crate) fn is_ending(&self) -> bool {
         matches!(

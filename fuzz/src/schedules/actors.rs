@@ -45,6 +45,8 @@ impl Actor {
     pub const fn is_leading(&self) -> bool {
         match self.part {
             Part::Asks(Action::Logout { .. } | Action::LogoutEverywhere { .. }) => true,
+            // Both may put a new key.
+            Part::Asks(Action::AfterRestore | Action::Open) => true,
             Part::Asks(Action::Token(
                 TokenAction::Refresh { .. } | TokenAction::RotateKeys(_) | TokenAction::RevokeAll { .. },
             )) => true,
@@ -53,7 +55,7 @@ impl Actor {
     }
 }
 
-/// Everybody, in an order that stays: sets of actors are numbered by it, so that whoever is new comes last.
+/// Everybody. Sets of actors are numbered in this order.
 pub const ACTORS: &[Actor] = &[
     asks("register", Action::Register { name: ADA, password: NEXT }),
     asks("register another", Action::Register { name: FREE, password: NEXT }),

@@ -16,10 +16,12 @@
 //! | `moment` | whether two moments of such worlds are alike |
 //! | `probe` | tokens tried on the side, and what a thief of the whole store finds |
 
+use std::any::Any;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +107,8 @@ pub struct World {
     /// The same of devices, and which one each is.
     devices: Vec<(u32, DeviceId, String)>,
     purse: Purse,
+    /// Tokens whose reply was lost: nobody has them, and nobody is to be given them.
+    unreturned: BTreeSet<String>,
     rehashes: Vec<(u32, Rehash, usize, PasswordHash)>,
     /// What a power cut undoes: rows as they were before each commit without a barrier.
     relaxed: Vec<(Key, Row)>,
@@ -228,6 +232,7 @@ impl World {
             wallet: Vec::new(),
             devices: Vec::new(),
             purse: Purse::default(),
+            unreturned: BTreeSet::new(),
             rehashes: Vec::new(),
             relaxed: Vec::new(),
             tick: 0,
@@ -270,17 +275,26 @@ impl World {
     /// Makes every move of the plan, then lets all that is under way come to its end, and looks at everything once more.
     ///
     /// # Errors
-    /// The first invariant that does not hold.
+    /// The first invariant that does not hold; a panic is one of them.
     pub fn run(mut self, plan: &Plan) -> Result<Run, Found> {
-        self.begin(plan.house).map_err(|violation| Found { violation, at: 0 })?;
+        // A plan that makes it panic is a counterexample like any other: it has a seed, and can be made small.
+        let made = catch_unwind(AssertUnwindSafe(|| self.make_all(plan)));
+        let panicked = |payload| Err(Violation::new(40, format!("a panic: {}", said(payload))));
+        match made.unwrap_or_else(panicked) {
+            Ok(()) => Ok(self.run),
+            Err(violation) => Err(Found { violation, at: self.tick }),
+        }
+    }
+
+    fn make_all(&mut self, plan: &Plan) -> Result<(), Violation> {
+        self.begin(plan.house)?;
         for (tick, one) in plan.moves.iter().enumerate() {
             self.tick = tick;
             self.passed.push(self.elapsed);
-            self.make(*one).map_err(|violation| Found { violation, at: tick })?;
+            self.make(*one)?;
         }
         self.tick = plan.moves.len();
-        self.finish().map_err(|violation| Found { violation, at: plan.moves.len() })?;
-        Ok(self.run)
+        self.finish()
     }
 
     /// Two engines open an empty store.
@@ -426,6 +440,7 @@ impl World {
 
     fn finish(&mut self) -> Result<(), Violation> {
         self.settle()?;
+        self.probe_far_times()?;
         self.steal_store()
     }
 
@@ -457,6 +472,14 @@ impl std::fmt::Debug for World {
 /// In the place of a store that is not open: nothing is in it.
 fn closed() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new())
+}
+
+/// What a panic says of itself.
+fn said(payload: Box<dyn Any + Send>) -> String {
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().copied().unwrap_or("without a word").to_owned(),
+    }
 }
 
 /// The parts of an intent that name no secret: what a summary counts.

@@ -44,6 +44,7 @@ impl World {
             wallet: _,
             devices: _,
             purse: _,
+            unreturned,
             rehashes: _,
             relaxed,
             tick: _,
@@ -54,6 +55,7 @@ impl World {
         for (key, row) in rows.iter().chain(relaxed.iter().map(|(key, row)| (key, row))) {
             (key, row.stamp, row.epoch, row.owner, row.expires, row.encode(key)).hash(&mut digest);
         }
+        unreturned.hash(&mut digest);
         put_model(model, &begun(tasks), &mut digest);
         for task in tasks {
             put_task(task, &mut digest);

@@ -7,9 +7,10 @@ use doorward_core::operation::authenticate::Authenticate;
 use doorward_core::operation::deletions::Deletions;
 use doorward_core::operation::introspect::Introspect;
 use doorward_core::operation::verify::Verify;
+use doorward_core::time::Timestamp;
 
-use super::World;
 use super::store::failed;
+use super::{START, World};
 use crate::answer::{Answer, Asked, Simulated};
 use crate::model::Stage;
 use crate::model::judge::{Intent, Shown};
@@ -19,7 +20,9 @@ use crate::violation::{Violation, ensure};
 
 /// How many of the latest access tokens are verified in a sweep: a signature each.
 const SIGNED: usize = 48;
-/// How many of the latest tokens the thief looks for.
+/// Milliseconds that a clock may show: far before every session and far after.
+const FAR_TIMES: [i64; 6] = [i64::MIN, -1, 0, 1 << 53, i64::MAX - 1, i64::MAX];
+/// How many of the latest tokens the thief looks for, and are tried at far times.
 const SAMPLE: usize = 16;
 
 impl World {
@@ -106,6 +109,16 @@ impl World {
         engine: usize,
     ) -> Result<Option<Answer>, Violation> {
         let now = self.now(engine);
+        self.ask_at(operation, engine, now)
+    }
+
+    /// The same, whatever time the engine takes it for.
+    fn ask_at(
+        &self,
+        operation: impl Simulated + 'static,
+        engine: usize,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Violation> {
         let mut machine = machine(operation, &self.engines[engine].environment, u64::MAX - 1);
         loop {
             let (ticket, reply) = match machine.poll(now) {
@@ -122,6 +135,30 @@ impl World {
                 .reply(ticket, reply)
                 .map_err(|misuse| Violation::new(40, format!("a right reply was refused: {misuse}")))?;
         }
+    }
+
+    /// INVARIANT 23: no time is too far away to be counted with, and when all are over, nobody is let in.
+    pub(super) fn probe_far_times(&self) -> Result<(), Violation> {
+        for millis in FAR_TIMES {
+            let now = Timestamp::from_millis(millis);
+            let mut told = Vec::new();
+            for token in self.model.tokens.iter().rev().take(SAMPLE) {
+                told.push(self.ask_at(Authenticate::new(&token.text), 0, now)?);
+            }
+            for access in self.model.access_tokens.iter().rev().take(SAMPLE) {
+                let audience = access.audience.one(false);
+                let audience = audience.texts().next().unwrap_or_default();
+                told.push(self.ask_at(Verify::new(&access.text, audience), 0, now)?);
+            }
+            for refresh in self.model.refresh_tokens.iter().rev().take(SAMPLE) {
+                told.push(self.ask_at(Introspect::new(&refresh.text), 0, now)?);
+            }
+            let opens = told.iter().flatten().find(|answer| answer.opens());
+            ensure(millis < START.as_millis() || opens.is_none(), 23, || {
+                format!("at {millis} ms somebody is told {opens:?}")
+            })?;
+        }
+        Ok(())
     }
 
     /// INVARIANT 30: neither the bytes of the rows nor what they print holds a token or its proof.

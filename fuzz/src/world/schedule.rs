@@ -76,6 +76,7 @@ impl World {
             wallet: self.wallet.clone(),
             devices: self.devices.clone(),
             purse: self.purse.clone(),
+            unreturned: self.unreturned.clone(),
             rehashes: self.rehashes.clone(),
             relaxed: self.relaxed.clone(),
             tick: self.tick,

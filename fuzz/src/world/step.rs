@@ -183,6 +183,7 @@ impl World {
     }
 
     fn give(&mut self, task: &Task, told: Told, is_lost: bool) -> Result<(), Violation> {
+        self.never_returned(&told, is_lost)?;
         if let Some(issued) = &told.issued {
             self.give_tokens(task, issued, is_lost)?;
         }
@@ -215,6 +216,22 @@ impl World {
             self.rehashes.push((task.label, rehash, *account, shown.clone()));
         }
         self.model.promise(&task.intent, &told.answer, minted, task.started, self.tick);
+        Ok(())
+    }
+
+    /// INVARIANT 28: what was lost on its way to one client never comes to another. A refresh token does, to whoever asks with
+    /// its parent again, which is what the grace is for.
+    fn never_returned(&mut self, told: &Told, is_lost: bool) -> Result<(), Violation> {
+        let access = told.issued.as_ref().map(|issued| issued.access.expose());
+        for text in [told.token.as_deref(), told.device.as_deref(), access].into_iter().flatten() {
+            if is_lost {
+                self.unreturned.insert(text.to_owned());
+            } else {
+                ensure(!self.unreturned.contains(text), 28, || {
+                    format!("{:?} came with a token that was made for another reply", told.answer)
+                })?;
+            }
+        }
         Ok(())
     }
 }

@@ -23,6 +23,8 @@ use crate::violation::{Violation, ensure};
 
 /// How many rows are looked at at once.
 const PAGE: usize = 1000;
+/// How many rows an ending writes at most, however many tokens it ends: a session, its data and its grants.
+const ENDING: usize = 3;
 /// The seed of the first opening.
 pub(super) const OPENING: u64 = u64::MAX;
 
@@ -64,6 +66,10 @@ impl World {
         let puts = batch.writes.iter().any(|write| matches!(write, Write::Put { .. }));
         let is_touch = batch.durability == Durability::Relaxed;
         let intent = Rc::clone(&task.intent);
+        // INVARIANT 6.
+        ensure(!intent.ends_tokens() || batch.writes.len() <= ENDING, 6, || {
+            format!("{intent:?} writes {} rows", batch.writes.len())
+        })?;
         let flight = Flight {
             label: task.label,
             batch,
