@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::record::{Key, Row};
 use crate::store::Range;
+use crate::time::Timestamp;
 use crate::work::{Work, Worked};
 
 /// The rows, pages and finished work that one operation has been given.
@@ -25,9 +26,10 @@ use crate::work::{Work, Worked};
 #[derive(Debug, Default)]
 pub struct Facts {
     rows: BTreeMap<Key, Option<Row>>,
-    pages: Vec<(Range, Vec<(Key, Row)>)>,
+    pages: BTreeMap<Range, Vec<(Key, Row)>>,
     work: Vec<(Work, Worked)>,
     reads: u32,
+    asked: Option<Timestamp>,
 }
 
 impl Facts {
@@ -42,7 +44,7 @@ impl Facts {
 
     /// The page of this range, when it was scanned.
     pub fn page(&self, range: &Range) -> Option<&[(Key, Row)]> {
-        self.pages.iter().find(|(scanned, _)| scanned == range).map(|(_, rows)| rows.as_slice())
+        self.pages.get(range).map(Vec::as_slice)
     }
 
     /// What this work came to, when it was done.
@@ -58,13 +60,19 @@ impl Facts {
         })
     }
 
-    pub(crate) fn learn_rows(&mut self, keys: Vec<Key>, rows: Vec<Option<Row>>) {
+    /// The rows are as of this time, or later: until then they were not asked for.
+    pub(crate) fn asked(&self) -> Option<Timestamp> {
+        self.asked
+    }
+
+    pub(crate) fn learn_rows(&mut self, keys: Vec<Key>, rows: Vec<Option<Row>>, asked: Timestamp) {
         self.rows.extend(keys.into_iter().zip(rows));
         self.reads += 1;
+        self.asked = self.asked.or(Some(asked));
     }
 
     pub(crate) fn learn_page(&mut self, range: Range, rows: Vec<(Key, Row)>) {
-        self.pages.push((range, rows));
+        self.pages.insert(range, rows);
     }
 
     pub(crate) fn learn_work(&mut self, work: Work, worked: Worked) {
@@ -76,6 +84,7 @@ impl Facts {
         self.rows.clear();
         self.pages.clear();
         self.reads = 0;
+        self.asked = None;
     }
 
     /// Whether all rows are from one snapshot.

@@ -307,7 +307,7 @@ impl<O: Decide> Machine<O> {
         let Some(reply) = self.misread(reply) else { return Ok(()) };
         self.state = match (mem::replace(&mut self.state, State::Finished), reply) {
             (State::Reading(keys), Reply::Rows(rows)) => {
-                self.facts.learn_rows(keys, rows);
+                self.facts.learn_rows(keys, rows, self.decided);
                 State::Deciding
             }
             (State::Settling(_, stamp, outcome), Reply::Rows(rows)) => {

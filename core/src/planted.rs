@@ -73,6 +73,8 @@ bugs! {
     OffIgnored,
     /// A hash is upgraded whatever was set since.
     RehashIsBlind,
+    /// An unlock takes counters away that it has not seen.
+    UnlockIsBlind,
     /// One stamp serves all attempts of an operation.
     StampPerOperation,
     /// Any row is taken for one's own when a commit's fate is looked up.

@@ -249,7 +249,7 @@ impl<S: AsyncStore + ?Sized> AsyncStore for Arc<S> {
 /// assert_eq!(sessions(&engine.store, ada)?.len(), 3); // after three logins
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Range {
     /// The kind of rows.
     pub kind: Kind,

@@ -317,3 +317,21 @@ fn rv_8_each_tells_of_its_success_and_of_its_refusal() {
     answer(&mut machine, failed(StoreErrorKind::Fatal));
     assert!(matches!(world.finish(machine), Err(Fault::Store(_))));
 }
+
+/// The story: whoever kept an account's row busy had its deletion leave the names to those who finish it. A wrong guess by one of
+/// them, in between, was counted for the account that was gone, in a row that nobody looked for again.
+#[test]
+fn inv_27_a_guess_that_was_counted_for_who_is_gone_goes_too() {
+    let (mut world, [account, _], _) = home();
+    let mut delete = world.machine(DeleteAccount::new(account));
+    for busy in 0..7 {
+        world.step_to_commit(&mut delete);
+        world.map.raise(&Key::Account(account), stamp(200 + busy));
+        assert!(world.step(&mut delete).is_none(), "it met a change");
+    }
+    world.finish(delete).unwrap().unwrap();
+    world.run(Login::new("ada", WRONG)).unwrap().unwrap_err();
+    assert!(owned(&world, account).contains(&Kind::Attempts), "it is counted, as long as there is the name");
+    while world.run(FinishDeletion::new(account)).unwrap() == Remains::Left {}
+    assert_eq!(owned(&world, account), []);
+}

@@ -1,6 +1,6 @@
 //! Passwords after registration: changed by who knows the present one, set by who may, and the counters between.
 
-use doorward_core::error::Fault;
+use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::id::AccountId;
 use doorward_core::machine::Reply;
 use doorward_core::model::session::Gone;
@@ -14,9 +14,11 @@ use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
 use doorward_core::operation::unlock::Unlock;
 use doorward_core::password::PasswordError;
 use doorward_core::record::{Key, Kind, Record};
-use doorward_core::store::Ending;
+use doorward_core::store::{Commit, Ending};
 
-use crate::support::{Map, RIGHT, Step, WRONG, World, answer, ask, environment_with, millis, stamp};
+use crate::support::{
+    Ask, Map, RIGHT, Step, WRONG, World, answer, ask, ask_at, environment_with, failed, millis, stamp,
+};
 
 const NAME: &str = "ada.lovelace.of.london";
 const NEW: &str = "an entirely different sentence";
@@ -223,14 +225,44 @@ fn gu_3_guessing_on_starves_neither_unlock_nor_set_password() {
     for _ in 0..2 {
         login(&mut world, WRONG).unwrap_err();
     }
-    world.steps.clear();
     world.finish(unlock).unwrap().unwrap();
-    assert_eq!((world.steps.len(), failures(&world.map, account)), (1, 0));
+    assert_eq!((failures(&world.map, account), world.map.count(Kind::Throttle)), (0, 0));
+    // Who guesses whenever it looks does not keep it from its end, either: it looks seven times.
+    let mut unlock = world.machine(Unlock::new(account));
+    for _ in 0..7 {
+        world.step_to_commit(&mut unlock);
+        world.wait(millis(10 * MINUTE));
+        login(&mut world, WRONG).unwrap_err();
+        assert!(world.step(&mut unlock).is_none(), "it met a guess");
+    }
+    world.step_to_commit(&mut unlock);
+    world.wait(millis(10 * MINUTE));
+    login(&mut world, WRONG).unwrap_err();
+    world.finish(unlock).unwrap().unwrap();
+    assert_eq!((failures(&world.map, account), world.map.count(Kind::Throttle)), (0, 0));
     login(&mut world, WRONG).unwrap_err();
     world.steps.clear();
     world.finish(set).unwrap().unwrap();
     assert_eq!((world.steps.len(), failures(&world.map, account)), (1, 0));
     assert_eq!(world.map.count(Kind::Throttle), 0);
+}
+
+/// The story: nobody knew what had become of an unlock's first commit, so that a second one did it, and was answered. Then somebody
+/// guessed, and had to wait; the first one landed, and took away what had been counted since.
+#[test]
+fn inv_38_an_unlock_that_lands_late_takes_nothing_that_was_counted_since() {
+    let (mut world, account, _) = locked();
+    let mut unlock = world.machine(Unlock::new(account));
+    world.step_to_commit(&mut unlock);
+    let Ask::Commit(ticket, late) = ask_at(&mut unlock, world.now) else { panic!("a commit waits") };
+    unlock.reply(ticket, failed(StoreErrorKind::Unknown)).unwrap();
+    world.finish(unlock).unwrap().unwrap();
+    for _ in 0..5 {
+        login(&mut world, WRONG).unwrap_err();
+    }
+    assert_eq!(world.map.commit(&late), Commit::Conflict);
+    assert_eq!(failures(&world.map, account), 5);
+    assert!(matches!(login(&mut world, RIGHT), Err(LoginError::Throttled { .. })));
 }
 
 #[test]

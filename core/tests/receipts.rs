@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use doorward_core::machine::Decide;
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
+use doorward_core::operation::issue::{Issue, Issued};
 use doorward_core::operation::logout::{Ended, Logout, LogoutError, Receipt};
+use doorward_core::operation::refresh::Refresh;
 use doorward_core::policy::{RevocationMode, WhenStale};
 
-use crate::support::tokens::{at_home_in, logged_in, with_tokens};
+use crate::support::tokens::{API, at_home_in, logged_in, with_tokens};
 use crate::support::{START, World};
 
 const BOUND: Duration = Duration::from_secs(2);
@@ -67,4 +69,39 @@ fn inv_16_a_receipt_promises_from_when_the_commit_stands() {
         );
         assert_eq!(again.others_lag, life.unwrap_or(Duration::ZERO), "{mode:?}");
     }
+}
+
+/// The story: what a token was to say was read, and the reply took its time. Meanwhile its person logged out; the token began when
+/// the reply came, and outlived what the receipt said by as much as that had taken.
+#[test]
+fn inv_11_a_token_begins_no_later_than_what_it_rests_on_was_read() {
+    let until_expiry = RevocationMode::UntilExpiry { max_key_age: BOUND };
+    for asks_again in [false, true] {
+        let (mut world, ada) = at_home_in(with_tokens(|tokens| tokens.revocation = until_expiry));
+        let first = world.run(Issue::new(&ada.token, "c", API).with_refresh()).unwrap().unwrap();
+        let parent = first.refresh.unwrap();
+        let (issued, receipt) = if asks_again {
+            // A refresh whose answer was lost is asked for once more.
+            world.run(Refresh::new(parent.expose(), "c")).unwrap().unwrap();
+            beside_a_logout(&mut world, Refresh::new(parent.expose(), "c"), &ada.token)
+        } else {
+            beside_a_logout(&mut world, Issue::new(&ada.token, "c", API), &ada.token)
+        };
+        let dies = issued.expires.saturating_add(world.environment.policy.tokens().leeway);
+        assert!(dies <= receipt.access_dies_at.unwrap(), "{dies:?}, and {receipt:?}");
+    }
+}
+
+/// What it gives when its rows are read, then somebody logs out, and it hears of the rows only after that.
+fn beside_a_logout<O, E>(world: &mut World, operation: O, token: &str) -> (Issued, Receipt)
+where
+    O: Decide<Outcome = Result<Issued, E>>,
+    E: Debug,
+    O::Outcome: Debug,
+{
+    let mut machine = world.machine(operation);
+    assert!(world.step(&mut machine).is_none());
+    let receipt = world.run(Logout::new(token)).unwrap().unwrap();
+    world.wait(SLOW);
+    (world.finish(machine).unwrap().unwrap(), receipt)
 }

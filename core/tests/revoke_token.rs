@@ -124,9 +124,9 @@ fn rv_5_a_refresh_token_takes_its_access_tokens_along() {
         assert_eq!(outcome.unwrap(), Ended::Ended, "any token of the family will do");
         let Some(Step::Commit { puts, takes, durability, .. }) = steps.last() else { panic!("a commit") };
         assert_eq!((&puts[..], takes.len(), *durability), (&[Kind::Grants][..], 0, Durability::Durable));
-        // Ten minutes of life, five seconds of leeway, twice the skew; and what an activity may go unwritten, and the grace,
-        // whose retries give access tokens too.
-        let until = START.saturating_add(secs(609 + 60 + 10));
+        // Ten minutes of life, five seconds of leeway, twice the skew, and what a clock may be set back; and what an activity may go
+        // unwritten, and the grace, whose retries give access tokens too.
+        let until = START.saturating_add(secs(609 + 300 + 60 + 10));
         assert_eq!(world.map.journal, [Ending::Grant { grant: family, until }]);
         for token in [&issued, &child] {
             assert!(matches!(world.verify(token), Err(VerifyError::Gone(Gone::Revoked))));
@@ -148,7 +148,7 @@ fn rv_5_an_access_token_ends_alone_and_for_good() {
     assert_eq!(revoke(&mut world, issued.access.expose()), Ended::Ended);
     assert_eq!(revoke(&mut world, plain.access.expose()), Ended::Ended);
     assert!(!world.accepts(&issued) && !world.accepts(&plain) && world.accepts(&other));
-    let until = START.saturating_add(secs(609));
+    let until = START.saturating_add(secs(609 + 300));
     let told = [&issued, &plain].map(|token| Ending::Grant { grant: token.token, until });
     assert_eq!(world.map.journal, told);
     let next = world.refresh(&refresh).unwrap();

@@ -13,6 +13,7 @@ use doorward_core::operation::issue::Issue;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::{Logout, LogoutError};
 use doorward_core::operation::logout_everywhere::{LogoutEverywhere, LogoutEverywhereError};
+use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
 use doorward_core::operation::sessions::Sessions;
 use doorward_core::operation::verify::Verify;
@@ -53,6 +54,9 @@ fn inv_44_who_ends_something_says_so_and_who_finds_it_over() {
     for account in [account, AccountId::from_bytes([7; 16])] {
         assert!(says(&mut world, LogoutEverywhere::new(account)));
         assert!(says(&mut world, Disable::new(account)));
+        // It finds the mark there the second time, and commits nothing.
+        assert!(says(&mut world, MarkCompromised::new(account)));
+        assert!(says(&mut world, MarkCompromised::new(account)));
         assert!(says(&mut world, DeleteAccount::new(account)));
     }
 }

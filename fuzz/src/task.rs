@@ -130,6 +130,8 @@ pub(crate) struct Flight {
     pub(crate) decided: Timestamp,
     /// What its sender had heard when it sent it.
     pub(crate) heard: Heard,
+    /// Which of its sender's commits it is.
+    pub(crate) attempt: usize,
 }
 
 /// A machine at its beginning, with a seed made of this number.

@@ -27,6 +27,7 @@ const FOUND: &[(Planted, Option<&str>, Faults, u8)] = &[
     (UnknownIsQuick, Some("login | delete"), Faults::None, 26),
     (WaitIgnored, Some("login | login, wrong"), Faults::None, 38),
     (RehashIsBlind, Some("rehash | rehash"), Faults::None, 39),
+    (UnlockIsBlind, Some("register | unlock"), Faults::None, 38),
     (StampPerOperation, Some("login | logout everywhere"), Faults::One, 13),
     (AnyRowSettles, Some("register | login, new device"), Faults::One, 40),
     (UnknownIsApplied, Some("register | register another"), Faults::One, 40),

@@ -8,8 +8,8 @@
 //! | what happens | [`StoreErrorKind`] | because |
 //! |---|---|---|
 //! | sled's `apply_batch` or `flush` fails, or a sync | `Unknown` | the files may hold the group; nothing is shown until that is known |
-//! | anything but a durable commit, after that | `Retryable` | nothing was done |
-//! | a durable commit, after that | as it comes | first the folder is closed and opened again, as below |
+//! | a durable commit after that, or a read, a scan or a page of the journal | as it comes | first the folder is closed and opened again, as below; for looks at most once a second |
+//! | anything else after that, and looks in between | `Retryable` | nothing was done |
 //! | that opening finds damage | `Corrupt`, then `Fatal` | open the store once more, then restore a backup |
 //! | that opening fails otherwise, or a read of before has not ended | `Retryable` | nothing was done |
 //! | queue full; no answer within the commit deadline, and not yet begun | `Retryable` | nothing was done, and it is cancelled |
@@ -53,8 +53,8 @@
 //! - **A large batch can cost the folder.** sled writes one of many hundred rows across several of its 512 KiB segments. A
 //!   kill leaves it whole or not at all; but of about 110 simulated power cuts in the middle of batches of 1,500 rows,
 //!   three left a folder that is refused as damaged. None left half a batch. Keep batches small; groups are kept so here.
-//! - **A full disk stops reads as well**, from the first commit that fails until there is room: finding out what stands
-//!   means to open the folder again, which needs as much room as the folder has. No row is lost by it.
+//! - **A full disk stops reads as well**, from the first commit that fails until there is room, and a second longer at most:
+//!   finding out what stands means to open the folder again, which needs as much room as the folder has. No row is lost by it.
 //! - **It stands still.** 0.34.7 has been its last release for years; the 1.0 alpha has another format and no transactions. Its
 //!   own README advises SQLite where reliability comes first.
 //!

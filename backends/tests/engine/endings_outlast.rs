@@ -101,6 +101,43 @@ fn inv_11_inv_15_rv_5_a_token_that_is_over_here_is_revoked_for_whoever_is_behind
     }
 }
 
+/// The story: a client revoked a token, or a family was pushed out by a newer one, and the journal told of it until the token was
+/// dead. Maintenance took that away before the store's mark was there: a process that was killed then, and whose clock had been set
+/// back, accepted the token.
+#[test]
+fn inv_15_inv_20_rv_5_what_a_client_revoked_is_told_for_as_long_as_a_clock_may_find_it_alive() {
+    let sure = |seconds| Duration::from_secs(seconds);
+    for ends in ["the token", "its family", "a newer family"] {
+        for mode in WATCHED {
+            let all = Deployment::new(Kind::Blocking, mode);
+            let engine = &all.here.engine;
+            match ends {
+                "the token" => _ = engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap(),
+                "its family" => {
+                    let refresh = all.issued.refresh.as_ref().unwrap().expose();
+                    engine.run(RevokeToken::new(refresh, "web")).unwrap().unwrap();
+                }
+                _ => {
+                    let most = TokenPolicy::default().families;
+                    for _ in 0..most {
+                        let issue = Issue::new(all.session.expose(), "web", AUDIENCE).with_refresh();
+                        engine.run(issue).unwrap().unwrap();
+                    }
+                }
+            }
+            assert!(!all.here.accepts(all.token()), "{ends}");
+            all.wait(sure(559));
+            engine.blocking().maintain().unwrap();
+            // Too soon for another mark.
+            all.wait(sure(59));
+            engine.blocking().maintain().unwrap();
+            let back = all.issued.expires.saturating_sub(sure(41));
+            let restarted = Instance::open(Kind::Blocking, &all.store, in_mode(mode), back);
+            assert!(!restarted.accepts(all.token()), "{ends}, {mode:?}");
+        }
+    }
+}
+
 /// A client revoked 256 access tokens of one session, and another when these were dead: it took their place. Then the clock was
 /// set back across a restart, by less than is taken for honest, and they were accepted again.
 #[test]

@@ -100,7 +100,7 @@ fn rv_11_inv_17_29_memory_every_fault_at_every_call_on_a_session() {
 
 #[test]
 fn rv_11_inv_17_27_29_memory_every_fault_at_every_call_on_an_account() {
-    assert_eq!(in_memory(&ACCOUNTS), 61 * 12 * 2);
+    assert_eq!(in_memory(&ACCOUNTS), 62 * 12 * 2);
 }
 
 #[test]

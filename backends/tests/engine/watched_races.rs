@@ -12,6 +12,7 @@ use doorward::core::operation::delete_account::DeleteAccount;
 use doorward::core::operation::end_session::EndSession;
 use doorward::core::operation::introspect::Introspect;
 use doorward::core::operation::logout::Logout;
+use doorward::core::operation::mark_compromised::MarkCompromised;
 use doorward::core::operation::revoke_token::RevokeToken;
 use doorward::core::record::Key;
 use doorward::core::store::{Batch, Commit, Durability, Ending, Store, Write};
@@ -194,6 +195,20 @@ fn inv_11_a_verification_that_is_dropped_gives_its_turn_back() {
             let outcome = crate::support::block_on::block_on(slow);
             assert!(outcome.is_err(), "{outcome:?}");
         }
+    }
+}
+
+/// The story: another instance had marked a password, and so ended its sessions. This one was to do the same, found the mark there, and
+/// said that all are over; it accepted their tokens until it next read the journal.
+#[test]
+fn inv_11_inv_14_who_finds_a_password_marked_knows_that_its_sessions_are_over() {
+    for mode in WATCHED {
+        let all = Deployment::new(Kind::Blocking, mode);
+        assert!(all.here.accepts(all.token()));
+        for instance in [&all.there, &all.here] {
+            instance.engine.run(MarkCompromised::new(all.ada)).unwrap().unwrap();
+        }
+        assert!(!all.here.accepts(all.token()), "{mode:?}");
     }
 }
 

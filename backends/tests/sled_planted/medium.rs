@@ -92,7 +92,7 @@ impl Medium for Bench {
     }
 
     fn fail_next_sync(&self) {
-        self.disk.state().fails = true;
+        self.disk.state().fails = 1;
     }
 
     fn cut_power(&self) -> Arc<dyn Store> {
@@ -113,7 +113,8 @@ pub(crate) struct Platter {
 pub(crate) struct State {
     pub(crate) is_held: bool,
     pub(crate) waiting: usize,
-    pub(crate) fails: bool,
+    /// So many syncs, from the next one on.
+    pub(crate) fails: u32,
     pub(crate) panics: bool,
     pub(crate) syncs: usize,
 }
@@ -141,7 +142,8 @@ impl Disk for Platter {
             drop(state);
             panic!("a test asked the disk to panic");
         }
-        if std::mem::take(&mut state.fails) {
+        if state.fails > 0 {
+            state.fails -= 1;
             return Err(io::Error::other("a test asked the disk to fail"));
         }
         if !self.lies && self.path.exists() {

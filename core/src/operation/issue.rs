@@ -319,17 +319,18 @@ fn opened(live: &Live<'_>, grants: GrantsRecord, family: Family, cx: &Context<'_
     let most = usize::try_from(cx.policy.tokens().families).unwrap_or(usize::MAX);
     let most = if cx.policy.has(Planted::FamiliesUnbounded) { usize::MAX } else { most };
     let (grants, pushed_out) = grants.with(family, most);
-    let until = live.access_dies_at(cx);
+    let until = live.revocation_dies_at(cx);
     let over = pushed_out.into_iter().map(|grant| Ending::Grant { grant, until });
     over.fold(live.used(grants, cx), Writes::journal)
 }
 
 impl Live<'_> {
-    /// When the last access token that came of one of its families is dead for every clock. It may have been made by a clock
-    /// that has stepped back since; but the session was active then, or its answer was given again within the grace.
-    pub(super) fn access_dies_at(&self, cx: &Context<'_>) -> Timestamp {
+    /// When nobody need know any more that one of its families is over: the last access token that came of it is dead for every
+    /// clock, one that is set back across a restart included. It may have been made by a clock that has stepped back since; but
+    /// the session was active then, or its answer was given again within the grace.
+    pub(super) fn revocation_dies_at(&self, cx: &Context<'_>) -> Timestamp {
         let active = self.record.last_seen.saturating_add(cx.policy.touch_every());
-        cx.policy.access_dies_at(cx.now.max(active.saturating_add(cx.policy.tokens().grace)))
+        cx.policy.revocation_dies_at(cx.now.max(active.saturating_add(cx.policy.tokens().grace)))
     }
 
     /// What the session has granted by now; and it was active.

@@ -91,6 +91,10 @@ impl Decide for MarkCompromised {
         Ok(Decision::Commit(writes, Ok(())))
     }
 
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        matches!(outcome, Ok(()) | Err(AccountError::NotFound))
+    }
+
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         (AccountError::result(outcome), self.subject())
     }

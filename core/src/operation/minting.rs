@@ -77,7 +77,9 @@ impl Minting<'_> {
             return Ok(Err(Unissued::Refused(Unissuable::NoKey)));
         };
         let token = GrantId::from_bytes(cx.bytes("access token"));
-        let claims = self.claims_at(facts.signed_at().unwrap_or(seconds(cx.now)), token, cx);
+        // As old as what it rests on: a logout that came since reckons with no token that begins later.
+        let begins = seconds(facts.asked().unwrap_or(cx.now));
+        let claims = self.claims_at(facts.signed_at().unwrap_or(begins), token, cx);
         let expires = Timestamp::from_millis(claims.expires.saturating_mul(1000));
         if claims.expires <= claims.issued_at {
             return Ok(Err(Unissued::Refused(Unissuable::Over)));

@@ -174,7 +174,7 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
         Err(Absence::Over(..)) if cx.policy.has(Planted::RevokedLateIsLeft) => return Ok(Found::Nothing),
         Err(Absence::Over(_, writes)) => return Ok(Found::Over(writes)),
     };
-    let ending = Ending::Grant { grant: family.id, until: live.access_dies_at(cx) };
+    let ending = Ending::Grant { grant: family.id, until: live.revocation_dies_at(cx) };
     let lives = cx.policy.has(Planted::RevokedFamilyLives);
     let grants = Some(if lives { grants.clone() } else { grants.clone().without(family.number) });
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
@@ -207,11 +207,11 @@ fn access_token<'a>(
     if access.present(facts, &behind)?.is_err() {
         return Ok(Found::Nothing);
     }
-    // By its own end: the clock may have stepped back since it was issued.
-    let until = access.expires.saturating_add(cx.policy.access_outlives_end());
-    // What makes room is forgotten whatever the store's mark is: the clock may step back yet, and find the token alive.
-    let forgotten = until.saturating_add(cx.policy.max_clock_regression());
-    let token = RevokedToken { id: access.token, until: forgotten };
+    // By its own end: the clock may have stepped back since it was issued. And later than that, by as much as it may yet step
+    // back across a restart: it would find the token alive.
+    let dead = access.expires.saturating_add(cx.policy.access_outlives_end());
+    let until = dead.saturating_add(cx.policy.max_clock_regression());
+    let token = RevokedToken { id: access.token, until };
     let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
     let live = Live { id: access.session, account: access.account, record: row.session()? };
     let ending = Ending::Grant { grant: access.token, until };

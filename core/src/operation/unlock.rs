@@ -1,6 +1,7 @@
 //! Lifting what guesses have brought on an account: its count and the waits on its names.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use crate::error::Fault;
 use crate::event::{EventResult, Subject};
@@ -9,9 +10,11 @@ use crate::id::AccountId;
 use crate::machine::{Context, Decide, Decision, Writes};
 use crate::operation::access::AccountError;
 use crate::operation::names::{keyring_of, names_of, throttles_of};
+use crate::planted::Planted;
 use crate::record::Key;
 
-/// Removes the counters of an account without looking at them, so that nobody can starve it by guessing on. The
+/// Removes the counters of an account as it finds them: what is counted after it was answered stays counted, also when its
+/// commit lands late. Nobody can starve it by guessing on: the last of its attempts does not look at them. The
 /// password stays; a disabled account stays disabled. Known devices stay known, with all their tries: where the guessing
 /// goes on, they are the owner's way in.
 ///
@@ -54,7 +57,7 @@ impl Decide for Unlock {
         "unlock"
     }
 
-    fn decide(&self, facts: &Facts, _: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
+    fn decide(&self, facts: &Facts, cx: &Context<'_>) -> Result<Decision<Self::Outcome>, Fault> {
         let account = Key::Account(self.account);
         let Some([row, keyring]) = facts.rows([&account, &Key::Keyring]) else {
             return Ok(Decision::Read(vec![account, Key::Keyring]));
@@ -66,9 +69,16 @@ impl Decide for Unlock {
             Ok(names) => names,
             Err(range) => return Ok(Decision::Scan(range)),
         };
-        let writes = Writes::new().delete(Key::Attempts(self.account));
         let throttles = throttles_of(self.account, &names, keyring_of(keyring)?);
-        Ok(Decision::Commit(throttles.fold(writes, Writes::delete), Ok(())))
+        let counters: Vec<Key> = throttles.chain([Key::Attempts(self.account)]).collect();
+        let writes = counters.iter().cloned().fold(Writes::new(), Writes::delete);
+        if cx.is_last_attempt || cx.policy.has(Planted::UnlockIsBlind) {
+            return Ok(Decision::Commit(writes, Ok(())));
+        }
+        if counters.iter().any(|counter| facts.rows([counter]).is_none()) {
+            return Ok(Decision::Read(counters));
+        }
+        Ok(Decision::Commit(writes.guarded(), Ok(())))
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {

@@ -113,20 +113,21 @@ impl Intent {
 
     /// Whether it takes away only, and compares nothing.
     pub(crate) fn is_blind(&self) -> bool {
-        // One puts new keys, as long as it can.
-        self.is_ending() && !matches!(self, Self::AfterRestore)
+        // One puts new keys, as long as it can; the other takes no counter away that it has not seen.
+        self.is_ending() && !matches!(self, Self::AfterRestore | Self::Unlock(_))
     }
 
     /// Whether tokens end by it, those of one family or all of an account.
     pub(crate) fn ends_tokens(&self) -> bool {
-        self.is_ending()
-            || matches!(
-                self,
-                Self::LogoutEverywhere(..)
-                    | Self::Token(
-                        Request::Refresh { .. } | Request::Revoke { .. } | Request::RevokeAll { .. }
-                    )
-            )
+        matches!(
+            self,
+            Self::EndSession(..)
+                | Self::Logout(_)
+                | Self::LogoutEverywhere(..)
+                | Self::Disable(_)
+                | Self::AfterRestore
+                | Self::Token(Request::Refresh { .. } | Request::Revoke { .. } | Request::RevokeAll { .. })
+        )
     }
 
     /// Whether nobody can starve it.

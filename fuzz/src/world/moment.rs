@@ -60,8 +60,8 @@ impl World {
         for task in tasks {
             put_task(task, &mut digest);
         }
-        for Flight { label, batch: _, intent: _, judged, decided, heard } in flights {
-            (label, decided, heard).hash(&mut digest);
+        for Flight { label, batch: _, intent: _, judged, decided, heard, attempt } in flights {
+            (label, decided, heard, attempt).hash(&mut digest);
             put_judgement(judged, &mut digest);
         }
         (rows.len(), tasks.len(), answers).hash(&mut digest);

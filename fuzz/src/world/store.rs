@@ -18,13 +18,15 @@ use crate::model::land::Landing;
 use crate::model::verdict::{Effect, Judgement};
 use crate::model::{Counted, Throttle};
 use crate::plan::Luck;
-use crate::task::{Flight, Task, machine};
+use crate::task::{Flight, Shape, Task, machine};
 use crate::violation::{Violation, ensure};
 
 /// How many rows are looked at at once.
 const PAGE: usize = 1000;
 /// How many rows an ending writes at most, however many tokens it ends: a session, its data and its grants.
 const ENDING: usize = 3;
+/// How many attempts an operation has: the last one of an ending rests on nothing.
+const ATTEMPTS: usize = 8;
 /// The seed of the first opening.
 pub(super) const OPENING: u64 = u64::MAX;
 
@@ -77,6 +79,7 @@ impl World {
             judged: task.judged.clone(),
             decided: task.decided,
             heard: task.heard,
+            attempt: task.shape.iter().filter(|shape| matches!(shape, Shape::Commit { .. })).count(),
         };
         task.disturbed |= !is_good;
         let unknown = |task: &mut Task| {
@@ -151,6 +154,10 @@ impl World {
         let is_blind = batch.expectations().next().is_none();
         let is_verdict = !matches!(flight.judged.answer, Answer::Gone(_)) && intent.is_guess();
         ensure(!is_blind || !is_verdict, 38, || format!("{:?} rests on no counter", flight.judged.answer))?;
+        let is_early = flight.attempt < ATTEMPTS;
+        ensure(!is_blind || !is_early || !matches!(**intent, Intent::Unlock(_)), 38, || {
+            "an unlock takes counters away that it has not seen".to_owned()
+        })?;
         let mut judged = match (&**intent, is_blind) {
             // What compares is right as of now, or it would not have been applied.
             (_, false) => {

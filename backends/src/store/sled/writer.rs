@@ -10,8 +10,8 @@
 //! |---|---|---|
 //! | a look at the tree | nothing was begun | by its kind, to that task alone |
 //! | sled's `apply_batch` or `flush`, a sync | the files may hold the group | `Unknown`, to the group; the store is in doubt |
-//! | while in doubt: anything without a durable batch | nothing was begun | `Retryable` |
-//! | while in doubt: the reopening for a durable batch | nothing was begun | `Retryable`, or `Corrupt` and the store stops |
+//! | while in doubt: anything else than a durable batch, or a look some time after the last reopening | nothing was begun | `Retryable` |
+//! | while in doubt: the reopening for one of those | nothing was begun | `Retryable`, or `Corrupt` and the store stops |
 //! | a panic | the files may hold the group | `Unknown`, to the group; the store stops |
 
 use std::io;
@@ -45,7 +45,7 @@ pub(super) enum Task {
     Apply(Plan),
     /// Remove at most this many expired rows and journal entries.
     Purge { now: Timestamp, limit: usize },
-    /// Nothing but to say whether anything is in doubt.
+    /// Somebody is to look: nothing may be in doubt.
     Settle,
 }
 
@@ -80,6 +80,7 @@ impl Writer {
             gate: Arc::clone(&gate),
             standing: Arc::clone(&standing),
             is_in_doubt: false,
+            reopened: None,
             path,
             options,
         };
@@ -140,6 +141,8 @@ struct Work {
     standing: Arc<Standing>,
     /// Something was written and may not be durable, or not whole: nothing is shown or begun on top of it.
     is_in_doubt: bool,
+    /// When sled was last closed and opened again for that, or tried to be.
+    reopened: Option<Instant>,
     path: PathBuf,
     options: SledOptions,
 }
@@ -191,11 +194,20 @@ impl Work {
     fn serve(&mut self, group: &[Arc<Ticket>]) {
         let mut tickets: Vec<&Ticket> = group.iter().map(AsRef::as_ref).collect();
         if self.is_in_doubt {
-            let asks = |ticket: &&Ticket| matches!(&ticket.task, Task::Apply(plan) if plan.durability == Durability::Durable);
+            // An engine reads before it commits, so looks ask for it as well; but not each of them, for the folder is read and
+            // written whole.
+            let may_look = self.reopened.is_none_or(|at| at.elapsed() >= PAUSE);
+            let asks = |ticket: &&Ticket| match &ticket.task {
+                Task::Apply(plan) => plan.durability == Durability::Durable,
+                Task::Settle => may_look,
+                Task::Purge { .. } => false,
+            };
             if !tickets.iter().any(asks) {
                 return refuse(&tickets, &in_doubt());
             }
-            if let Err(error) = self.settle() {
+            let settled = self.settle();
+            self.reopened = Some(Instant::now());
+            if let Err(error) = settled {
                 return refuse(&tickets, &error);
             }
         } else {
@@ -353,9 +365,7 @@ fn refuse(tickets: &[&Ticket], error: &StoreError) {
 }
 
 pub(super) fn in_doubt() -> StoreError {
-    retryable(
-        "an earlier commit is in doubt: check the disk, then commit something durable, an empty batch will do",
-    )
+    retryable("an earlier commit is in doubt: check the disk, then try again in a second")
 }
 
 const NOT_WRITTEN: &str = "the commit failed on its way to the disk: check the disk, then read again";
@@ -363,6 +373,9 @@ const NOT_WRITTEN: &str = "the commit failed on its way to the disk: check the d
 /// How many tasks are taken at once, and how many entries of the tree a group may change, about.
 const GROUP: usize = 128;
 const ENTRIES: usize = 256;
+
+/// How long after one reopening the next look may ask for another.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a reader, and the closing of sled, is waited for.
 const CLOSING: Duration = Duration::from_secs(2);
