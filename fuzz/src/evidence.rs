@@ -217,7 +217,8 @@ const BAR: &str = "
 const SURVIVED: &str = "
 ## Mutants that survive
 
-Each is a change to a line of the core on which no test of the core failed.
+Each is a change to a line of the core on which no test of the core failed. A change is known by its function: where a function has two of
+the same name, what is said of one was read to be true of all that survive.
 
 | change | why |
 |---|---|

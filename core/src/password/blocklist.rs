@@ -71,10 +71,11 @@ pub(super) fn is_common(folded: &str) -> bool {
 
 /// The form in which passwords are looked up: NFC, lower case by the Unicode default, NFC again.
 pub(super) fn fold(text: &str) -> Zeroizing<String> {
-    // At most tripled by NFC and tripled again by lower case: U+0130 goes from two bytes to three.
+    // At most tripled by NFC and tripled again by lower case: U+0130 goes from two bytes to three. What is lower case of a composed
+    // text does not grow any more.
     let composed = gather(text.nfc(), text.len() * 3);
     let lower = gather(composed.chars().flat_map(char::to_lowercase), composed.len() * 3);
-    gather(lower.nfc(), lower.len() * 3)
+    gather(lower.nfc(), lower.len())
 }
 
 /// The line in the middle of sorted lines, each ended by a line feed, and what stands before and after it.
@@ -126,6 +127,12 @@ mod tests {
         let dotted = ("\u{130}", "i\u{307}");
         for (short, long) in [note, dotted] {
             assert_eq!(*fold(&short.repeat(50)), long.repeat(50));
+        }
+        let has_case = |one: &char| one.to_lowercase().ne([*one]);
+        let cased: Vec<char> = (0..=0x0010_ffff).filter_map(char::from_u32).filter(has_case).collect();
+        assert!(cased.len() > 1000);
+        for one in cased {
+            fold(&String::from_iter([one; 50]));
         }
     }
 
