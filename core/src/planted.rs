@@ -79,6 +79,8 @@ bugs! {
     StampPerOperation,
     /// Any row is taken for one's own when a commit's fate is looked up.
     AnyRowSettles,
+    /// Rows that could not be read are not there.
+    FailedReadIsEmpty,
     /// A commit whose answer is lost is taken for applied.
     UnknownIsApplied,
     /// A conflict is taken for applied.

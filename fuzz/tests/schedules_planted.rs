@@ -30,6 +30,7 @@ const FOUND: &[(Planted, Option<&str>, Faults, u8)] = &[
     (UnlockIsBlind, Some("register | unlock"), Faults::None, 38),
     (StampPerOperation, Some("login | logout everywhere"), Faults::One, 13),
     (AnyRowSettles, Some("register | login, new device"), Faults::One, 40),
+    (FailedReadIsEmpty, Some("register | disable"), Faults::One, 17),
     (UnknownIsApplied, Some("register | register another"), Faults::One, 40),
     (ConflictIsApplied, Some("register another | register another"), Faults::None, 40),
     (ChecksDropped, Some("login | login, wrong"), Faults::None, 38),

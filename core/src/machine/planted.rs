@@ -1,5 +1,7 @@
 //! The bugs that a test can plant in the machine itself.
 
+use alloc::vec;
+
 use super::{Decide, Machine, Reply, State};
 use crate::error::StoreErrorKind;
 use crate::id::Stamp;
@@ -10,9 +12,13 @@ use crate::store::{Batch, Check, Commit, Durability, Expect, Write};
 impl<O: Decide> Machine<O> {
     /// What a planted bug makes of a reply; `None`: it has dealt with it.
     pub(super) fn misread(&mut self, reply: Reply) -> Option<Reply> {
-        let [revives, conflict_applies, unknown_applies] =
-            [Planted::TouchRevives, Planted::ConflictIsApplied, Planted::UnknownIsApplied]
-                .map(|bug| self.has(bug));
+        let bugs = [
+            Planted::TouchRevives,
+            Planted::ConflictIsApplied,
+            Planted::UnknownIsApplied,
+            Planted::FailedReadIsEmpty,
+        ];
+        let [revives, conflict_applies, unknown_applies, failed_is_empty] = bugs.map(|bug| self.has(bug));
         let applied = Some(Reply::Commit(Commit::Applied));
         match (&mut self.state, &reply) {
             (State::Offering(batch, _), Reply::Commit(Commit::Conflict))
@@ -31,6 +37,9 @@ impl<O: Decide> Machine<O> {
                 if error.kind() == StoreErrorKind::Unknown && unknown_applies =>
             {
                 applied
+            }
+            (State::Reading(keys), Reply::Failed(_)) if failed_is_empty => {
+                Some(Reply::Rows(vec![None; keys.len()]))
             }
             _ => Some(reply),
         }
