@@ -89,11 +89,11 @@ impl KeyFile {
     pub fn load_or_create(path: impl AsRef<Path>) -> Result<MasterKey, KeyFileError> {
         match Self::load(&path) {
             Err(KeyFileError::Missing) => {}
-            other => return other,
+            found => return found.and_then(|key| named(path.as_ref(), key)),
         }
         match Self::create(&path, 1) {
-            Err(KeyFileError::Exists) => Self::load(&path),
-            other => other,
+            Err(KeyFileError::Exists) => Self::load(&path).and_then(|key| named(path.as_ref(), key)),
+            made => made,
         }
     }
 }
@@ -175,6 +175,15 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
+}
+
+/// A key that was found, once its name is durable: whoever made the file may have been killed before that, and what is encrypted
+/// under a key must not outlive it. Where nothing can be written nobody was.
+fn named(path: &Path, key: MasterKey) -> Result<MasterKey, KeyFileError> {
+    match sync_folder(path).map_err(|error| (error.kind(), error)) {
+        Ok(()) | Err((io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, _)) => Ok(key),
+        Err((_, error)) => Err(KeyFileError::Io(error)),
+    }
 }
 
 /// A new name is only durable once its folder is.

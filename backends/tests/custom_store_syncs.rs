@@ -1,4 +1,4 @@
-//! The example's store on a disk whose syncs fail, as the C library reports it: reads wait, then show what stays.
+//! The example's store, and a key file, on a disk whose syncs fail, as the C library reports it: reads wait, then show what stays.
 //!
 //! In a file of its own: a process that is being started holds copies of its parent's file locks for a moment.
 #![cfg(unix)]
@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use doorward::{KeyFile, KeyFileError};
 use doorward_core::error::{StoreError, StoreErrorKind};
 use doorward_core::id::{SessionId, Stamp};
 use doorward_core::store::{Batch, Commit, Cursor, Durability, Ending, Store};
@@ -36,13 +37,7 @@ int fdatasync(int file) { return sync_by("fdatasync", file); }
 #[test]
 fn inv_26_after_a_failed_sync_nothing_is_shown_until_it_is_settled() {
     let folder = tempdir().unwrap();
-    let ended = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "in_a_child_fail_to_sync"])
-        .env("LD_PRELOAD", shim(folder.path()))
-        .env("DOORWARD_TEST_FAIL", folder.path().join("fail"))
-        .output()
-        .unwrap();
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+    run_in_a_child("in_a_child_fail_to_sync", folder.path());
     // What it showed last is what a restart finds.
     assert_eq!(told(&LogStore::open(&folder.path().join("auth.log")).unwrap()), 2);
 }
@@ -69,6 +64,38 @@ fn in_a_child_fail_to_sync() {
     assert_eq!(told(&LogStore::open(&copy(&path)).unwrap()), 1, "a restart shows what the reads do");
     apply(&store, 4);
     assert_eq!(told(&store), 2);
+}
+
+/// The story: a process made a key file and was killed before the file's name was durable. The next one found the key, and made a
+/// database under it; a power cut took the name, another key was made, and the database never opened again.
+#[test]
+fn inv_41_a_key_that_is_found_is_used_once_its_name_is_durable() {
+    let folder = tempdir().unwrap();
+    KeyFile::load_or_create(folder.path().join("app.key")).unwrap();
+    run_in_a_child("in_a_child_find_a_key", folder.path());
+}
+
+#[test]
+#[ignore = "run by inv_41_a_key_that_is_found_is_used_once_its_name_is_durable"]
+fn in_a_child_find_a_key() {
+    let Some(flag) = std::env::var_os("DOORWARD_TEST_FAIL") else { return };
+    let path = Path::new(&flag).with_file_name("app.key");
+    fs::write(&flag, "").unwrap();
+    assert!(matches!(KeyFile::load_or_create(&path), Err(KeyFileError::Io(_))));
+    fs::remove_file(&flag).unwrap();
+    KeyFile::load_or_create(&path).unwrap();
+}
+
+/// In a process whose syncs fail as long as there is a file `fail` in this folder.
+fn run_in_a_child(test: &str, folder: &Path) {
+    let ended = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", test])
+        .env("LD_PRELOAD", shim(folder))
+        .env("DOORWARD_TEST_FAIL", folder.join("fail"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && said.contains("1 passed"), "{said}");
 }
 
 fn copy(path: &Path) -> PathBuf {

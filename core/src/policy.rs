@@ -165,9 +165,11 @@ impl Policy {
     }
 
     /// Until when the journal tells of a floor that was set at `moment`: no session from before it lives longer, and no
-    /// token either. Spans may have been made shorter than a token's life, and a token from before that was not.
+    /// token either. Spans may have been made shorter than a token's life, and a token from before that was not. The clock may have
+    /// been set back since it was made, and be set back once more.
     pub(crate) fn floor_dies_at(&self, moment: Timestamp) -> Timestamp {
-        moment.saturating_add(self.longest_session()).max(self.revocation_dies_at(moment))
+        let made = moment.saturating_add(self.max_clock_regression);
+        moment.saturating_add(self.longest_session()).max(self.revocation_dies_at(made))
     }
 
     /// How long after its end some instance may still accept an access token.

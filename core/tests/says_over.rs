@@ -16,6 +16,7 @@ use doorward_core::operation::logout_everywhere::{LogoutEverywhere, LogoutEveryw
 use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
 use doorward_core::operation::sessions::Sessions;
+use doorward_core::operation::set_password::SetPassword;
 use doorward_core::operation::verify::Verify;
 
 use crate::support::tokens::{API, OTHER_API, Person, at_home, logged_in};
@@ -58,6 +59,7 @@ fn inv_44_who_ends_something_says_so_and_who_finds_it_over() {
         assert!(says(&mut world, MarkCompromised::new(account)));
         assert!(says(&mut world, MarkCompromised::new(account)));
         assert!(says(&mut world, DeleteAccount::new(account)));
+        assert!(says(&mut world, SetPassword::new(account, "an entirely different sentence")));
     }
 }
 

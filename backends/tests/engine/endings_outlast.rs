@@ -14,6 +14,7 @@ use doorward::{AccessToken, Engine, Issue, MasterKey, Policy, RevocationMode, To
 use crate::support::endings::EVERY_ENDING;
 use crate::support::modes::{
     ASKING, AUDIENCE, Deployment, Either, Instance, Kind, MILLISECOND, REFUSING, UNTIL_EXPIRY, in_mode,
+    issue, log_in,
 };
 use crate::support::remembered::cheapest;
 use crate::support::tapped::{Tap, Tapped};
@@ -98,6 +99,55 @@ fn inv_11_inv_15_rv_5_a_token_that_is_over_here_is_revoked_for_whoever_is_behind
         all.wait(over + SKEW * 2 + REGRESSION);
         let said = all.here.engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap();
         assert_eq!((said, all.here.store.calls()), (Ended::AlreadyGone, vec![Tap::Rows]));
+    }
+}
+
+/// The story: a machine's clock was four minutes fast, and was set right across a restart. A session of the minutes in between was
+/// logged out; its tokens had been made later than it was by then, and outlived what the receipt said.
+#[test]
+fn inv_11_a_receipt_reckons_with_tokens_from_before_the_clock_was_set_back() {
+    let minutes = Duration::from_mins(4);
+    for by_id in [false, true] {
+        let all = Deployment::new(Kind::Blocking, UNTIL_EXPIRY);
+        let begun = all.now();
+        all.wait(minutes);
+        let (session, id) = log_in(&all.here);
+        let issued = issue(&all.here, &session);
+        let restarted = Instance::open(Kind::Blocking, &all.store, in_mode(UNTIL_EXPIRY), begun);
+        let receipt = if by_id {
+            restarted.engine.run(EndSession::new(all.ada, id)).unwrap().unwrap()
+        } else {
+            restarted.engine.run(Logout::new(session.expose())).unwrap().unwrap()
+        };
+        let dies = receipt.access_dies_at.unwrap();
+        assert!(restarted.accepts(issued.access.expose()), "in this mode");
+        assert!(dies >= issued.expires.saturating_add(LEEWAY), "{dies:?}, {:?}", issued.expires);
+    }
+}
+
+/// The story: the same, of a session that was shortened, in a deployment that reads the journal. What was told of its end was
+/// reckoned from when it was ended, and was gone while a clock that was set back once more found its tokens alive.
+#[test]
+fn inv_15_inv_20_what_ended_a_session_is_told_for_as_long_as_tokens_that_were_made_later() {
+    let sure = Duration::from_secs;
+    for mode in WATCHED {
+        let all = Deployment::new(Kind::Blocking, mode);
+        let begun = all.now();
+        all.wait(sure(290));
+        let (session, _) = log_in(&all.here);
+        let issued = issue(&all.here, &session);
+        let short = UpdateSessionData::new(session.expose(), b"").lifetime(sure(10));
+        all.here.engine.run(short).unwrap().unwrap();
+        let restarted = Instance::open(Kind::Blocking, &all.store, in_mode(mode), begun);
+        restarted.engine.run(Logout::new(session.expose())).unwrap().unwrap();
+        // The clock is right again.
+        all.wait(sure(859 - 290));
+        all.here.engine.blocking().maintain().unwrap();
+        all.wait(sure(59));
+        all.here.engine.blocking().maintain().unwrap();
+        let back = begun.saturating_add(sure(859));
+        let once_more = Instance::open(Kind::Blocking, &all.store, in_mode(mode), back);
+        assert!(!once_more.accepts(issued.access.expose()), "{mode:?}");
     }
 }
 

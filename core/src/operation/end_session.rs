@@ -98,7 +98,7 @@ impl Decide for EndSession {
         let is_live = record.present(Holder::Account(account), keyring, cx.now).is_ok();
         let ended = if is_live { Ended::Ended } else { Ended::AlreadyGone };
         let writes = end(self.session, row.owner, record, Writes::new(), cx);
-        Ok(Decision::Commit(writes, Ok(Receipt::new(ended, self.session, cx))))
+        Ok(Decision::Commit(writes, Ok(Receipt::new(ended, self.session, Some(record), cx))))
     }
 
     fn says_over(&self, outcome: &Self::Outcome) -> bool {

@@ -19,7 +19,7 @@ use crate::model::keyring::Epochs;
 use crate::model::session::Gone;
 use crate::operation::authenticate::AuthenticateError;
 use crate::operation::minting::{MOST_AUDIENCES, MOST_CLAIM_BYTES, Minting, Unissuable, may_add};
-use crate::operation::standing::{Entrance, Live, keyring_row};
+use crate::operation::standing::{Entrance, Live, keyring_row, latest_grant};
 use crate::planted::Planted;
 use crate::record::{Key, Row};
 use crate::store::Ending;
@@ -326,11 +326,9 @@ fn opened(live: &Live<'_>, grants: GrantsRecord, family: Family, cx: &Context<'_
 
 impl Live<'_> {
     /// When nobody need know any more that one of its families is over: the last access token that came of it is dead for every
-    /// clock, one that is set back across a restart included. It may have been made by a clock that has stepped back since; but
-    /// the session was active then, or its answer was given again within the grace.
+    /// clock, one that is set back across a restart included.
     pub(super) fn revocation_dies_at(&self, cx: &Context<'_>) -> Timestamp {
-        let active = self.record.last_seen.saturating_add(cx.policy.touch_every());
-        cx.policy.revocation_dies_at(cx.now.max(active.saturating_add(cx.policy.tokens().grace)))
+        cx.policy.revocation_dies_at(latest_grant(self.record, cx))
     }
 
     /// What the session has granted by now; and it was active.

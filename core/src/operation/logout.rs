@@ -11,8 +11,8 @@ use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::SessionId;
 use crate::machine::{Context, Decide, Decision, Writes};
-use crate::model::session::Gone;
-use crate::operation::standing::{Standing, end};
+use crate::model::session::{Gone, SessionRecord};
+use crate::operation::standing::{Standing, end, latest_grant};
 use crate::planted::Planted;
 use crate::policy::RevocationMode;
 use crate::time::Timestamp;
@@ -72,7 +72,8 @@ pub struct Receipt {
     /// Which session the token names.
     pub session: SessionId,
     /// When the last access token of the session that could still be accepted anywhere dies, at the latest; `None`: there is
-    /// none, for every verification asks the store ([`RevocationMode::Bound`]).
+    /// none, for every verification asks the store ([`RevocationMode::Bound`]). It may be too early by as much as the clock was
+    /// set back across a restart, where the session's row does not show that: it is gone, or was last written before.
     pub access_dies_at: Option<Timestamp>,
     /// How long other instances under the same policy may go on accepting them; this one refuses at once, except under
     /// [`RevocationMode::UntilExpiry`].
@@ -80,9 +81,16 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// By the tokens' life alone: the session may have been shortened since they were made.
-    pub(super) fn new(ended: Ended, session: SessionId, cx: &Context<'_>) -> Self {
-        let latest = cx.policy.access_dies_at(cx.now);
+    /// By the tokens' life alone: the session may have been shortened since they were made. Where it was active later than now, the
+    /// clock was set back since, and they may have been made later, too.
+    pub(super) fn new(
+        ended: Ended,
+        session: SessionId,
+        record: Option<&SessionRecord>,
+        cx: &Context<'_>,
+    ) -> Self {
+        let later = record.filter(|record| record.last_seen > cx.now);
+        let latest = cx.policy.access_dies_at(later.map_or(cx.now, |record| latest_grant(record, cx)));
         let (access_dies_at, others_lag) = match cx.policy.tokens().revocation {
             RevocationMode::Bound => (None, Duration::ZERO),
             RevocationMode::Watched { max_staleness, .. } => {
@@ -175,10 +183,10 @@ impl Decide for Logout {
             Ok(claim) => claim,
             Err(error) => return Ok(Decision::Done(Err(error.into()))),
         };
-        let receipt = |ended| Ok(Receipt::new(ended, claim.session(), cx));
+        let receipt = |ended, record| Ok(Receipt::new(ended, claim.session(), record, cx));
         let (row, record, ended) = match Standing::of(&claim, facts, cx.now)? {
             Standing::Unread(keys) => return Ok(Decision::Read(keys)),
-            Standing::Absent => return Ok(Decision::Done(receipt(Ended::AlreadyGone))),
+            Standing::Absent => return Ok(Decision::Done(receipt(Ended::AlreadyGone, None))),
             Standing::Forged => return Ok(Decision::Done(Err(TokenError::Forged.into()))),
             Standing::Proven { row, record, life: Ok(()) | Err(Gone::Replaced) } => {
                 (row, record, Ended::Ended)
@@ -189,7 +197,7 @@ impl Decide for Logout {
         if cx.policy.has(Planted::LogoutKeepsRow) {
             writes = Writes::new();
         }
-        Ok(Decision::Commit(writes, receipt(ended)))
+        Ok(Decision::Commit(writes, receipt(ended, Some(record))))
     }
 
     fn says_over(&self, outcome: &Self::Outcome) -> bool {

@@ -159,6 +159,10 @@ impl Decide for SetPassword {
         Ok(Decision::Commit(throttles.fold(writes, Writes::delete), Ok(())))
     }
 
+    fn says_over(&self, outcome: &Self::Outcome) -> bool {
+        matches!(outcome, Ok(()) | Err(SetPasswordError::NotFound))
+    }
+
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
         let result = match outcome {
             Ok(()) => EventResult::Success,

@@ -85,6 +85,13 @@ impl<'a> Standing<'a> {
     }
 }
 
+/// No token of this session was made later, also not by a clock that was set back since: the session was active then, or an answer
+/// was given again within the grace.
+pub(super) fn latest_grant(record: &SessionRecord, cx: &Context<'_>) -> Timestamp {
+    let active = record.last_seen.saturating_add(cx.policy.touch_every());
+    cx.now.max(active.saturating_add(cx.policy.tokens().grace))
+}
+
 /// Ends a session: its row goes, and with it what the host keeps there, and the journal is told. Nothing is compared, so
 /// that nobody starves an ending; and so the journal must outlast every life that the session may have begun meanwhile. It
 /// must outlast its tokens as well: a session may have been shortened since they were made.
@@ -96,7 +103,7 @@ pub(super) fn end(
     cx: &Context<'_>,
 ) -> Writes {
     let until = match owner {
-        Some(_) => record.latest_end(cx.now).max(cx.policy.revocation_dies_at(cx.now)),
+        Some(_) => record.latest_end(cx.now).max(cx.policy.revocation_dies_at(latest_grant(record, cx))),
         None => record.latest_anonymous_end(cx.policy.anonymous()),
     };
     let mut writes = writes.delete(Key::Session(session));

@@ -56,7 +56,8 @@ impl SqliteStore {
     /// Looks at everything in the database, while others read and write, and tells all that is wrong.
     ///
     /// `progress` is called for each part and after each 256 rows; `ControlFlow::Break` ends it there. It reads
-    /// the whole file twice. No snapshot is held for longer than SQLite needs for one table.
+    /// the whole file twice. No snapshot is held for longer than SQLite needs for one table; but when a commit's fate is
+    /// unknown meanwhile, everybody waits for as long (`Retryable`): a [`backup`](Self::backup) makes way, this does not.
     ///
     /// # Errors
     /// What keeps it from looking: the store cannot be read now, or no more. What it finds wrong is in the [`Report`].
