@@ -11,7 +11,7 @@ class                what to do                                                 
 ``Taken``            ask for another name                                                 409
 ``WeakPassword``     say why, and ask for another password                                422
 ``Refused``          what was asked cannot be done: see its kinds below                   4xx
-``SessionGone``      clear the cookie, and show the login                                 401
+``SessionGone``      show the login; the cookie may be the next one's: leave it           401
 ``TokenInvalid``     answer ``invalid_token``                                             401
 ``TokenReused``      a refresh token came back: tell somebody, its session has ended      401
 ``Busy``             no room to hash a password now: answer, and let them try again       503

@@ -13,10 +13,10 @@ from flask.sessions import SessionInterface, SessionMixin
 from flask.testing import FlaskClient
 from markupsafe import Markup
 
-from doorward import Engine, Misuse, StoreError
+from doorward import Engine, Misuse, SessionGone, StoreError
 from doorward.flask import ServerSession
 
-from .shop import PASSWORD, Make, doorward, log_in, token_of
+from .shop import PASSWORD, SOON, Make, doorward, log_in, token_of
 
 
 def cart(client: FlaskClient) -> Any:
@@ -173,14 +173,16 @@ def test_clients_without_cookies_are_new_each_time(app: Flask) -> None:
     assert cart(client) is None
 
 
-def test_a_guests_session_that_is_emptied_ends_and_its_cookie_goes(app: Flask, client: FlaskClient) -> None:
+def test_a_guests_session_that_is_emptied_ends_and_the_next_one_has_another_token(app: Flask, client: FlaskClient) -> None:
     put(client, "plum")
-    token = token_of(client)
-    answer = client.post("/cart/empty")
-    assert answer.headers["Set-Cookie"].startswith("session=; Expires=Thu, 01 Jan 1970")
-    assert token_of(client) is None
-    client.set_cookie("session", token or "")
+    token = token_of(client) or ""
+    assert client.post("/cart/empty").status_code == 200
+    with app.app_context(), pytest.raises(SessionGone, match="ended"):
+        doorward.engine.session_data(token)
     assert cart(client) is None
+    put(client, "pear")
+    assert token_of(client) not in (None, token)
+    assert cart(client) == ["pear"]
 
 
 def test_emptying_a_persons_session_does_not_log_them_out(client: FlaskClient) -> None:
@@ -218,10 +220,10 @@ def test_an_id_that_a_client_brings_is_never_adopted(client: FlaskClient, sent: 
     bare = client.application.test_client(use_cookies=False)
     answer = bare.get("/cart", headers={"Cookie": f"session={sent}".encode().decode("latin-1")})
     assert answer.json == {"cart": None, "account": None}
-    assert answer.headers["Set-Cookie"].startswith("session=; Expires=Thu, 01 Jan 1970")
-    client.set_cookie("session", "mine")
+    client.set_cookie("session", sent)
     put(client, "plum")
     token = token_of(client)
+    assert token not in (None, sent)
     assert token is not None
     assert token.startswith("dws_")
 
@@ -300,6 +302,92 @@ def test_a_late_answer_in_flight_does_not_take_the_next_token_away(app: Flask, c
     answer = other.post("/slow", headers={"Cookie": f"session={token_of(client)}"})
     assert (answer.status_code, answer.headers.get("Set-Cookie")) == (401, None)
     assert client.get("/account").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "form"),
+    [
+        ("guest", "/login", {"name": "ada", "password": PASSWORD}),
+        ("permanent guest", "/login", {"name": "ada", "password": PASSWORD}),
+        ("person", "/login", {"name": "ada", "password": PASSWORD}),
+        ("person", "/again", {"password": PASSWORD}),
+        ("person", "/password", {"new": "nine brass telescopes"}),
+        ("person", "/logout/everywhere", {"keep": "1"}),
+    ],
+)
+def test_a_late_answer_to_a_write_does_not_bring_the_former_token_back(
+    app: Flask, client: FlaskClient, who: str, path: str, form: Any
+) -> None:
+    """A page put something into the cart, and its answer was slow. Meanwhile the person logged in, or proved the password, and
+    had the next token. Then the slow answer came: every write set the cookie, this one to the former token, which is dead, and
+    the person was logged out."""
+    if who == "person":
+        log_in(client)
+    else:
+        with client.session_transaction() as kept:
+            kept.update(cart=["plum"], _permanent=who == "permanent guest")
+    other = app.test_client(use_cookies=False)
+    late = put(other, "pear", headers={"Cookie": f"session={token_of(client)}"})
+    assert (late.status_code, cart(client)[-1]) == (200, "pear")
+    assert client.post(path, data=form).status_code in (200, 302)
+    assert "Set-Cookie" not in late.headers
+    assert client.get("/account").status_code == 200
+
+
+@pytest.mark.parametrize("over", ["revoked", "disabled", "idle", "expired", "purged", "none"])
+@pytest.mark.parametrize("path", ["/cart", "/account"])
+def test_a_token_that_is_refused_clears_no_cookie(make: Make, over: str, path: str) -> None:
+    """A session was ended from another device, or by its time. A page of it that was still asking for news was refused, and the
+    person logged in. Then the answer to that page came and cleared the cookie, which was the next login's: this person was
+    logged out."""
+    hour, now = 3_600_000, 1_800_000_000_000
+    app = make(DOORWARD_CLOCK="manual", DOORWARD_NOW=now)
+    client = app.test_client()
+    with app.app_context():
+        account = doorward.engine.register("ada", PASSWORD)
+        log_in(client)
+        token = "none" if over == "none" else token_of(client)
+        if over == "revoked":
+            doorward.engine.logout_everywhere(account)
+        elif over == "disabled":
+            doorward.engine.disable(account)
+            doorward.engine.enable(account)
+        elif over != "none":
+            doorward.engine.set_time(now + (2 if over == "idle" else 25) * hour)
+        if over == "purged":
+            for days in range(2, 40):
+                doorward.engine.set_time(now + days * 24 * hour)
+                doorward.engine.purge()
+        other = app.test_client(use_cookies=False)
+        late = other.get(path, headers={"Cookie": f"session={token}"})
+        assert late.status_code == (401 if path == "/account" else 200)
+        assert log_in(client).status_code == 302
+        assert "Set-Cookie" not in late.headers
+        assert client.get("/account").status_code == 200
+
+
+def test_a_late_answer_that_takes_the_last_thing_out_does_not_clear_the_cookie(app: Flask, client: FlaskClient) -> None:
+    """A guest's page showed a message that was kept in the session, and so emptied it. Meanwhile the guest logged in. Then the
+    page's answer came, cleared the cookie, and so logged the person out."""
+    put(client, "plum")
+    other = app.test_client(use_cookies=False)
+    late = other.post("/cart/empty", headers={"Cookie": f"session={token_of(client)}"})
+    log_in(client)
+    assert (late.status_code, late.headers.get("Set-Cookie")) == (200, None)
+    assert client.get("/account").status_code == 200
+
+
+def test_the_cookie_is_set_when_it_is_to_be_kept_for_another_time(client: FlaskClient) -> None:
+    for begin in (lambda: put(client, "plum"), lambda: log_in(client)):
+        begin()
+        token = token_of(client)
+        for permanent in (True, False):
+            with client.session_transaction() as kept:
+                kept.permanent = permanent
+            cookie = client.get_cookie("session")
+            assert cookie is not None
+            assert (cookie.value, cookie.max_age is not None) == (token, permanent)
+            assert "Set-Cookie" not in put(client, "pear").headers
 
 
 def test_of_two_requests_at_once_the_later_one_stands(app: Flask, client: FlaskClient) -> None:
@@ -472,6 +560,27 @@ def test_a_policy_that_gives_guests_less_is_kept_to(make: Make) -> None:
     cookie = client.get_cookie("session")
     assert cookie is not None
     assert cookie.max_age == 7200
+
+
+def test_a_guest_whose_session_lives_on_keeps_the_cookie_as_long(make: Make) -> None:
+    """A policy may let a guest's session live on with each change. The cookie is set at its beginning alone, and lasts to the
+    latest end that the policy allows."""
+    day, now = 86_400_000, 1_800_000_000_000
+    policy = {**SOON, "sessions": {"anonymous": {"absolute_ms": 9 * day, "idle_ms": 9 * day}}}
+    app = make(PERMANENT_SESSION_LIFETIME=timedelta(days=3), DOORWARD_POLICY=policy, DOORWARD_CLOCK="manual", DOORWARD_NOW=now)
+    client = app.test_client()
+    with client.session_transaction() as kept:
+        kept.permanent = True
+    cookie = client.get_cookie("session")
+    assert cookie is not None
+    assert cookie.max_age == 9 * 86400
+    with app.app_context():
+        for days in (2, 4, 6, 8):
+            doorward.engine.set_time(now + days * day)
+            assert "Set-Cookie" not in put(client, "plum").headers
+        assert len(cart(client)) == 4
+        doorward.engine.set_time(now + 9 * day)
+        assert cart(client) is None
 
 
 # The cookie's settings.

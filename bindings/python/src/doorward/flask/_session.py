@@ -18,10 +18,6 @@ from ._settings import Site
 
 OF_THE_REQUEST = "_doorward_session"
 
-_TOLD = ("ended", "replaced")
-"""Why a session is over of which the client was told: by a logout, or with the next token. Answers may come in any order: the
-cookie may be the next login's by now."""
-
 _serializer = TaggedJSONSerializer()
 
 
@@ -32,6 +28,10 @@ class ServerSession(SessionMixin):
     one piece: of two requests at once the later one's stands. A change inside a value needs ``session.modified = True``.
 
     :meth:`clear` ends the session for good, as a logout does.
+
+    Answers may arrive in any order, and the client's cookie may be the next login's by then. So the cookie is touched by what
+    begins a session, renews it or ends it on purpose, and by a change of how long the client is to keep it; by no other write,
+    and by no token that is refused.
     """
 
     modified = False
@@ -43,6 +43,7 @@ class ServerSession(SessionMixin):
         self._is_token_read = False
         self._data: dict[str, Any] | None = None
         self._details: AnySession | None = None
+        self._was_permanent = False
         self._to_end: str | None = None
         self.cookie: Literal["set", "clear"] | None = None
         """What is to become of the client's cookie."""
@@ -117,12 +118,13 @@ class ServerSession(SessionMixin):
         if self.token is not None:
             try:
                 kept = self._site.engine.session_data(self.token)
-            except SessionGone as gone:
+            except SessionGone:
                 # Never adopted: what is put into it is kept under another token.
-                self._gone(gone)
+                self._forget()
             else:
                 self._details = kept.session
                 data = _parsed(kept.data)
+                self._was_permanent = bool(data.get("_permanent", False))
         self._data = data
         return data
 
@@ -130,14 +132,8 @@ class ServerSession(SessionMixin):
         self._token, self._is_token_read, self._details, self._data = None, True, None, {}
         self.modified = False
 
-    def _gone(self, gone: SessionGone) -> None:
-        """It was found to be over."""
-        self._forget()
-        if gone.reason not in _TOLD:
-            self.cookie = "clear"
-
     def ended(self) -> None:
-        """It is over, durably."""
+        """The client has ended it, durably."""
         self._forget()
         self.cookie = "clear"
 
@@ -166,7 +162,8 @@ class ServerSession(SessionMixin):
         with suppress(SessionGone):
             self._site.engine.logout(self._to_end)
         self._to_end = None
-        self.cookie = "clear"
+        if self._token is None:
+            self.cookie = "clear"
 
     def keep(self) -> None:
         """Writes what is to be written, durably. After an exception nothing more is tried."""
@@ -174,8 +171,8 @@ class ServerSession(SessionMixin):
             self._end_cleared()
             if self.modified:
                 self._keep(self._loaded())
-        except SessionGone as gone:
-            self._gone(gone)
+        except SessionGone:
+            self._forget()
             raise
         except BaseException:
             self._to_end = None
@@ -194,17 +191,23 @@ class ServerSession(SessionMixin):
         elif data or has_account:
             token, written = self._token, _written(data)
             self._details = persistent(lambda: engine.update_session_data(token, written, lifetime))
-            self.cookie = "set"
+            if self.permanent != self._was_permanent:
+                self.cookie = "set"
         else:
             engine.logout(self._token)
-            self.ended()
+            self._forget()
 
     def max_age(self) -> int | None:
-        """How many seconds the client is to keep the cookie: to the session's end, when it is permanent; ``None``: until the
-        browser is closed."""
-        if self._data is None or self._details is None or not self.permanent:
+        """How many seconds the client is to keep the cookie, when it is permanent: to the latest end that the session can have;
+        ``None``: until the browser is closed."""
+        details = self._details
+        if self._data is None or details is None or not self.permanent:
             return None
-        return max(0, self._details.absolute_ends - self._details.seen_at) // 1000
+        ends = details.absolute_ends
+        if details.account is None:
+            # A guest's session lives on from each change, and no change sets the cookie anew.
+            ends = max(ends, details.created + self._site.longest_guest_ms)
+        return max(0, ends - details.seen_at) // 1000
 
 
 def _written(data: dict[str, Any]) -> bytes:

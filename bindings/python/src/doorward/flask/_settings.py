@@ -37,7 +37,8 @@ class Site:
         self.login_view: str | None = given.pop("login_view", None)
         self._settings = _of_the_engine(app, given)
         self._engine: Engine | None = None
-        self._longest_guest = 0.0
+        self.longest_guest_ms = 0
+        """How long a guest's session lives at most from its beginning, once the engine is open."""
         self.cookie()
         self._renew_lock()
         if hasattr(os, "register_at_fork"):
@@ -59,7 +60,7 @@ class Site:
                 engine = Engine.open(**self._settings)
                 # Whoever forgets an application need not close it.
                 weakref.finalize(self, engine.close)
-                self._longest_guest = engine.policy()["sessions"]["anonymous"]["absolute_ms"] / 1000
+                self.longest_guest_ms = engine.policy()["sessions"]["anonymous"]["absolute_ms"]
                 self._engine = engine
             return self._engine
 
@@ -73,7 +74,7 @@ class Site:
         """How many seconds a guest's session lives from its last change on, once the engine is open."""
         longest = self.app.permanent_session_lifetime.total_seconds()
         wanted = longest if permanent else min(longest, _DAY_MS / 1000)
-        return min(wanted, self._longest_guest)
+        return min(wanted, self.longest_guest_ms / 1000)
 
     def cookie(self) -> Cookie:
         """The session's cookie, by Flask's settings."""
