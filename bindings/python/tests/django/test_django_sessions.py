@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.management import call_command
-from django.test import AsyncClient, override_settings
+from django.test import AsyncClient, Client, override_settings
 from django.views.debug import ExceptionReporter
-from doorward_site import PASSWORD
+from doorward_site import PASSWORD, entered, key_of, whoami
 
 import doorward
 from doorward.django import Backend, SessionStore, engine
@@ -220,6 +221,98 @@ def test_clearsessions_purges() -> None:
         kept(a=1)
     later(61)
     assert engine().purge() > 0, "where nobody has cleared, there is"
+
+
+def test_what_another_guest_kept_is_no_login(client: Client) -> None:
+    """A login by Django's own backend is kept in a guest's session, and its signature did not say whose. Who could write into
+    the store copied what an administrator's session kept into the row of their own, and was the administrator."""
+    backends = ["doorward.django.Backend", "django.contrib.auth.backends.ModelBackend"]
+    get_user_model()._default_manager.create_superuser("root", password="nine brass telescopes")
+    with override_settings(AUTHENTICATION_BACKENDS=backends):
+        assert client.login(username="root", password="nine brass telescopes")
+        assert whoami(client) == "root"
+        other = Client()
+        other.post("/keep", {"cart": "two plums"})
+        stolen = engine().session_data(key_of(client)).data
+        engine().update_session_data(key_of(other), stolen)
+        assert whoami(other) == "nobody"
+        assert other.get("/keep").json() == {}
+        other.post("/keep", {"cart": "a pear"})
+        assert other.get("/keep").json() == {"cart": "a pear"}
+        assert whoami(client) == "root"
+
+
+def test_what_is_kept_says_its_session_under_every_key(ada: Any) -> None:
+    """A person's session that was cleared before it was read, and then given another key, was written as a guest's, and what it
+    kept was lost. What is kept names its session and its account, or it is not taken: also where the session has just begun, or
+    has become a login's."""
+
+    def named(store: SessionStore) -> bool:
+        live = engine().session_data(store.session_key or "")
+        record = store.decode(live.data.decode())
+        return (record["session"], record["account"]) == (live.session.session_id, live.session.account)
+
+    store = kept(a=1)
+    assert named(store)
+    store.cycle_key()
+    store.save()
+    assert named(store)
+    for begin in (lambda: kept(a=1).session_key, lambda: engine().login("ada", PASSWORD).session_token):
+        for is_loaded in (True, False):
+            store = SessionStore(begin())
+            if is_loaded:
+                store.load()
+            store.clear()
+            store["b"] = 2
+            store.cycle_key()
+            store.save()
+            assert named(store)
+            assert SessionStore(store.session_key)["b"] == 2
+    browser = Client()
+    browser.post("/keep", {"cart": "two plums"})
+    entered(browser)
+    store = SessionStore(key_of(browser))
+    assert (store["cart"], store.account) == ("two plums", ada.doorward.account)
+    assert named(store)
+
+
+def test_what_names_no_session_is_empty() -> None:
+    """What was written before it named its session, is signed all the same: it may be another session's, and is not taken."""
+    store = kept(a=1)
+    record = store.encode({"data": {"a": 2}, "until": engine().now() + 1000 * DAY, "account": None})
+    engine().update_session_data(store.session_key or "", record.encode())
+    assert dict(SessionStore(store.session_key).items()) == {}
+
+
+@pytest.mark.parametrize("cause", ["size", "store"])
+def test_of_a_session_that_cannot_be_created_nothing_is_left(monkeypatch: pytest.MonkeyPatch, cause: str) -> None:
+    """A session would have been left behind, empty, with a key that nobody has: what it keeps names it, and so is written after
+    it has begun. Where that fails, it ends, too."""
+    begun: list[str] = []
+    begin = doorward.Engine.open_session
+
+    def remembered(*given: Any, **named: Any) -> str:
+        begun.append(begin(*given, **named))
+        return begun[0]
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise doorward.StoreError("the disk is full")
+
+    monkeypatch.setattr(doorward.Engine, "open_session", remembered)
+    if cause == "store":
+        monkeypatch.setattr(doorward.Engine, "update_session_data", fails)
+    store = SessionStore()
+    store["a"] = [i * i for i in range(100_000 if cause == "size" else 1)]
+    with pytest.raises(doorward.Refused if cause == "size" else doorward.StoreError):
+        store.save()
+    assert store.session_key is None
+    assert len(begun) == 1
+    with pytest.raises(doorward.SessionGone, match="ended"):
+        engine().session_data(begun[0])
+    store["a"] = 1
+    monkeypatch.undo()
+    store.save()
+    assert SessionStore(store.session_key)["a"] == 1
 
 
 def test_what_another_session_kept_is_no_login(ada: Any) -> None:

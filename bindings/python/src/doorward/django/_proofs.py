@@ -14,7 +14,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from .. import Engine, Error, Misuse
+from .. import Engine, Error, Login, Misuse
 
 logger = logging.getLogger("doorward.django")
 
@@ -22,9 +22,10 @@ logger = logging.getLogger("doorward.django")
 class Proof:
     """A login of the engine, until a Django session is saved with it or it is ended."""
 
-    def __init__(self, engine: Engine, account: str, token: str) -> None:
-        self.account = account
-        self.token: str | None = token
+    def __init__(self, engine: Engine, login: Login) -> None:
+        self.account = login.account
+        self.session = login.session
+        self.token: str | None = login.session_token
         self.user_key: Any = None
         self.is_adopted = False
         self._engine = engine

@@ -61,7 +61,7 @@ class Backend(ModelBackend):
             )
         except (Denied, Throttled, Refused, WeakPassword) as refusal:
             return _refused(request, refusal)
-        proof = Proof(opened, login.account, login.session_token)
+        proof = Proof(opened, login)
         try:
             user = self.user_of(login.account)
             if user is not None and self.user_can_authenticate(user):

@@ -13,7 +13,7 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.views.decorators.debug import sensitive_variables
 
-from .. import SessionGone
+from .. import Error, SessionGone
 from .._contended import persistent
 from ._engine import engine
 from ._proofs import Proof, has_pending
@@ -31,8 +31,9 @@ class SessionEnded(UpdateError, SessionInterrupted):
 class SessionStore(SessionBase):
     """A session of the engine, a guest's or a person's.
 
-    What is kept is signed, as Django's own sessions are, together with its end and its account: who can write to the store
-    can make no login of it. A failure of the store is raised, and never looks like a session that is not there.
+    What is kept is signed, as Django's own sessions are, together with its session, its end and its account: who can write to
+    the store can make no login of it, nor of what another session keeps. A failure of the store is raised, and never looks like
+    a session that is not there.
     """
 
     if TYPE_CHECKING:
@@ -42,8 +43,10 @@ class SessionStore(SessionBase):
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
         self._account: str | None = None
+        self._id = ""
+        """The engine's id of the session, which stays the same under each of its keys."""
         self._holder_of: str | None = None
-        """The key whose account is known."""
+        """The key whose session and account are known."""
         self._proof: Proof | None = None
 
     @property
@@ -70,11 +73,11 @@ class SessionStore(SessionBase):
             kept = engine().session_data(key)
         except SessionGone:
             return None
-        self._knows(key, kept.session.account)
+        self._knows(key, kept.session.session_id, kept.session.account)
         if not kept.data:
             return {}
         record = self.decode(kept.data.decode("ascii", "replace"))
-        if not record or record["account"] != self._account:
+        if not record or record.get("session") != self._id or record["account"] != self._account:
             return {}
         if record["until"] <= engine().now():
             engine().logout(key)
@@ -94,11 +97,18 @@ class SessionStore(SessionBase):
         """Opens a session of the engine's for a guest, with what this one keeps."""
         data = self._get_session(no_load=True)
         age = self.get_expiry_age()
-        token = engine().open_session(self._record(data, age, None), self._guest_lifetime(age))
-        if age <= 0:
-            engine().logout(token)
+        token = engine().open_session(lifetime=self._guest_lifetime(age))
+        try:
+            if age <= 0:
+                engine().logout(token)
+            else:
+                # What is kept names its session, which has an id only now.
+                self._update(token, data)
+        except BaseException:
+            with suppress(Error):
+                engine().logout(token)
+            raise
         self._session_key = token
-        self._knows(token, None)
         self.modified = True
 
     @sensitive_variables()
@@ -127,7 +137,8 @@ class SessionStore(SessionBase):
 
     def _update(self, key: str, data: dict[str, Any]) -> None:
         if self._holder_of != key:
-            self._knows(key, engine().session_data(key).session.account)
+            session = engine().session_data(key).session
+            self._knows(key, session.session_id, session.account)
         age = self.get_expiry_age()
         if age <= 0:
             if not engine().logout(key).ended:
@@ -138,7 +149,7 @@ class SessionStore(SessionBase):
             lifetime = self._guest_lifetime(age)
         elif isinstance(data.get(_EXPIRY), str):
             lifetime = age  # a date: the engine's session of a person can be made shorter, and never longer
-        record = self._record(data, age, self._account)
+        record = self._record(data, age)
         persistent(lambda: engine().update_session_data(key, record, lifetime))
 
     @sensitive_variables()
@@ -195,8 +206,9 @@ class SessionStore(SessionBase):
 
     def renewed(self, token: str) -> None:
         """The engine has given this session another token, as ``change_password`` and others do: the cookie gets it."""
+        is_known = self._holder_of is not None and self._holder_of == self._session_key
         self._session_key = token
-        self._holder_of = token
+        self._holder_of = token if is_known else None
         self.modified = True
 
     @sensitive_variables()
@@ -208,8 +220,8 @@ class SessionStore(SessionBase):
         if token is None:
             raise SessionEnded
         self._proof = proof
-        self._account = proof.account
         self.renewed(token)
+        self._knows(token, proof.session, proof.account)
         self._session_cache = data
 
     @classmethod
@@ -218,12 +230,12 @@ class SessionStore(SessionBase):
         while engine().maintain().more:
             pass
 
-    def _knows(self, key: str, account: str | None) -> None:
-        self._holder_of, self._account = key, account
+    def _knows(self, key: str, session: str, account: str | None) -> None:
+        self._holder_of, self._id, self._account = key, session, account
 
-    def _record(self, data: dict[str, Any], age: float, account: str | None) -> bytes:
+    def _record(self, data: dict[str, Any], age: float) -> bytes:
         until = engine().now() + int(age * 1000)
-        return self.encode({"data": data, "until": until, "account": account}).encode()
+        return self.encode({"data": data, "until": until, "session": self._id, "account": self._account}).encode()
 
     def _guest_lifetime(self, age: float) -> float:
         longest: float = engine().policy()["sessions"]["anonymous"]["absolute_ms"] / 1000
