@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from . import errors
+from . import _files, errors
 from .store import HIGHEST, Change, EndingKind, Key, Row, StoreFailure, StoreFailureKind
 
 try:
@@ -115,10 +115,11 @@ async def _refuse_others(connection: Connection) -> bool:
 
 async def connected(name: str, busy_timeout: float) -> Connection:
     # No transactions of the module's own. The file is there: it is never made here.
-    uri = f"{Path(name).as_uri()}?mode=rw"
+    uri, connect = f"{Path(name).as_uri()}?mode=rw", _files.connecting(name)
     try:
-        sqlite3.connect(uri, uri=True).close()  # what cannot be opened leaves aiosqlite with a thread that nobody waits for
-        return await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=busy_timeout)
+        # What cannot be opened leaves aiosqlite with a thread that nobody waits for.
+        connect(uri, uri=True).close()
+        return await aiosqlite.connect(uri, uri=True, factory=connect, isolation_level=None, timeout=busy_timeout)
     except sqlite3.Error as error:
         raise errors.ConfigError(str(failed(error))) from error
 

@@ -14,7 +14,7 @@ import atexit
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +36,8 @@ class Held:
         """It, while it may be used."""
         self.engine = ""
         """What is open by it."""
+        self.freed: Callable[[], None] | None = None
+        """What is to be called when it was freed."""
         self._free = getattr(lib, f"dw_{kind}_free")
         self._why_shut = ""
 
@@ -71,6 +73,8 @@ class Held:
                 self._free(self.slot[0])
             finally:
                 _held.discard(self)
+                if self.freed is not None:
+                    self.freed()
 
 
 # Sets, because adding to one is a single step for other threads, and for a fork in one of them.

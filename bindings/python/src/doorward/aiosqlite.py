@@ -13,7 +13,9 @@ Several tasks, and several processes on the same machine, may have the file open
 replace neither it nor the ``-wal`` and ``-shm`` beside it while it is open. A process that forks opens its stores in the child.
 
 The file is no database of :class:`doorward.Engine` (``sqlite:PATH``), and each refuses the other's: that one comes with an
-SQLite of its own, and two SQLites in one process would drop each other's locks.
+SQLite of its own, and two SQLites in one process would drop each other's locks. So a file that one of them has open in this
+process is refused to the other before it is opened. A program that opens the file by itself, to read or to copy it, drops them
+when it closes it: let another process do that.
 
 ==================================================== ============= =================================================
 SQLite reports                                       StoreFailure  because
@@ -60,6 +62,7 @@ from ._aiosqlite import (
     prepare,
     run,
 )
+from ._files import Claim
 from .store import Batch, Changes, Delete, Key, Put, Raise, Range, Row, StoreFailure
 
 __all__ = ["AioSqliteStore"]
@@ -114,8 +117,12 @@ class AioSqliteStore:
         if not isinstance(name, str) or not name or name == ":memory:":
             raise errors.ConfigError("the path names no file: give a path to a file")
         name = os.path.abspath(name)
-        create_if_missing(name)
-        writer = await connected(name, busy_timeout)
+        claim = Claim("doorward.aiosqlite", name)  # then each connection has its own
+        try:
+            create_if_missing(name)
+            writer = await connected(name, busy_timeout)
+        finally:
+            claim.release()
         try:
             await patiently(busy_timeout, lambda: prepare(writer))
             reader = await connected(name, busy_timeout)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from . import _calls as calls
-from . import _fork, errors
+from . import _files, _fork, errors
 from . import _operations as op
 from ._base import Base
 from ._calls import Lifetime, Rotation
@@ -66,7 +66,9 @@ class Engine(Base):
     ) -> Engine:
         """Opens an engine.
 
-        :param store: ``sqlite:PATH``, ``sled:PATH``, or ``memory:``, which forgets all when it is closed.
+        :param store: ``sqlite:PATH``, ``sled:PATH``, or ``memory:``, which forgets all when it is closed. Nothing else in this
+            process may open the file at ``PATH`` meanwhile, :mod:`sqlite3` least of all: closing it drops the engine's locks.
+            Look at it from another process, or at a :meth:`backup`.
         :param master_key: 32 random bytes (``secrets.token_bytes(32)``) that are kept apart from the database; or
             ``(number, bytes)``; or a list of those, of which the first makes new tokens, and tokens of all are accepted. One
             without a number is number 1. ``memory:`` needs none.
@@ -130,12 +132,17 @@ class Engine(Base):
         if store is None:
             raise of_type(store, "store", 'a str like "sqlite:app.db"')
         with _fork.opening("engine") as held:
+            claim = _files.of_url(store)
+            if claim is not None:
+                held.freed = claim.release_after_calls
             with settings.config() as config:
                 error = ffi.new(_ERROR)
                 status = lib.dw_engine_open(config, held.slot, error)
             if status:
                 raise errors.raised(status, error, 0)
             held.made()
+            if claim is not None:
+                claim.opened()
             return cls(held, calls.Parties(audience, client_id))
 
     def close(self) -> None:
