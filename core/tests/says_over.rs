@@ -16,7 +16,7 @@ use doorward_core::operation::logout_everywhere::{LogoutEverywhere, LogoutEveryw
 use doorward_core::operation::mark_compromised::MarkCompromised;
 use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
 use doorward_core::operation::sessions::Sessions;
-use doorward_core::operation::set_password::SetPassword;
+use doorward_core::operation::set_password::{SetPassword, SetPasswordError};
 use doorward_core::operation::verify::Verify;
 
 use crate::support::tokens::{API, OTHER_API, Person, at_home, logged_in};
@@ -88,6 +88,8 @@ fn whoever_could_not_say_what_became_of_it_does_not_say_over() {
     assert!(!RevokeToken::new("", "c").says_over(&Err(RevokeTokenError::Fault(fault()))));
     assert!(!Disable::new(nobody).says_over(&Err(AccountError::Fault(fault()))));
     assert!(!DeleteAccount::new(nobody).says_over(&Err(AccountError::Fault(fault()))));
+    assert!(!MarkCompromised::new(nobody).says_over(&Err(AccountError::Fault(fault()))));
+    assert!(!SetPassword::new(nobody, "").says_over(&Err(SetPasswordError::Fault(fault()))));
     assert!(!LogoutEverywhere::new(nobody).says_over(&Err(LogoutEverywhereError::Fault(fault()))));
     let (_, ada) = at_home();
     let ending = EndSession::new(ada.account, ada.session);
