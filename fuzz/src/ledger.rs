@@ -74,6 +74,20 @@ impl Page {
     }
 
     /// Forgets what was gone through on other sources: for units that are the same each time, and say nothing more on old ones.
+    ///
+    /// # Example: what is left is of the present sources
+    /// ```
+    /// use doorward_fuzz::ledger::Page;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let mut page = Page::open(folder.path(), "schedules-pairs", "schedules --resume", "pairs")?;
+    /// page.add(0..9, [("schedules", 40)], 0.1);
+    /// page.parts[0].sources = "others".to_owned();
+    /// page.add(9..12, [("schedules", 7)], 0.1);
+    /// page.forget_others();
+    /// assert_eq!((page.units(), page.count("schedules")), (3, 7));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn forget_others(&mut self) {
         self.parts.retain(|part| part.sources == self.sources);
     }

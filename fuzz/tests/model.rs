@@ -80,6 +80,15 @@ fn inv_26_a_store_that_forgets_is_found() {
     assert!(found.at >= cut, "{found}, and the power was cut at {cut}");
 }
 
+/// A plan that makes the engine panic is a counterexample with a seed, not the end of the search.
+#[test]
+fn inv_40_a_panic_is_found_as_any_other_violation() {
+    let broken = World::opening(|| panic!("the store fell over"));
+    let found = broken.run(&Plan::from_seed(0, 10)).unwrap_err();
+    assert_eq!((found.violation.invariant, found.at), (40, 0));
+    assert!(found.violation.what.contains("the store fell over"), "{found}");
+}
+
 /// Every operation gets every answer that it can give, or a rule is not tried at all.
 #[test]
 fn the_runs_go_everywhere() {
