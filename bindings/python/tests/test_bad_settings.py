@@ -171,6 +171,12 @@ def test_what_is_wrong_inside_of_a_setting_is_named(engine: type, name: str, val
 
 
 @pytest.mark.parametrize("opening", [blocking, stepping])
+def test_no_hash_at_once_is_not_as_many_as_cores(opening: Opening) -> None:
+    """``Hashing(at_once=0)``, of a host that computed the number, was taken for ``None``: as many as there are cores."""
+    assert "at_once" in refusal(opening, {"master_key": OTHER, "hashing": Hashing(at_once=0)})
+
+
+@pytest.mark.parametrize("opening", [blocking, stepping])
 @pytest.mark.parametrize(
     ("beside", "words"),
     [

@@ -52,6 +52,20 @@ def test_tokens_of_an_old_key_are_accepted_while_it_is_given(url: str) -> None:
         assert undone.value.status == "DW_UNKNOWN_KEY"
 
 
+def test_an_instance_without_the_key_that_signs_is_a_failure_and_no_wrong_setting(url: str) -> None:
+    """Another instance had moved the signing key on to a master key that this one was not given. Its ``issue`` raised a
+    ``ConfigError``, which is of openings and a 500, with the HTTP status 503."""
+    with opened(url) as engine, opened(url, master_key=[(2, SECOND), (1, FIRST)]) as other:
+        engine.register("ada", PASSWORD)
+        token = engine.login("ada", PASSWORD).session_token
+        other.rotate_keys("at-once")
+        with pytest.raises(StoreError, match="no key to sign with") as failed:
+            engine.issue(token)
+        assert other.issue(token).access
+    error = failed.value
+    assert (error.status, error.kind, error.http_status, error.is_transient) == ("DW_NO_KEY", "fatal", 503, False)
+
+
 def test_a_key_file_is_made_once_and_opens_the_store_again(url: str, tmp_path: Path) -> None:
     path = tmp_path / "app.key"
     with opened(url, master_key=None, key_file=path, create_key_file=True) as engine:

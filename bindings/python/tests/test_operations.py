@@ -53,6 +53,17 @@ def test_each_operation_of_the_header_is_a_method_of_both_engines() -> None:
     assert known == operations()
 
 
+def test_each_operation_is_a_coroutine_of_the_asynchronous_engine_as_the_readmes_say() -> None:
+    """They said that it has the same methods as coroutines: it has no ``backup``, and ``now``, ``events`` and more are none."""
+    root = Path(__file__).parents[3]
+    for readme in (root / "README.md", root / "bindings/python/README.md"):
+        assert "`doorward.AsyncEngine` has the same operations as coroutines" in readme.read_text(), readme
+    methods = {
+        name for name in public(doorward.AsyncEngine) if inspect.iscoroutinefunction(getattr(doorward.AsyncEngine, name))
+    }
+    assert methods - {"open", "close"} == {NAMES.get(name, name) for name in operations()}
+
+
 def test_each_function_of_the_header_is_used() -> None:
     package = Path(doorward.__file__).parent
     source = "\n".join(path.read_text() for path in sorted(package.glob("*.py")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ from doorward import (
     WeakPassword,
     errors,
 )
+from doorward._native import lib
 from doorward.store import Batch, StoreFailure
 
 OTHER = "nine brass telescopes"
@@ -145,6 +147,12 @@ def too_many_keys(site: Site) -> object:
     return None
 
 
+def too_many_revocations(site: Site) -> object:
+    for _ in range(1000):
+        site.engine.revoke(site.engine.issue(site.token).access)
+    return None
+
+
 def bobs(site: Site) -> str:
     return site.engine.login("bob", OTHER).session_token
 
@@ -203,7 +211,8 @@ REFUSALS: dict[str, Refusal] = {
     "claims": Refusal(Refused, "DW_CLAIMS", lambda s: s.engine.issue(s.token, claims={"sub": "eve"}), http=400),
     "scope": Refusal(Refused, "DW_SCOPE", lambda s: s.engine.issue(s.token, scope="more"), http=403),
     "client": Refusal(Refused, "DW_CLIENT", lambda s: s.engine.revoke(s.engine.issue(s.token).access, "eve"), http=403),
-    "full": Refusal(Refused, "DW_FULL", too_many_keys, http=503),
+    "full": Refusal(StoreError, "DW_FULL", too_many_keys, http=503),
+    "full of revocations": Refusal(StoreError, "DW_FULL", too_many_revocations, http=503),
     "sessions": Refusal(
         Refused,
         "DW_TOO_MANY_SESSIONS",
@@ -390,6 +399,18 @@ def test_an_error_that_no_call_has_made_has_the_status_of_its_class() -> None:
     reached = {refusal.kind for refusal in REFUSALS.values()} | {Busy, ConfigError}
     every = {kind for name in errors.__all__ if (kind := getattr(errors, name)) is not Error}
     assert every - reached == {InternalError}, "a bug of the library is reached by none"
+
+
+def test_each_status_is_answered_as_the_table_says_of_its_class() -> None:
+    """``rotate_keys`` and ``revoke`` without room raised a ``Refused`` with 503, which the table calls a 4xx; ``issue`` without
+    a key a ``ConfigError`` with 503, which it calls a 500 at opening."""
+    table = dict(re.findall(r"^``(\w+)`` .* (\d..)$", errors.__doc__ or "", re.MULTILINE))
+    statuses = {status: http for status in range(1, 100) if (http := lib.dw_status_http(status))}
+    assert len(statuses) > 50
+    for status, http in statuses.items():
+        kind = errors.error_class(status)
+        row = next(table[each.__name__] for each in kind.__mro__ if each.__name__ in table)
+        assert re.fullmatch(row.replace("x", "."), str(http)), (errors.status_name(status), kind, http)
 
 
 def test_every_refusal_is_an_error_of_the_package_and_travels_between_processes() -> None:

@@ -36,15 +36,15 @@ class Signing(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Hashing:
-    """How many passwords are hashed at once (``None``: as many as cores), how many may wait, and into how many shares the
-    waiting room is divided among sources. One hash takes some 20 MiB and some 20 ms."""
+    """How many passwords are hashed at once (at least 1; ``None``: as many as cores), how many may wait, and into how many
+    shares the waiting room is divided among sources. One hash takes some 20 MiB and some 20 ms."""
 
     at_once: int | None = None
     queue: int = 128
     shares: int = 4
 
     def cores(self) -> int:
-        return self.at_once or os.cpu_count() or 1
+        return (os.cpu_count() or 1) if self.at_once is None else self.at_once
 
 
 @dataclass(frozen=True, repr=False)

@@ -100,7 +100,7 @@ class AioSqliteStore:
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_settled = True
-        self._is_closed = False
+        self._closing: asyncio.Task[None] | None = None
         self._over = ""
         """Why nothing can be done any more."""
         self._commits = 0
@@ -140,11 +140,21 @@ class AioSqliteStore:
         return store
 
     async def close(self) -> None:
-        """Closes it, once what is under way has ended. A second call does nothing."""
-        if not self._is_closed:
-            self._is_closed, self._over = True, self._over or "the store is closed"
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Closes it, once what is under way has ended. Cancelling the call leaves that to go on; another call waits for it."""
+        if self._closing is None:
+            self._over = self._over or "the store is closed"
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        """In a task that only the event loop's end cancels: together with what is under way, which ends before the connections
+        are closed all the same."""
+        while self._tasks:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait(self._tasks)
+        try:
             await self._reader.close()
+        finally:
             await self._writer.close()
 
     async def __aenter__(self) -> AioSqliteStore:
@@ -274,7 +284,7 @@ class AioSqliteStore:
         self._is_settled = True
 
     def _failure(self, error: Exception) -> StoreFailure:
-        if self._is_closed:
+        if self._closing is not None:
             return StoreFailure("fatal", "the store is closed")
         return failed(error)
 

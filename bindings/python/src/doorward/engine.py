@@ -491,6 +491,7 @@ class Engine(Base):
         whether there was something to end; a token that is none is no error.
 
         :raises Refused: it was issued to another client.
+        :raises StoreError: too many access tokens of its session are revoked: log that out instead.
 
         >>> engine.revoke(engine.issue(login.session_token).access)
         True
@@ -510,6 +511,7 @@ class Engine(Base):
 
         :param when: ``"soon"``: it signs when verifiers elsewhere have had the time to fetch it; ``"at-once"``;
             ``"when-due"``: nothing is made unless it is time for it.
+        :raises StoreError: too many keys are in use: wait until what the oldest signed has ended, or revoke all tokens.
 
         >>> engine.rotate_keys().is_new
         True

@@ -15,7 +15,7 @@ class                what to do                                                 
 ``TokenInvalid``     answer ``invalid_token``                                             401
 ``TokenReused``      a refresh token came back: tell somebody, its session has ended      401
 ``Busy``             no room to hash a password now: answer, and let them try again       503
-``StoreError``       it could not be decided: ``kind`` says whether a repetition helps    503
+``StoreError``       it could not be decided, or done: ``kind`` says whether to repeat it 503
 ``ConfigError``      the operator's affair, at opening                                    500
 ``Misuse``           a bug of the program that calls                                      500
 ``InternalError``    a bug of this library: report it                                     500
@@ -167,7 +167,8 @@ class Busy(Error):
 
 
 class StoreError(Error):
-    """The store, the clock or the keys: it could not be decided."""
+    """The store, the clock or the keys: it could not be decided; or there is no key to sign with, or no room for another one or
+    for another revocation."""
 
     http_status = 503
     kind: StoreErrorKind = "fatal"
@@ -204,7 +205,8 @@ _CLASSES: Final[dict[str, type[Error]]] = {
     "DW_REUSED": TokenReused,
     "DW_CONFLICT": Conflict,
     "DW_STALE": StoreError,
-    "DW_NO_KEY": ConfigError,
+    "DW_NO_KEY": StoreError,
+    "DW_FULL": StoreError,
     "DW_BUSY": Busy,
     "DW_PANIC": InternalError,
 }

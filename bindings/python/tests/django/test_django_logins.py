@@ -380,6 +380,29 @@ def test_a_key_that_changes_and_is_never_saved(ada: Any) -> None:
     assert not sessions(ada)
 
 
+def test_a_login_that_fails_leaves_the_guest_a_guest(ada: Any, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view answered a ``StoreError`` of ``login()`` by itself. By then Django's part of the login was in the guest's session,
+    and it was saved there: somebody was logged in whom ``logout_everywhere`` and ``disable`` did not log out."""
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise doorward.StoreError("the disk is full")
+
+    client.post("/keep", {"cart": "two plums"})
+    request = request_with(key_of(client))
+    user = authenticate(request, username="ada", password=PASSWORD)
+    with monkeypatch.context() as patched:
+        patched.setattr(doorward.Engine, "logout", fails)
+        with pytest.raises(doorward.StoreError):
+            login(request, user)
+    request.session.save()
+    client.cookies["sessionid"] = request.session.session_key or ""
+    assert whoami(client) == "nobody"
+    assert client.get("/keep").json() == {"cart": "two plums"}
+    entered(client)
+    engine().logout_everywhere(ada.doorward.account)
+    assert whoami(client) == "nobody"
+
+
 # Passwords, the admin, permissions.
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from .shop import PASSWORD, SOON, Browser, Make, add_views, doorward
+from .shop import PASSWORD, SOON, Browser, Failing, Make, add_views, doorward
 
 
 @pytest.fixture
@@ -47,3 +47,16 @@ def app(make: Make) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def fail(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Lets what has these names fail in the engine from then on; without names, nothing."""
+    site = app.extensions["doorward"]
+    engine = site.engine
+
+    def fail(*names: str) -> None:
+        monkeypatch.setattr(site, "_engine", Failing(engine, *names) if names else engine)
+
+    yield fail
+    fail()

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, redirect, request, session
 from flask.testing import FlaskClient
 
+from doorward import StoreError
 from doorward.flask import Doorward
 
 PASSWORD = "plum kettle orbit"
@@ -34,6 +35,32 @@ def token_of(client: FlaskClient, name: str = "session") -> str | None:
 
 def log_in(client: FlaskClient, **form: str) -> Any:
     return client.post("/login", data={"name": "ada", "password": PASSWORD, **form})
+
+
+def cart(client: FlaskClient) -> Any:
+    return client.get("/cart").json["cart"]  # type: ignore[index]
+
+
+def put(client: FlaskClient, what: str, **named: Any) -> Any:
+    return client.post("/cart", data={"what": what}, **named)
+
+
+class Failing:
+    """An engine whose store fails where it is told to."""
+
+    def __init__(self, engine: Any, *names: str) -> None:
+        self._engine, self._names = engine, names
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._names:
+            return self._fail
+        return getattr(self._engine, name)
+
+    def _fail(self, *_: Any, **__: Any) -> Any:
+        failed = StoreError("the disk /dev/sdb is full")
+        failed.status = "DW_STORE_RETRYABLE"
+        failed.is_transient = True
+        raise failed
 
 
 def add_views(app: Flask) -> None:

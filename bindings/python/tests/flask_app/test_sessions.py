@@ -13,52 +13,14 @@ from flask.sessions import SessionInterface, SessionMixin
 from flask.testing import FlaskClient
 from markupsafe import Markup
 
-from doorward import Engine, Misuse, SessionGone, StoreError
+from doorward import Engine, Misuse, SessionGone
 from doorward.flask import ServerSession
 
-from .shop import PASSWORD, SOON, Make, doorward, log_in, token_of
-
-
-def cart(client: FlaskClient) -> Any:
-    return client.get("/cart").json["cart"]  # type: ignore[index]
-
-
-def put(client: FlaskClient, what: str, **named: Any) -> Any:
-    return client.post("/cart", data={"what": what}, **named)
+from .shop import PASSWORD, SOON, Make, cart, doorward, log_in, put, token_of
 
 
 def behind(proxy: Any) -> Any:
     return proxy._get_current_object()
-
-
-class Failing:
-    """An engine whose store fails where it is told to."""
-
-    def __init__(self, engine: Any, *names: str) -> None:
-        self._engine, self._names = engine, names
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self._names:
-            return self._fail
-        return getattr(self._engine, name)
-
-    def _fail(self, *_: Any, **__: Any) -> Any:
-        failed = StoreError("the disk /dev/sdb is full")
-        failed.status = "DW_STORE_RETRYABLE"
-        failed.is_transient = True
-        raise failed
-
-
-@pytest.fixture
-def fail(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Any:
-    site = app.extensions["doorward"]
-    engine = site.engine
-
-    def fail(*names: str) -> None:
-        monkeypatch.setattr(site, "_engine", Failing(engine, *names) if names else engine)
-
-    yield fail
-    fail()
 
 
 # What it keeps.
@@ -416,64 +378,7 @@ def test_many_clients_in_threads_do_not_see_each_other(app: Flask) -> None:
         assert list(pool.map(shop, range(24))) == [[f"{number}.{step}" for step in range(3)] for number in range(24)]
 
 
-# When the store fails.
-
-
-@pytest.mark.parametrize(
-    ("name", "path"), [("session_data", "/cart"), ("update_session_data", "/cart"), ("logout", "/cart/empty")]
-)
-def test_a_store_that_fails_is_a_503_and_the_cookie_stays(
-    client: FlaskClient, fail: Any, name: str, path: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    put(client, "plum")
-    token = token_of(client)
-    fail(name)
-    answer = client.post(path, data={"what": "pear"})
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    assert "Set-Cookie" not in answer.headers
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "sdb" not in answer.text
-    assert "DW_STORE_RETRYABLE: the disk /dev/sdb is full" in caplog.text
-    assert (token or "?") not in caplog.text
-    fail()
-    assert token_of(client) == token
-    assert cart(client) == ["plum"]
-
-
-def test_a_store_that_fails_is_never_an_anonymous_visitor(client: FlaskClient, fail: Any) -> None:
-    log_in(client)
-    fail("session_data")
-    assert client.get("/account").status_code == 503
-    fail()
-    assert client.get("/account").status_code == 200
-
-
-def test_a_first_session_that_cannot_be_stored_is_a_503(client: FlaskClient, fail: Any) -> None:
-    fail("open_session")
-    answer = put(client, "plum")
-    assert (answer.status_code, token_of(client)) == (503, None)
-
-
-def test_a_test_that_changes_the_session_hears_of_a_failing_store(client: FlaskClient, fail: Any) -> None:
-    fail("open_session")
-    with pytest.raises(StoreError), client.session_transaction() as kept:
-        kept["a"] = 1
-
-
-def test_clear_that_cannot_be_done_is_a_503_and_the_session_lives(client: FlaskClient, fail: Any) -> None:
-    log_in(client)
-    token = token_of(client)
-    fail("logout")
-    assert client.post("/clear").status_code == 503
-    fail()
-    assert token_of(client) == token
-    assert client.get("/account").status_code == 200
-
-
-def test_the_application_dresses_the_errors(app: Flask, client: FlaskClient, fail: Any) -> None:
-    app.register_error_handler(503, lambda error: (f"<h1>soon: {error.code}</h1>", 503))
-    fail("open_session")
-    assert put(client, "plum").text == "<h1>soon: 503</h1>"
+# What cannot be kept.
 
 
 def test_more_than_is_kept_is_a_413(client: FlaskClient) -> None:

@@ -213,9 +213,14 @@ class SessionStore(SessionBase):
 
     @sensitive_variables()
     def adopt(self, proof: Proof) -> None:
-        """Goes on as the session that a login has begun. What was kept is taken along, and the session it was kept in ends."""
+        """Goes on as the session that a login has begun. What was kept is taken along, and the session it was kept in ends.
+        Where that fails, this one is again what is kept, without what ``login()`` has put into it."""
         data = self._get_session()
-        self.delete()
+        try:
+            self.delete()
+        except BaseException:
+            del self._session_cache
+            raise
         token = proof.token
         if token is None:
             raise SessionEnded

@@ -86,6 +86,7 @@ class Doorward:
         :raises Refused: somebody else is logged in there: log them out first.
         """
         session = self._session
+        session.end_cleared()
         login = self.engine.login(
             name,
             password,
@@ -101,8 +102,10 @@ class Doorward:
         return login
 
     def logout(self) -> None:
-        """Ends the session for good, durably, and clears the cookie. When it raises, the cookie is kept: try again."""
+        """Ends the session for good, durably, and clears the cookie; so it does with one that was cleared before. When it
+        raises, the cookie is kept: try again."""
         session = self._session
+        session.end_cleared()
         if session.token is not None:
             with suppress(SessionGone):
                 self.engine.logout(session.token)

@@ -71,8 +71,8 @@ class ServerSession(SessionMixin):
         return f"<{type(self).__qualname__}>"
 
     def clear(self) -> None:
-        """Empties it and ends the session behind it, a login's too: when the request is done. What is put into it afterwards is
-        kept in another session, under another token."""
+        """Empties it and ends the session behind it, a login's too: when the request is done, or before a login or a logout
+        that follows. What is put into it afterwards is kept in another session, under another token."""
         self._to_end = self.token or self._to_end
         self._forget()
         self.modified = True
@@ -155,8 +155,8 @@ class ServerSession(SessionMixin):
 
     # Keeping it.
 
-    def _end_cleared(self) -> None:
-        """Ends the session that was cleared."""
+    def end_cleared(self) -> None:
+        """Ends the session that was cleared, durably."""
         if self._to_end is None:
             return
         with suppress(SessionGone):
@@ -168,14 +168,16 @@ class ServerSession(SessionMixin):
     def keep(self) -> None:
         """Writes what is to be written, durably. After an exception nothing more is tried."""
         try:
-            self._end_cleared()
+            self.end_cleared()
             if self.modified:
                 self._keep(self._loaded())
         except SessionGone:
             self._forget()
             raise
         except BaseException:
-            self._to_end = None
+            if self._to_end is not None:
+                # It lives on: the client keeps its token, or gets it where this request has renewed it.
+                self._token, self._data, self._to_end = self._to_end, None, None
             raise
         finally:
             self.modified = False
