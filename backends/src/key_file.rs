@@ -89,10 +89,10 @@ impl KeyFile {
     pub fn load_or_create(path: impl AsRef<Path>) -> Result<MasterKey, KeyFileError> {
         match Self::load(&path) {
             Err(KeyFileError::Missing) => {}
-            found => return found.and_then(|key| named(path.as_ref(), key)),
+            found => return found.and_then(|key| found_at(path.as_ref(), key)),
         }
         match Self::create(&path, 1) {
-            Err(KeyFileError::Exists) => Self::load(&path).and_then(|key| named(path.as_ref(), key)),
+            Err(KeyFileError::Exists) => Self::load(&path).and_then(|key| found_at(path.as_ref(), key)),
             made => made,
         }
     }
@@ -179,20 +179,35 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 
 /// A key that was found, once its name is durable: whoever made the file may have been killed before that, and what is encrypted
 /// under a key must not outlive it. Where nothing can be written nobody was.
-fn named(path: &Path, key: MasterKey) -> Result<MasterKey, KeyFileError> {
-    match sync_folder(path).map_err(|error| (error.kind(), error)) {
-        Ok(()) | Err((io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, _)) => Ok(key),
-        Err((_, error)) => Err(KeyFileError::Io(error)),
-    }
+fn found_at(path: &Path, key: MasterKey) -> Result<MasterKey, KeyFileError> {
+    let synced = sync_folder(path);
+    is_named(synced, || may_write(folder_of(path))).map(|()| key).map_err(KeyFileError::Io)
+}
+
+fn is_named(synced: io::Result<()>, may_write: impl FnOnce() -> bool) -> io::Result<()> {
+    synced.or_else(|error| if may_write() { Err(error) } else { Ok(()) })
 }
 
 /// A new name is only durable once its folder is.
 fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        File::open(folder_of(path))?.sync_all()?;
     }
     Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(unix)]
+fn may_write(folder: &Path) -> bool {
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+#[cfg(not(unix))]
+fn may_write(_: &Path) -> bool {
+    true
 }
 
 #[cfg(unix)]
@@ -224,6 +239,19 @@ mod tests {
         assert_eq!(KeyFile::load(&path).unwrap().number(), 7);
         assert_eq!(fs::read(&path).unwrap(), before);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left behind");
+    }
+
+    /// The story: in a folder that may be written and not listed the key was made, its name was not synced, and who came next took it
+    /// for one in a folder where nobody writes.
+    #[test]
+    fn inv_41_only_where_nobody_writes_may_a_folder_go_unsynced() {
+        let denied = || Err(io::ErrorKind::PermissionDenied.into());
+        assert!(is_named(Ok(()), || true).is_ok());
+        assert!(is_named(denied(), || false).is_ok());
+        assert!(is_named(denied(), || true).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        assert!(may_write(folder.path()));
+        assert!(!may_write(&folder.path().join("none")));
     }
 
     #[test]

@@ -65,6 +65,8 @@ bugs! {
     UnknownIsQuick,
     /// No wait is obeyed.
     WaitIgnored,
+    /// A wait is announced after a hash.
+    WaitAfterHash,
     /// Every failure is the first one.
     WaitNeverGrows,
     /// An account's failures are not counted.

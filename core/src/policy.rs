@@ -161,15 +161,22 @@ impl Policy {
     /// Until when a revocation at `moment` must be remembered. What it revokes may have been issued later than that: by a
     /// clock that was set back across a restart since.
     pub(crate) fn revocation_dies_at(&self, moment: Timestamp) -> Timestamp {
-        self.access_dies_at(moment).saturating_add(self.max_clock_regression)
+        self.access_dies_at(moment).saturating_add(self.restart_sets_back())
     }
 
     /// Until when the journal tells of a floor that was set at `moment`: no session from before it lives longer, and no
     /// token either. Spans may have been made shorter than a token's life, and a token from before that was not. The clock may have
     /// been set back since it was made, and be set back once more.
     pub(crate) fn floor_dies_at(&self, moment: Timestamp) -> Timestamp {
-        let made = moment.saturating_add(self.max_clock_regression);
+        let made = moment.saturating_add(self.restart_sets_back());
         moment.saturating_add(self.longest_session()).max(self.revocation_dies_at(made))
+    }
+
+    /// By how much the time may be earlier after a restart than it was before. It begins at the mark then, whatever the clock shows;
+    /// and the mark is written down when it is behind by `touch_every`, by a maintenance, of which there is one in
+    /// `max_clock_regression`.
+    pub(crate) fn restart_sets_back(&self) -> Duration {
+        self.max_clock_regression.saturating_add(self.touch_every)
     }
 
     /// How long after its end some instance may still accept an access token.

@@ -124,9 +124,9 @@ fn rv_5_a_refresh_token_takes_its_access_tokens_along() {
         assert_eq!(outcome.unwrap(), Ended::Ended, "any token of the family will do");
         let Some(Step::Commit { puts, takes, durability, .. }) = steps.last() else { panic!("a commit") };
         assert_eq!((&puts[..], takes.len(), *durability), (&[Kind::Grants][..], 0, Durability::Durable));
-        // Ten minutes of life, five seconds of leeway, twice the skew, and what a clock may be set back; and what an activity may go
-        // unwritten, and the grace, whose retries give access tokens too.
-        let until = START.saturating_add(secs(609 + 300 + 60 + 10));
+        // Ten minutes of life, five seconds of leeway, twice the skew, and what a clock may be set back, also unnoticed; and what an
+        // activity may go unwritten, and the grace, whose retries give access tokens too.
+        let until = START.saturating_add(secs(609 + 360 + 60 + 10));
         assert_eq!(world.map.journal, [Ending::Grant { grant: family, until }]);
         for token in [&issued, &child] {
             assert!(matches!(world.verify(token), Err(VerifyError::Gone(Gone::Revoked))));
@@ -148,7 +148,7 @@ fn rv_5_an_access_token_ends_alone_and_for_good() {
     assert_eq!(revoke(&mut world, issued.access.expose()), Ended::Ended);
     assert_eq!(revoke(&mut world, plain.access.expose()), Ended::Ended);
     assert!(!world.accepts(&issued) && !world.accepts(&plain) && world.accepts(&other));
-    let until = START.saturating_add(secs(609 + 300));
+    let until = START.saturating_add(secs(609 + 360));
     let told = [&issued, &plain].map(|token| Ending::Grant { grant: token.token, until });
     assert_eq!(world.map.journal, told);
     let next = world.refresh(&refresh).unwrap();
@@ -196,8 +196,8 @@ fn rv_5_more_than_256_of_a_session_are_refused_in_so_many_words() {
             .is_ok()
     );
     assert_eq!(revoke(&mut world, &refresh), Ended::Ended, "a family is not counted");
-    // Dead by this clock; but one that is set back across a restart, by less than five minutes, would find them alive.
-    world.wait(secs(609 + 300).saturating_sub(millis(1)));
+    // Dead by this clock; but one that is set back across a restart, by less than six minutes, would find them alive.
+    world.wait(secs(609 + 360).saturating_sub(millis(1)));
     let later = world.issue(&ada);
     let refused = world.run(RevokeToken::new(later.access.expose(), "web")).unwrap();
     assert!(matches!(refused, Err(RevokeTokenError::TooMany)), "{refused:?}");
@@ -223,7 +223,7 @@ fn inv_15_inv_21_rv_5_a_revoked_token_stays_so_for_a_clock_that_was_set_back() {
 /// To the millisecond: the token has expired by this clock, and is revoked for one that is behind, as far as one can be.
 #[test]
 fn inv_21_rv_5_a_token_that_has_expired_here_is_revoked_until_it_has_everywhere() {
-    for (after, told) in [(908_999, Ended::Ended), (909_000, Ended::AlreadyGone)] {
+    for (after, told) in [(968_999, Ended::Ended), (969_000, Ended::AlreadyGone)] {
         let (mut world, ada) = at_home();
         let issued = world.issue(&ada);
         world.wait(millis(after));

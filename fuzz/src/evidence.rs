@@ -29,7 +29,8 @@ pub fn text(folder: &Path) -> io::Result<String> {
     let mut text = String::from(INTRODUCTION);
     searches(&mut text, &pages);
     let (survivors, searched) = (mutants::survivors(folder)?, mutants::searched(folder)?);
-    let mutants = mutants_of(&searched, mutants::files()?.len(), &survivors);
+    let (all, left) = (mutants::files()?.len(), mutants::left(folder)?.len());
+    let mutants = mutants_of(&searched, all, left, &survivors);
     bar(&mut text, &pages, mutants);
     survived(&mut text, &survivors);
     planted(&mut text, &catalogue::read(folder)?);
@@ -136,16 +137,19 @@ fn fuzzed(pages: &[&(String, Page)]) -> String {
 }
 
 /// What became of the mutants of the files that were gone through, each as it was then.
-fn mutants_of(searched: &Searched, files: usize, survivors: &Survivors) -> String {
+fn mutants_of(searched: &Searched, all: usize, left: usize, survivors: &Survivors) -> String {
     if searched.is_empty() {
         return NOT_RUN.to_owned();
     }
     let sum = |of: fn(&Search) -> u64| number(searched.values().map(of).sum());
     format!(
-        "{} of {files} files: {} caught, {} do not compile, {} survive; {} (`mutants --jobs 2`)",
+        "{} of {all} files, {} of them as they are now: {} caught, {} do not compile, {} survived, of which {} are left; {} \
+         (`mutants --jobs 2`)",
         searched.len(),
+        all - left,
         sum(|search| search.caught),
         sum(|search| search.not_compiled),
+        sum(|search| search.survived),
         survivors.len(),
         time(searched.values().map(|search| search.seconds).sum()),
     )

@@ -27,7 +27,9 @@ impl Violation {
     }
 }
 
-/// The invariants that a run is held against: number and name.
+/// The invariants that a run is held against: number and name. An engine's clock that is set back is shown to it only across a restart,
+/// and to another engine on the store: while it runs, no engine of the simulation's goes back, as none does whose clock is
+/// `doorward`'s, which has tests of its own.
 ///
 /// # Example: which one is it?
 /// ```

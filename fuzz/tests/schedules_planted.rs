@@ -26,6 +26,7 @@ const FOUND: &[(Planted, Option<&str>, Faults, u8)] = &[
     (PreviousIdAdopted, Some("register | login of one"), Faults::None, 33),
     (UnknownIsQuick, Some("login | delete"), Faults::None, 26),
     (WaitIgnored, Some("login | login, wrong"), Faults::None, 38),
+    (WaitAfterHash, Some("login | login, wrong"), Faults::None, 37),
     (RehashIsBlind, Some("rehash | rehash"), Faults::None, 39),
     (UnlockIsBlind, Some("register | unlock"), Faults::None, 38),
     (StampPerOperation, Some("login | logout everywhere"), Faults::One, 13),

@@ -92,6 +92,20 @@ fn inv_43_an_engine_goes_on_once_the_disk_is_sound_again() {
     assert!(engine.login(Login::new("ada", password)).is_ok());
 }
 
+/// The story: a look that opened the folder again, and found it damaged, was told to check the disk and try again; and then that the
+/// writer has stopped. Nobody ever heard of the damage.
+#[test]
+fn damage_that_a_look_finds_is_told_to_who_looked() {
+    let bench = Bench::new(Without::Nothing);
+    let store = bench.options().open(bench.path()).unwrap();
+    create(&store, &session(1), 1);
+    bench.fail_next_sync();
+    assert_eq!(kind_of(store.commit(&creation(2))), StoreErrorKind::Unknown);
+    bench.disk.state().panics = true;
+    assert_eq!(kind_of(store.read(&[session(1)])), StoreErrorKind::Corrupt);
+    assert_eq!(kind_of(store.read(&[session(1)])), StoreErrorKind::Fatal);
+}
+
 /// The writer waits in a sync for ever: who began hears `Unknown`, who waited `Retryable`, readers go on and see what was
 /// durable, and dropping the store does not wait for ever either.
 #[test]

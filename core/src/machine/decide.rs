@@ -184,7 +184,7 @@ impl Context<'_> {
     /// The same, by a clock that no instance's is behind, nor will be when it is set back across a restart: what is over by
     /// this one is over for everybody.
     pub(crate) fn furthest_behind(&self) -> Self {
-        let most = (self.policy.max_skew() * 2).saturating_add(self.policy.max_clock_regression());
+        let most = (self.policy.max_skew() * 2).saturating_add(self.policy.restart_sets_back());
         Self { now: self.now.saturating_sub(most), ..*self }
     }
 

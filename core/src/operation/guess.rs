@@ -113,7 +113,7 @@ impl<'k> Guess<'k> {
         let credential = credential.map(Row::credential).transpose()?;
         let verification = credential.and_then(|record| verification(record, password, cx));
         let credential = credential.filter(|_| verification.is_some());
-        let work = verification.unwrap_or_else(|| decoy(password, cx));
+        let work = verification.unwrap_or_else(|| decoy_work(password, cx));
         let Some(Worked::Verified(verdict)) = facts.worked(&work) else {
             return Ok(Judged::Work(work));
         };
@@ -204,7 +204,7 @@ pub(super) fn verification(record: &CredentialRecord, password: &Password, cx: &
 }
 
 /// What is run where there is no credential: as hard as one of the policy's, and matched by nothing.
-fn decoy(password: &Password, cx: &Context<'_>) -> Work {
+pub(super) fn decoy_work(password: &Password, cx: &Context<'_>) -> Work {
     Work::Verify {
         password: password.clone(),
         normalization: cx.policy.password().normalization,

@@ -35,7 +35,7 @@ use crate::model::source::Toll;
 use crate::name::{LoginName, NameError};
 use crate::operation::authenticate::Session;
 use crate::operation::cap::Room;
-use crate::operation::guess::{Guess, Judged};
+use crate::operation::guess::{Guess, Judged, decoy_work};
 use crate::operation::rehash::Rehash;
 use crate::operation::sessions::sessions_of;
 use crate::operation::standing::{Standing, end};
@@ -263,6 +263,12 @@ impl Decide for Login {
         }
         let (credential, writes) = match judged {
             Judged::Unread => return Ok(Decision::Read(guess.keys().to_vec())),
+            Judged::Wait(_)
+                if cx.policy.has(Planted::WaitAfterHash)
+                    && facts.worked(&decoy_work(password, cx)).is_none() =>
+            {
+                return Ok(Decision::Work(decoy_work(password, cx)));
+            }
             Judged::Wait(until) => return refused(LoginError::Throttled { until }),
             Judged::Work(work) => return Ok(Decision::Work(work)),
             Judged::Wrong(writes) => return Ok(Decision::Commit(writes, Err(LoginError::Denied))),

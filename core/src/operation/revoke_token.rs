@@ -210,7 +210,7 @@ fn access_token<'a>(
     // By its own end: the clock may have stepped back since it was issued. And later than that, by as much as it may yet step
     // back across a restart: it would find the token alive.
     let dead = access.expires.saturating_add(cx.policy.access_outlives_end());
-    let until = dead.saturating_add(cx.policy.max_clock_regression());
+    let until = dead.saturating_add(cx.policy.restart_sets_back());
     let token = RevokedToken { id: access.token, until };
     let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
     let live = Live { id: access.session, account: access.account, record: row.session()? };

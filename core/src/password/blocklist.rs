@@ -71,11 +71,11 @@ pub(super) fn is_common(folded: &str) -> bool {
 
 /// The form in which passwords are looked up: NFC, lower case by the Unicode default, NFC again.
 pub(super) fn fold(text: &str) -> Zeroizing<String> {
-    // At most tripled by NFC and tripled again by lower case: U+0130 goes from two bytes to three. What is lower case of a composed
-    // text does not grow any more.
+    // Each step triples a text at most: U+0130 goes from two bytes to three in lower case, and so does U+0331 behind U+0124, which
+    // stands apart behind a capital and is joined to a small letter.
     let composed = gather(text.nfc(), text.len() * 3);
     let lower = gather(composed.chars().flat_map(char::to_lowercase), composed.len() * 3);
-    gather(lower.nfc(), lower.len())
+    gather(lower.nfc(), lower.len() * 3)
 }
 
 /// The line in the middle of sorted lines, each ended by a line feed, and what stands before and after it.
@@ -93,6 +93,8 @@ const COMMON: &str = include_str!("../../data/common-passwords.txt");
 
 #[cfg(test)]
 mod tests {
+    use unicode_normalization::char::canonical_combining_class;
+
     use super::*;
 
     #[test]
@@ -133,6 +135,22 @@ mod tests {
         assert!(cased.len() > 1000);
         for one in cased {
             fold(&String::from_iter([one; 50]));
+        }
+    }
+
+    /// A mark that stands apart behind a composed capital may be joined to the small letter, and the text grows again: a buffer of the
+    /// lower case's size grew with it, which left a copy of a password behind, and in a debug build panicked.
+    #[test]
+    fn inv_30_inv_40_folding_leaves_no_copy_of_what_grows_when_it_is_joined_anew() {
+        assert_eq!(*fold(&"\u{124}\u{331}".repeat(15)), "\u{1e96}\u{302}".repeat(15));
+        let characters = || (0..=0x0010_ffff).filter_map(char::from_u32);
+        let marks: Vec<char> = characters().filter(|one| canonical_combining_class(*one) != 0).collect();
+        let cased = characters().filter(|one| one.to_lowercase().ne([*one]));
+        assert!(marks.len() > 800);
+        for capital in cased {
+            for mark in &marks {
+                fold(&String::from_iter([capital, *mark]).repeat(2));
+            }
         }
     }
 

@@ -67,10 +67,10 @@ impl Model {
                 self.see(self.families[family].session, touched)
             }
             TokenEffect::RevokeAccess { access } => {
-                let wait = self.policy.tokens().leeway + self.policy.max_skew() * 2;
+                let set_back = self.policy.max_clock_regression() + self.policy.touch_every();
+                let wait = self.policy.tokens().leeway + self.policy.max_skew() * 2 + set_back;
                 let token = &mut self.access_tokens[access];
-                let until =
-                    token.ends.saturating_add(wait).saturating_add(self.policy.max_clock_regression());
+                let until = token.ends.saturating_add(wait);
                 token.is_revoked = true;
                 let (id, session, ends) = (token.id, token.session, token.ends);
                 let grants = &mut self.sessions[session].grants;

@@ -104,6 +104,8 @@ pub(crate) struct Model {
     pub(crate) drawn: BTreeSet<[u8; 16]>,
     /// The needs of an undisturbed login that was denied; all are alike.
     pub(crate) denied_shape: Option<Vec<crate::task::Shape>>,
+    /// The same of one that was told to wait.
+    pub(crate) throttled_shape: Option<Vec<crate::task::Shape>>,
 }
 
 #[derive(Clone)]
@@ -230,6 +232,7 @@ impl Model {
             row_of: BTreeMap::new(),
             drawn: BTreeSet::new(),
             denied_shape: None,
+            throttled_shape: None,
         }
     }
 }

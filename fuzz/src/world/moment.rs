@@ -96,9 +96,11 @@ fn put_model(model: &Model, begun: &[usize], digest: &mut impl Hasher) {
         row_of: _,
         drawn,
         denied_shape,
+        throttled_shape,
     } = model;
     (mark, names, sessions, families, keys, once_keys).hash(digest);
-    (landed, ended, tokens_ended, counter_rows, drawn, denied_shape).hash(digest);
+    (landed, ended, tokens_ended, counter_rows, drawn).hash(digest);
+    (denied_shape, throttled_shape).hash(digest);
     for account in accounts {
         put_account(account, digest);
     }

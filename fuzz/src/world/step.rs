@@ -152,7 +152,7 @@ impl World {
         if let (Answer::Issued(told), Answer::Issued(judged)) = (&told.answer, &task.judged.answer) {
             self.ends_right(task, told, judged)?;
         }
-        self.compare_denied(task, &told.answer)?;
+        self.compare_refused(task, &told.answer)?;
         // What was seen over must be over for good before anybody is told.
         let owed = match told.answer {
             Answer::Gone(_) => 19,
@@ -169,17 +169,32 @@ impl World {
         self.give(task, told, luck == Luck::ReplyLost)
     }
 
-    /// INVARIANT 37: whatever the cause, a denied login looks alike to who counts and times its steps.
-    fn compare_denied(&mut self, task: &Task, answer: &Answer) -> Result<(), Violation> {
+    /// INVARIANT 37: whatever the cause, a denied login looks alike to who counts and times its steps; and so does one that is told
+    /// to wait, which is before anything is hashed.
+    fn compare_refused(&mut self, task: &Task, answer: &Answer) -> Result<(), Violation> {
         let is_device = matches!(task.judged.effect, Effect::FailFrom { .. });
         let is_plain = !is_device && matches!(&*task.intent, Intent::Login(Attempt { previous: None, .. }));
-        if task.disturbed || task.waited || !is_plain || *answer != Answer::Denied {
+        if task.disturbed || !is_plain {
             return Ok(());
         }
-        let known = self.model.denied_shape.get_or_insert_with(|| task.shape.clone());
-        ensure(*known == task.shape, 37, || {
-            format!("{:?} was denied by {:?}, others by {known:?}", task.intent, task.shape)
-        })
+        match answer {
+            Answer::Denied if !task.waited => {
+                let known = self.model.denied_shape.get_or_insert_with(|| task.shape.clone());
+                ensure(*known == task.shape, 37, || {
+                    format!("{:?} was denied by {:?}, others by {known:?}", task.intent, task.shape)
+                })
+            }
+            Answer::Throttled(_) => {
+                let known = self.model.throttled_shape.get_or_insert_with(|| task.shape.clone());
+                let is_hashed = task.shape.iter().any(|shape| matches!(shape, Shape::Verify | Shape::Hash));
+                // A name that has come to be another's meanwhile is looked up once more.
+                let is_alike = task.shape.starts_with(known) || known.starts_with(&task.shape);
+                ensure(is_alike && !is_hashed, 37, || {
+                    format!("{:?} was told to wait by {:?}, others by {known:?}", task.intent, task.shape)
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn give(&mut self, task: &Task, told: Told, is_lost: bool) -> Result<(), Violation> {

@@ -111,7 +111,8 @@ impl Writer {
         }
         match self.submit(Task::Settle) {
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == StoreErrorKind::Fatal && self.standing.over().is_some() => {
+            // It is over, and this says why.
+            Err(error) if error.kind() != StoreErrorKind::Retryable && self.standing.over().is_some() => {
                 Err(error)
             }
             Err(error) => Err(in_doubt().with_source(error)),
