@@ -34,6 +34,7 @@ mod machine_fate;
 mod machine_misuse;
 mod machine_random;
 mod pepper;
+mod policy_bounds;
 mod printed;
 mod receipts;
 mod refresh;
