@@ -215,6 +215,12 @@ impl Policy {
         self.planted == Some(bug)
     }
 
+    /// Whether a test planted any.
+    #[cfg(feature = "planted")]
+    pub(crate) fn has_any(&self) -> bool {
+        self.planted.is_some()
+    }
+
     /// Whether a test planted this bug: never, without the feature.
     #[cfg(not(feature = "planted"))]
     #[allow(clippy::unused_self, reason = "with the feature, it is asked")]

@@ -21,6 +21,7 @@ mod faults;
 mod flaws;
 mod flaws_lifecycle;
 mod frame;
+mod glance;
 mod issue;
 mod jwt_differential;
 mod jwt_verifier;

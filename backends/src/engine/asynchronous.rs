@@ -18,7 +18,7 @@ use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::Decide;
 use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
-use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session, Visitor};
+use doorward_core::operation::authenticate::{AuthenticateError, Session, Visitor};
 use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::introspect::{Introspect, Introspection};
@@ -51,6 +51,7 @@ use doorward_core::token::access::Access;
 
 use crate::crew::Crew;
 
+use super::authenticate;
 #[cfg(doc)]
 use super::blocking::Engine;
 use super::builder::Builder;
@@ -153,7 +154,7 @@ impl AsyncEngine {
 
     /// As [`Engine::authenticate`].
     pub async fn authenticate(&self, token: &str) -> Result<Session, AuthenticateError> {
-        self.run(Authenticate::new(token)).await?
+        authenticate::authenticate(self, token).await
     }
 
     /// As [`Engine::logout`].

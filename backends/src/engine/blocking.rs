@@ -8,7 +8,7 @@ use doorward_core::id::{AccountId, SessionId};
 use doorward_core::machine::Decide;
 use doorward_core::operation::access::{AccountError, Disable, Enable};
 use doorward_core::operation::after_restore::AfterRestore;
-use doorward_core::operation::authenticate::{Authenticate, AuthenticateError, Session, Visitor};
+use doorward_core::operation::authenticate::{AuthenticateError, Session, Visitor};
 use doorward_core::operation::change_password::{ChangePassword, ChangePasswordError};
 use doorward_core::operation::end_session::{EndSession, EndSessionError};
 use doorward_core::operation::introspect::{Introspect, Introspection};
@@ -39,6 +39,7 @@ use doorward_core::store::Store;
 use doorward_core::time::Timestamp;
 use doorward_core::token::access::Access;
 
+use super::authenticate;
 use super::builder::Builder;
 use super::maintenance;
 use super::proven::Remembered;
@@ -165,7 +166,7 @@ impl Engine {
     /// # Errors
     /// [`AuthenticateError`]. Every one means no; only a [`Fault`] may be another answer a moment later.
     pub fn authenticate(&self, token: &str) -> Result<Session, AuthenticateError> {
-        self.run(Authenticate::new(token))?
+        at_once(authenticate::authenticate(self, token))
     }
 
     /// Ends the session of this token for good: durable when it returns. A second call is no error.

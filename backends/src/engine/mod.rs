@@ -6,6 +6,7 @@
 //! | `stepped` | the engine of a host that does its own I/O: an operation is a value |
 //! | `builder` | how one is put together |
 //! | `run`, `reach` | the loop that both run, and how their calls reach the store |
+//! | `authenticate` | a session token: a look, and mostly no more |
 //! | `clock`, `entropy`, `hashing`, `sources`, `events` | what they are made of |
 //! | `verify`, `watch`, `proven` | access tokens: the three modes, the view of the journal, what was proven before |
 //! | `maintenance` | what a store needs now and then |
@@ -22,6 +23,7 @@ pub(crate) use reach::contain;
 pub use stepped::{Step, StepNeed, StepReply, StepTicket, StepWork, SteppedEngine, Steps};
 
 mod asynchronous;
+mod authenticate;
 mod blocking;
 mod builder;
 mod clock;

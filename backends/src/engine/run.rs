@@ -17,6 +17,7 @@ use doorward_core::model::source::{SourcePrefix, Throttled};
 use doorward_core::operation::access::AccountError;
 use doorward_core::operation::delete_account::DeleteAccount;
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
+use doorward_core::record::Row;
 use doorward_core::store::Commit;
 use doorward_core::time::Timestamp;
 
@@ -51,8 +52,27 @@ impl Parts {
 
 /// Runs an operation to its end.
 pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result<O::Outcome, Fault> {
+    go_on(engine, Attempt::begin(engine.parts(), operation)?).await
+}
+
+/// The same, where its first need was foreseen: these rows were read after `begun`.
+pub(super) async fn run_on<E: Reach, O: Decide>(
+    engine: &E,
+    operation: O,
+    begun: Timestamp,
+    rows: Vec<Option<Row>>,
+) -> Result<O::Outcome, Fault> {
+    let mut attempt = Attempt::begin(engine.parts(), operation)?;
+    if let Need::Read(ticket, _) = attempt.machine.poll(begun)
+        && let Err(misuse) = attempt.machine.reply(ticket, Reply::Rows(rows))
+    {
+        return Err(attempt.fail(misuse.into()));
+    }
+    go_on(engine, attempt).await
+}
+
+async fn go_on<E: Reach, O: Decide>(engine: &E, mut attempt: Attempt<'_, O>) -> Result<O::Outcome, Fault> {
     let parts = engine.parts();
-    let mut attempt = Attempt::begin(parts, operation)?;
     let source = attempt.subject.source.map(SourcePrefix::from);
     let mut in_doubt = None;
     let (outcome, event) = loop {
@@ -198,4 +218,5 @@ impl<O: Decide> Drop for Attempt<'_, O> {
     }
 }
 
-const ABANDONED: &str = "abandoned";
+/// What is told of whose future was dropped.
+pub(super) const ABANDONED: &str = "abandoned";

@@ -7,6 +7,7 @@ use doorward_core::error::Fault;
 use doorward_core::id::AccountId;
 use doorward_core::machine::Decide;
 use doorward_core::operation::access::AccountError;
+use doorward_core::operation::authenticate::{AuthenticateError, Session};
 use doorward_core::operation::login::{LoggedIn, Login, LoginError};
 use doorward_core::operation::verify::VerifyError;
 use doorward_core::policy::Policy;
@@ -15,6 +16,7 @@ use doorward_core::time::Timestamp;
 use doorward_core::token::access::Access;
 use zeroize::Zeroizing;
 
+use super::authenticate;
 use super::builder::{Builder, OpenError, greet};
 use super::maintenance::{self, Maintained};
 use super::proven::Remembered;
@@ -89,7 +91,7 @@ impl SteppedEngine {
     }
 
     /// Begins any operation of the core, or one of the host's own, as [`Engine::run`](crate::Engine::run). Of those below
-    /// there is more to do than one operation.
+    /// there is more to do than one operation, or less.
     pub fn run<O>(&self, operation: O) -> Steps<Result<O::Outcome, Fault>>
     where
         O: Decide<Outcome: Send> + Send + 'static,
@@ -102,6 +104,12 @@ impl SteppedEngine {
     pub fn login(&self, operation: Login) -> Steps<Result<LoggedIn, LoginError>> {
         let guest = self.guest();
         Steps::new(guest.desk(), async move { run::login(&guest, operation).await })
+    }
+
+    /// As [`Engine::authenticate`](crate::Engine::authenticate).
+    pub fn authenticate(&self, token: &str) -> Steps<Result<Session, AuthenticateError>> {
+        let (guest, token) = (self.guest(), Zeroizing::new(token.to_owned()));
+        Steps::new(guest.desk(), async move { authenticate::authenticate(&guest, &token).await })
     }
 
     /// As [`Engine::delete_account`](crate::Engine::delete_account). Dropped after its first commit, it leaves the rest to

@@ -326,7 +326,7 @@ mod tests {
             drop(state);
             clock.advance(Duration::from_mins(1));
         }
-        assert_eq!(most, 16_000, "fifteen minutes and nine seconds of them");
+        assert_eq!(most, 17_000, "sixteen minutes and nine seconds of them");
     }
 
     /// One thread had read to the end and was about to say so; another met a new keyring, and the view began anew. Then the first

@@ -6,7 +6,6 @@ use doorward::core::error::Fault;
 use doorward::core::machine::Decide;
 use doorward::core::operation::access::{Disable, Enable};
 use doorward::core::operation::after_restore::AfterRestore;
-use doorward::core::operation::authenticate::Authenticate;
 use doorward::core::operation::change_password::ChangePassword;
 use doorward::core::operation::end_session::EndSession;
 use doorward::core::operation::jwks::Jwks;
@@ -85,7 +84,7 @@ macro_rules! face {
 face! {
     fn register(operation: Register) -> Result<AccountId, RegisterError> = |on| on.run(operation)?;
     fn login(operation: Login) -> Result<LoggedIn, LoginError> = |on| on.drive(on.0.login(operation));
-    fn authenticate(token: &str) -> Result<Session, AuthenticateError> = |on| on.run(Authenticate::new(token))?;
+    fn authenticate(token: &str) -> Result<Session, AuthenticateError> = |on| on.drive(on.0.authenticate(token));
     fn logout(token: &str) -> Result<Receipt, LogoutError> = |on| on.run(Logout::new(token))?;
     fn open_session(operation: OpenSession) -> Result<OpenedSession, OpenSessionError> = |on| on.run(operation)?;
     fn session_data(token: &str) -> Result<KeptData, AuthenticateError> = |on| on.run(SessionData::new(token))?;

@@ -91,6 +91,8 @@ impl IntoResponseParts for SessionCookies {
 
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
         append(parts.headers_mut(), self.0.iter().map(|cookie| ("set-cookie", cookie.expose())));
+        // A cookie keeps no cache from keeping the response, and giving it to others (RFC 9111, section 7.3).
+        parts.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         Ok(parts)
     }
 }

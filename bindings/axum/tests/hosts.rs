@@ -168,7 +168,14 @@ async fn inv_32_a_host_sets_and_clears_the_cookies_of_what_it_did_by_itself() {
     }
     let mut site = Site::start().await;
     let auth = Auth::builder(site.engine.clone()).loopback().build();
+    // One that asks for no session, and so says nothing to the layer.
+    let engine = auth.clone();
+    let magic = async move || {
+        let login = engine.engine().login(Login::new(NAME, PASSWORD)).await.unwrap();
+        (engine.cookies_of(&login).unwrap(), "welcome")
+    };
     let own = Router::new()
+        .route("/magic", on_get(magic))
         .route("/enter", on_get(enter))
         .route("/rotate", on_post(rotate))
         .route("/leave", on_post(leave))
@@ -177,6 +184,9 @@ async fn inv_32_a_host_sets_and_clears_the_cookies_of_what_it_did_by_itself() {
     site.address = listen(own).await;
 
     let mut browser = Browser::at(&site).await;
+    // A cache gave one person's cookie to others.
+    assert_eq!(browser.send(get("/magic")).await.all("cache-control"), ["no-store"]);
+    assert!(browser.token().is_some());
     browser.send(get("/enter")).await;
     let first = browser.token().unwrap().to_owned();
     let url = browser.send(post("/rotate")).await;

@@ -18,6 +18,8 @@ use crate::record::ClientLabel;
 use crate::time::Timestamp;
 use crate::token::opaque::TokenError;
 
+pub use super::glance::Glance;
+
 /// Authenticates a session token: one read of three rows, and now and then a note of the activity that no
 /// outcome depends on. A live anonymous session is [`AuthenticateError::Anonymous`]; its activity counts as well.
 ///
@@ -323,11 +325,16 @@ impl Decide for Authenticate {
     }
 
     fn audit(&self, outcome: &Self::Outcome) -> (EventResult, Subject) {
-        match outcome {
-            Ok(session) => (EventResult::Success, session.subject()),
-            Err(error @ AuthenticateError::Anonymous(session)) => (error.result(), session.subject()),
-            Err(error) => (error.result(), Subject::default()),
-        }
+        audit(outcome)
+    }
+}
+
+/// What the audit trail says of it.
+pub(super) fn audit(outcome: &Result<Session, AuthenticateError>) -> (EventResult, Subject) {
+    match outcome {
+        Ok(session) => (EventResult::Success, session.subject()),
+        Err(error @ AuthenticateError::Anonymous(session)) => (error.result(), session.subject()),
+        Err(error) => (error.result(), Subject::default()),
     }
 }
 

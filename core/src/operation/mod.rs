@@ -53,6 +53,7 @@ pub mod deletions;
 mod device;
 pub mod end_session;
 pub mod finish_deletion;
+mod glance;
 mod guess;
 pub mod introspect;
 pub mod issue;

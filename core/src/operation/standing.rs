@@ -22,6 +22,14 @@ pub(super) fn keys_of(session: SessionId, account: AccountId) -> [Key; 3] {
     [Key::Session(session), Key::Account(account), Key::Keyring]
 }
 
+/// The same, of the session that this names.
+pub(super) fn keys_at(claim: &Claim<'_>) -> Vec<Key> {
+    match claim.account {
+        Some(account) => keys_of(claim.session(), account).to_vec(),
+        None => vec![Key::Session(claim.session()), Key::Keyring],
+    }
+}
+
 /// The keyring that was read.
 pub(super) fn keyring_row(facts: &Facts) -> Result<&Row, Fault> {
     let keyring = facts.rows([&Key::Keyring]).and_then(|[row]| row);
@@ -54,18 +62,27 @@ pub(super) enum Standing<'a> {
 impl<'a> Standing<'a> {
     pub(super) fn of(claim: &Claim<'_>, facts: &'a Facts, now: Timestamp) -> Result<Self, Fault> {
         let session = Key::Session(claim.session());
-        let (row, holder, keyring) = if let Some(account) = claim.account {
-            let keys = keys_of(claim.session(), account);
-            let Some([row, account, keyring]) = facts.rows(keys.each_ref()) else {
-                return Ok(Self::Unread(keys.to_vec()));
-            };
-            (row, Holder::Account(account), keyring)
+        let rows = if let Some(account) = claim.account {
+            let rows = facts.rows([&session, &Key::Account(account), &Key::Keyring]);
+            rows.map(|[row, account, keyring]| (row, Holder::Account(account), keyring))
         } else {
-            let Some([row, keyring]) = facts.rows([&session, &Key::Keyring]) else {
-                return Ok(Self::Unread(vec![session, Key::Keyring]));
-            };
-            (row, Holder::Nobody, keyring)
+            let rows = facts.rows([&session, &Key::Keyring]);
+            rows.map(|[row, keyring]| (row, Holder::Nobody, keyring))
         };
+        match rows {
+            Some((row, holder, keyring)) => Self::by(claim, row, holder, keyring, now),
+            None => Ok(Self::Unread(keys_at(claim))),
+        }
+    }
+
+    /// By these rows, all of one moment.
+    pub(super) fn by(
+        claim: &Claim<'_>,
+        row: Option<&'a Row>,
+        holder: Holder<'_>,
+        keyring: Option<&Row>,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
         let keyring = keyring.ok_or(RecordError::NoKeyring)?;
         let Some(row) = row else {
             return Ok(Self::Absent);

@@ -76,11 +76,12 @@ impl Cookie {
     /// [`CookieError`]: no browser would have kept such a cookie.
     pub fn formerly(mut self, former: CookieSettings) -> Result<Self, CookieError> {
         former.check()?;
-        // What a browser takes for one cookie (RFC 6265, section 5.3): its clear would be that of today's.
-        let is_todays = |today: &CookieSettings| {
-            (&today.name, &today.path, &today.domain) == (&former.name, &former.path, &former.domain)
-        };
-        if !is_todays(&self.settings) {
+        // What a browser takes for one cookie (RFC 6265, sections 5.2.3 and 5.3): its clear would be that of today's.
+        let today = &self.settings;
+        let domain_of = |settings: &CookieSettings| settings.domain.as_deref().map(str::to_ascii_lowercase);
+        let is_todays = (&today.name, &today.path) == (&former.name, &former.path)
+            && domain_of(today) == domain_of(&former);
+        if !is_todays {
             self.former.push(former);
         }
         Ok(self)
@@ -340,6 +341,16 @@ mod tests {
         // Other attributes make no other cookie: there is nothing left behind to clear.
         let before = CookieSettings { same_site: SameSite::Strict, ..CookieSettings::default() };
         assert!(Cookie::default().formerly(before).unwrap().clear_former().is_empty());
+        // Nor does a domain in other letters, which a browser takes for the same: its clear took today's away.
+        let of = |domain: &str| CookieSettings {
+            name: "sid".into(),
+            domain: Some(domain.into()),
+            ..CookieSettings::default()
+        };
+        let today = Cookie::new(of("example.com")).unwrap();
+        for (before, cleared) in [("Example.COM", 0), ("example.org", 1)] {
+            assert_eq!(today.clone().formerly(of(before)).unwrap().clear_former().len(), cleared);
+        }
     }
 
     #[test]

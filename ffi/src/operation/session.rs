@@ -2,7 +2,6 @@
 
 use core::ffi::c_char;
 
-use doorward::core::operation::authenticate::Authenticate;
 use doorward::core::operation::end_session::EndSession;
 use doorward::core::operation::logout::Logout;
 use doorward::core::operation::logout_everywhere::LogoutEverywhere;
@@ -42,9 +41,8 @@ pub unsafe extern "C" fn dw_authenticate(
     call(error, || {
         // SAFETY: as the conventions say.
         let token = unsafe { text(token, token_len, "token") }?;
-        let operation = Authenticate::new(token);
         // SAFETY: as the conventions say.
-        unsafe { give(engine, out, |engine| engine.run(operation)) }
+        unsafe { give(engine, out, |engine| engine.authenticate(token)) }
     })
 }
 
@@ -63,9 +61,8 @@ pub unsafe extern "C" fn dw_op_authenticate(
     call(error, || {
         // SAFETY: as the conventions say.
         let token = unsafe { text(token, token_len, "token") }?;
-        let operation = Authenticate::new(token);
         // SAFETY: as the conventions say.
-        unsafe { begin(context, op, |engine| engine.run(operation)) }
+        unsafe { begin(context, op, |engine| engine.authenticate(token)) }
     })
 }
 

@@ -175,15 +175,49 @@ fn a_hanging_writer_is_answered_for_at_the_deadline() {
     assert_eq!(barriers(&rig), before + 1, "an unknown commit unsettles, whatever its cause");
 }
 
+/// A batch that finds no room on a full disk.
+fn large() -> Batch {
+    let mut large = creation(1);
+    for number in 10..200 {
+        large.writes.extend(creation(number).writes);
+    }
+    large
+}
+
+/// The story: of three that came together one had no room, so each was tried alone; the first met a failing sync, and the last was
+/// committed behind it, and said to be, with nothing settled between.
+#[test]
+fn of_a_group_nothing_is_committed_behind_a_commit_whose_fate_is_unknown() {
+    let rig = rig();
+    rig.fault.set(Meets::FullDisk);
+    rig.store.commit(&creation(2)).unwrap();
+    let shell = rusqlite::Connection::open(&rig.path).unwrap();
+    shell.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The first waits for the lock alone, fails without a commit, and lets the next three arrive as one group.
+    let answers = std::thread::scope(|scope| {
+        let threads = [large(), creation(3), large(), creation(4)].map(|batch| {
+            let thread = scope.spawn({
+                let store = &rig.store;
+                move || store.commit(&batch)
+            });
+            std::thread::sleep(Duration::from_millis(100));
+            thread
+        });
+        rig.fault.set(Meets::GoneThenError);
+        shell.execute_batch("COMMIT").unwrap();
+        threads.map(|thread| kind_of(thread.join().unwrap()))
+    });
+    let (fatal, unknown, later) = (StoreErrorKind::Fatal, StoreErrorKind::Unknown, StoreErrorKind::Retryable);
+    assert_eq!(answers, [fatal, unknown, later, later]);
+    assert!(!is_there(&rig.store, 4));
+}
+
 /// A full disk fails the batch that needs room, not those that came with it.
 #[test]
 fn a_full_disk_applies_nothing_and_fails_only_who_needs_room() {
     let rig = rig();
     rig.fault.set(Meets::FullDisk);
-    let mut large = creation(1);
-    for number in 10..200 {
-        large.writes.extend(creation(number).writes);
-    }
+    let large = large();
     // What the writer is busy with meanwhile lets the next three arrive as one group.
     let [first, full, last] = std::thread::scope(|scope| {
         rig.fault.set(Meets::FullDisk);

@@ -313,7 +313,7 @@ impl Work {
                     [] => {}
                     _ if self.standing.over().is_some() => refuse(&begun, &error),
                     [alone] => alone.answer(Err(error)),
-                    several => several.iter().for_each(|ticket| self.transact(&[ticket])),
+                    several => several.iter().for_each(|ticket| self.transact_alone(ticket)),
                 }
                 return;
             }
@@ -326,6 +326,15 @@ impl Work {
                 }
             }
             Err(error) => refuse(&begun, &error),
+        }
+    }
+
+    /// On nothing that is unsettled: of those before it, one may have met a failing disk.
+    fn transact_alone(&mut self, ticket: &Ticket) {
+        if self.standing.now() == Stand::Unsettled {
+            refuse(&[ticket], &retryable(UNSETTLED));
+        } else {
+            self.transact(&[ticket]);
         }
     }
 
