@@ -31,8 +31,8 @@ use zeroize::Zeroizing;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Entropy: Send + Sync {
-    /// Fills all of `bytes` (32 for each operation, but for the recognition of a session that writes nothing), or says that it cannot. An engine takes all zeros for a source
-    /// that failed without saying so.
+    /// Fills all of `bytes` (32 for each operation, but for the recognition of a session that writes nothing), or says that it
+    /// cannot. An engine takes all zeros for a source that failed without saying so.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
 }
 
