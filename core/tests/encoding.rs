@@ -390,3 +390,15 @@ fn a_record_of_another_kind_has_no_typed_way_in() {
         assert_eq!(open, [key.kind()]);
     }
 }
+
+/// Stores name tables after them, and keep one row of two of them.
+#[test]
+fn kinds_have_lasting_names_and_two_have_one_row() {
+    let names = Kind::ALL.map(Kind::name);
+    assert_eq!(
+        names.join(" "),
+        "login account active credential attempts throttle session keyring data devices deletion clock grants"
+    );
+    let single: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| kind.is_single()).collect();
+    assert_eq!(single, [Kind::Keyring, Kind::Clock]);
+}

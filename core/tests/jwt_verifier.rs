@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use doorward_core::time::Timestamp;
 use doorward_core::token::jwt::{
-    Algorithm, Claims, JwtError, KeyLoadError, SigningKey, Verifier, VerifyingKey,
+    Algorithm, Claims, Compact, JwtError, KeyLoadError, SigningKey, Verifier, VerifyingKey,
 };
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
@@ -236,4 +236,42 @@ fn token(pem: &str, change: impl FnOnce(&mut Header, &mut Value)) -> String {
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
+}
+
+#[test]
+fn a_token_that_is_only_read_says_whose_it_may_be_and_shows_nothing_else() {
+    for (pem, algorithm) in [(ED25519, Algorithm::EdDsa), (P256, Algorithm::Es256), (RSA, Algorithm::Rs256)] {
+        let text = token(pem, |_, _| ());
+        let read = Compact::parse(&text).unwrap();
+        assert_eq!((read.algorithm(), &*read.claims().subject), (algorithm, "ada"));
+        let shown = format!("{read:?}");
+        assert_eq!(shown, format!("Compact {{ kid: {:?}, algorithm: {algorithm:?}, .. }}", read.kid()));
+    }
+}
+
+/// What events and logs say of a refusal: a word of its own for each.
+#[test]
+fn rv_8_each_refusal_of_a_token_has_a_word() {
+    let all = [
+        (JwtError::Form, "form"),
+        (JwtError::TooLong, "too_long"),
+        (JwtError::Encoding, "encoding"),
+        (JwtError::Json, "json"),
+        (JwtError::Duplicate, "duplicate_member"),
+        (JwtError::Type, "type"),
+        (JwtError::Algorithm, "algorithm"),
+        (JwtError::Critical, "critical_header"),
+        (JwtError::KeyId, "key_id"),
+        (JwtError::UnknownKey, "unknown_key"),
+        (JwtError::Signature, "signature"),
+        (JwtError::Missing("exp"), "missing_claim"),
+        (JwtError::Claim("exp"), "malformed_claim"),
+        (JwtError::Issuer, "issuer"),
+        (JwtError::Audience, "audience"),
+        (JwtError::Expired, "expired"),
+        (JwtError::NotYet, "not_yet_valid"),
+    ];
+    for (error, word) in all {
+        assert_eq!(error.rule(), word);
+    }
 }
