@@ -52,10 +52,10 @@ pub const ALL: &[Limit] = &[
     },
     limit("authenticate, memory", None, sessions::memory),
     Limit {
-        why: "Two thirds are SQLite, and two fifths of that two calls to the system for a lock, on both sides. A twelfth is a fresh seed \
-              from the system for each operation, so that nothing repeats in a forked process; a twelfth the token's reading, \
-              in constant time, before and after the rows are there; a twelfth the decoding of rows and their checksums. Tried: one \
-              statement in place of a transaction around three; nobody is woken where nobody waits. That took it from 1.98 to here.",
+        why: "Two thirds are SQLite, and two fifths of that two calls to the system for a lock, on both sides. Of the rest, most \
+              are the decoding of rows with their checksums, and the token's reading in constant time and its two tags. Tried: one \
+              statement in place of a transaction around three; nobody is woken where nobody waits; no machine and no seed from the \
+              system where nothing is written. That took it from 1.98 to here.",
         ..limit("authenticate, SQLite", Some(Times(1.3)), sessions::sqlite)
     },
     limit("a session opened and ended, SQLite, durable", None, sessions::comings_and_goings),

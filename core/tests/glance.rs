@@ -8,7 +8,7 @@ use doorward_core::operation::logout::Logout;
 use doorward_core::operation::logout_everywhere::LogoutEverywhere;
 use doorward_core::operation::open_session::OpenSession;
 use doorward_core::operation::rotate_session::RotateSession;
-use doorward_core::record::{Key, Kind};
+use doorward_core::record::{Key, Kind, Row};
 
 use crate::support::{RIGHT, Step, World, millis};
 
@@ -114,9 +114,23 @@ fn inv_17_of_rows_that_do_not_fit_a_look_says_nothing() {
     assert!(glance.of(&rows, world.now).is_some());
     let mut longer = rows.clone();
     longer.push(None);
-    let swapped = vec![rows[2].clone(), rows[1].clone(), rows[0].clone()];
-    let without_keyring = vec![rows[0].clone(), rows[1].clone(), None];
-    for unfit in [&rows[..2], &longer, &swapped, &without_keyring, &[]] {
+    let with = |at: usize, row: Option<Row>| {
+        let mut rows = rows.clone();
+        rows[at] = row;
+        rows
+    };
+    // A stray row of the same epoch, in place of an account whose sessions have all ended, let one in again.
+    let stray = world.map.only(Kind::Active).1.clone();
+    for unfit in [
+        &rows[..2],
+        &longer,
+        &[],
+        &with(0, Some(stray.clone())),
+        &with(1, Some(stray.clone())),
+        &with(2, Some(stray)),
+        &with(2, None),
+        &[None, rows[1].clone(), rows[1].clone()],
+    ] {
         assert!(glance.of(unfit, world.now).is_none());
     }
     assert_eq!(

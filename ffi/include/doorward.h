@@ -944,7 +944,7 @@ dw_status dw_config_hashing(dw_config *config, size_t at_once, size_t queue, siz
 dw_status dw_config_remember_tokens(dw_config *config, size_t most, dw_error **error);
 
 /* Maintains the store on a thread of the engine's own, every so many milliseconds, at least 1000. Default: the host calls
- * `dw_maintain` every few minutes. A context has no such thread. */
+ * `dw_maintain` every few minutes, and at least once in the policy's `max_clock_regression_ms`. A context has no such thread. */
 dw_status dw_config_maintain_every(dw_config *config, uint64_t every_ms, dw_error **error);
 
 /* How many events wait for `dw_engine_event`; what overflows is counted. Fetch them before the engine is freed; of an opening

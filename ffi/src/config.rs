@@ -388,7 +388,7 @@ pub extern "C" fn dw_config_remember_tokens(
 }
 
 /// Maintains the store on a thread of the engine's own, every so many milliseconds, at least 1000. Default: the host calls
-/// `dw_maintain` every few minutes. A context has no such thread.
+/// `dw_maintain` every few minutes, and at least once in the policy's `max_clock_regression_ms`. A context has no such thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_config_maintain_every(
     config: *mut dw_config,

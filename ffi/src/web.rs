@@ -131,8 +131,8 @@ pub unsafe extern "C" fn dw_cookie_set(
         let out = Out::new(out, "out")?;
         // SAFETY: as the conventions say.
         let (cookie, token) = unsafe { (cookie_of(cookie)?, text(token, token_len, "token")?) };
-        let mut headers = cookie.clear_former();
-        headers.push(cookie.set(token, Duration::from_millis(max_age_ms))?);
+        let mut headers = vec![cookie.set(token, Duration::from_millis(max_age_ms))?];
+        headers.extend(cookie.clear_former());
         // SAFETY: as the conventions say.
         unsafe { strings(&headers, out) };
         Ok(())

@@ -58,7 +58,7 @@ pub trait Entropy: Send + Sync {
 #[error("no random bytes were to be had")]
 pub struct EntropyError;
 
-/// The operating system's random source, asked anew for each operation: a forked process repeats nothing.
+/// The operating system's random source, asked anew for each operation that needs some: a forked process repeats nothing.
 ///
 /// # Example: 32 bytes for a master key
 /// ```

@@ -10,7 +10,7 @@ use crate::model::session::{Gone, Holder};
 use crate::operation::authenticate::{self, AuthenticateError, Session, Visitor};
 use crate::operation::standing::{Standing, keys_at};
 use crate::policy::Policy;
-use crate::record::{Key, Row};
+use crate::record::{Key, Kind, Row};
 use crate::time::Timestamp;
 use crate::token::opaque::{Claim, Purpose, TokenError};
 
@@ -71,12 +71,19 @@ impl<'a> Glance<'a> {
         if self.policy.has_any() {
             return None;
         }
-        let (row, holder, keyring) = match (self.claim.account, rows) {
-            (Some(_), [row, account, keyring]) => (row, Holder::Account(account.as_ref()), keyring),
-            (None, [row, keyring]) => (row, Holder::Nobody, keyring),
+        let (row, account, keyring) = match (self.claim.account, rows) {
+            (Some(_), [row, account, keyring]) => (row.as_ref(), Some(account.as_ref()), keyring.as_ref()),
+            (None, [row, keyring]) => (row.as_ref(), None, keyring.as_ref()),
             _ => return None,
         };
-        match Standing::by(&self.claim, row.as_ref(), holder, keyring.as_ref(), now).ok()? {
+        // A store that mixes rows up is believed nothing.
+        let is_of = |row: Option<&Row>, kind| row.is_none_or(|row| row.record.kind() == kind);
+        let fit = is_of(row, Kind::Session) && is_of(account.flatten(), Kind::Account);
+        if !fit || !is_of(keyring, Kind::Keyring) {
+            return None;
+        }
+        let holder = account.map_or(Holder::Nobody, Holder::Account);
+        match Standing::by(&self.claim, row, holder, keyring, now).ok()? {
             Standing::Unread(_) | Standing::Proven { life: Err(Gone::Idle | Gone::Expired), .. } => None,
             Standing::Absent => Some(Err(Gone::Ended.into())),
             Standing::Forged => Some(Err(TokenError::Forged.into())),

@@ -133,7 +133,7 @@ impl PolicyBuilder {
     }
 
     /// How far behind the latest time that the store has seen a clock may be at open; the engine's own time then begins
-    /// at that mark.
+    /// at that mark. Maintenance must run at least as often as this, for it writes down what has been seen.
     #[must_use]
     pub fn max_clock_regression(mut self, most: Duration) -> Self {
         self.policy.max_clock_regression = most;

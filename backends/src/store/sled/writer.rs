@@ -112,7 +112,10 @@ impl Writer {
         match self.submit(Task::Settle) {
             Ok(_) => Ok(()),
             // It is over, and this says why.
-            Err(error) if error.kind() != StoreErrorKind::Retryable && self.standing.over().is_some() => {
+            Err(error)
+                if matches!(error.kind(), StoreErrorKind::Fatal | StoreErrorKind::Corrupt)
+                    && self.standing.over().is_some() =>
+            {
                 Err(error)
             }
             Err(error) => Err(in_doubt().with_source(error)),

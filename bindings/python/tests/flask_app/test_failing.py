@@ -134,10 +134,12 @@ def test_a_logout_that_a_view_takes_for_done_is_a_503_all_the_same(app: Flask, c
 
 def test_a_clear_that_cannot_be_done_leaves_the_client_the_token_that_lives(app: Flask, client: FlaskClient, fail: Any) -> None:
     """A view proved the password and then cleared the session. The store failed at that: the client kept its former token,
-    which was dead, and nobody had the one under which the session lived."""
+    which was dead, and nobody had the one under which the session lived; or had it until the browser was closed, though it was
+    to be remembered."""
 
     @app.post("/prove/and/leave")
     def prove_and_leave() -> str:
+        session.permanent = True
         doorward.reauthenticate(PASSWORD)
         session.clear()
         return "bye"
@@ -145,7 +147,9 @@ def test_a_clear_that_cannot_be_done_leaves_the_client_the_token_that_lives(app:
     log_in(client)
     former = token_of(client)
     fail("logout")
-    assert client.post("/prove/and/leave").status_code == 503
+    answer = client.post("/prove/and/leave")
+    assert answer.status_code == 503
+    assert "Max-Age" in answer.headers["Set-Cookie"]
     fail()
     token = token_of(client)
     assert token not in (None, former)

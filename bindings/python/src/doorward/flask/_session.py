@@ -45,6 +45,8 @@ class ServerSession(SessionMixin):
         self._details: AnySession | None = None
         self._was_permanent = False
         self._to_end: str | None = None
+        self._cleared: tuple[dict[str, Any] | None, AnySession | None] = None, None
+        """What was in it when it was cleared."""
         self.cookie: Literal["set", "clear"] | None = None
         """What is to become of the client's cookie."""
 
@@ -73,7 +75,8 @@ class ServerSession(SessionMixin):
     def clear(self) -> None:
         """Empties it and ends the session behind it, a login's too: when the request is done, or before a login or a logout
         that follows. What is put into it afterwards is kept in another session, under another token."""
-        self._to_end = self.token or self._to_end
+        if self.token is not None:
+            self._to_end, self._cleared = self.token, (self._data, self._details)
         self._forget()
         self.modified = True
 
@@ -177,7 +180,8 @@ class ServerSession(SessionMixin):
         except BaseException:
             if self._to_end is not None:
                 # It lives on: the client keeps its token, or gets it where this request has renewed it.
-                self._token, self._data, self._to_end = self._to_end, None, None
+                self._token, self._to_end = self._to_end, None
+                self._data, self._details = self._cleared
             raise
         finally:
             self.modified = False
