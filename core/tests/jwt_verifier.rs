@@ -275,3 +275,34 @@ fn rv_8_each_refusal_of_a_token_has_a_word() {
         assert_eq!(error.rule(), word);
     }
 }
+
+#[test]
+fn jw_3_what_is_no_public_key_is_refused_for_what_it_is() {
+    let der = "MAA=";
+    let pem = |label: &str| format!("-----BEGIN {label}-----\n{der}\n-----END {label}-----\n");
+    let refused = |label: &str| VerifyingKey::from_pem(&pem(label), Algorithm::EdDsa).unwrap_err();
+    assert_eq!(refused("PRIVATE KEY"), KeyLoadError::Private);
+    assert_eq!(refused("CERTIFICATE"), KeyLoadError::Pem);
+    // A curve where there must be one, and none where there is none.
+    let of = |json: &Value| VerifyingKey::from_jwk(&json.to_string()).unwrap_err();
+    for json in [
+        json!({"kty": "OKP", "kid": "a"}),
+        json!({"kty": "EC", "kid": "a"}),
+        json!({"kty": "RSA", "crv": "P-256", "kid": "a"}),
+        json!({"kty": "oct", "crv": "Ed25519", "kid": "a"}),
+    ] {
+        assert_eq!(of(&json), KeyLoadError::Member("crv"));
+    }
+    assert_eq!(of(&json!({"kty": "OKP", "crv": "Ed448", "kid": "a"})), KeyLoadError::Kind);
+    let longest = SigningKey::from_pem(include_str!("keys/rsa8200.pem"), Algorithm::Rs256);
+    assert_eq!(longest.unwrap_err(), KeyLoadError::TooLong);
+}
+
+#[test]
+fn keys_of_another_name_are_others() {
+    let key = |kid: &str| {
+        let json = json!({"kty": "oct", "kid": kid, "k": "WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo"});
+        VerifyingKey::from_jwk(&json.to_string()).unwrap()
+    };
+    assert!(key("a") == key("a") && key("a") != key("b"));
+}

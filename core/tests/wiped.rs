@@ -1,0 +1,81 @@
+//! What is read of a private key is wiped before its memory is given back: an allocator looks at each block that comes back. A
+//! program of its own, with one test: the allocator is everybody's.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::slice;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use doorward_core::token::jwt::{KeyLoadError, SigningKey, VerifyingKey};
+
+/// 48 bytes in base64url, and what they are.
+const TEXT: &[u8; 64] = b"kQ7vX2mZ9pL4tR8wB1nC6yD3hF5jG0sAeUiOqWxVzTbNcMlKjHgFdSaPoIuYtReW";
+/// So many bytes of a secret in a row are no accident.
+const PIECE: usize = 16;
+
+static IS_WATCHING: AtomicBool = AtomicBool::new(false);
+static FOUND: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts the blocks that come back with a piece of the secret in them. Those that grow come back, too: `realloc` is made of
+/// `alloc` and `dealloc`.
+struct Watching;
+
+// SAFETY: the system's allocator does the work; a block is looked at while it still is the caller's.
+unsafe impl GlobalAlloc for Watching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller has it. Zeroed, so that all of it can be looked at.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if IS_WATCHING.load(Ordering::SeqCst) {
+            // SAFETY: it is a whole block that was made with this layout, and every byte of it was written.
+            let bytes = unsafe { slice::from_raw_parts(block, layout.size()) };
+            let is_piece = |bytes: &[u8]| TEXT.chunks(PIECE).any(|piece| piece == bytes);
+            if bytes.windows(PIECE).any(is_piece) {
+                FOUND.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        // SAFETY: as the caller has it.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Watching = Watching;
+
+/// How many blocks come back with a piece of the secret while this is done.
+fn left_by<T>(read: impl FnOnce() -> T) -> (T, usize) {
+    FOUND.store(0, Ordering::SeqCst);
+    IS_WATCHING.store(true, Ordering::SeqCst);
+    let outcome = read();
+    IS_WATCHING.store(false, Ordering::SeqCst);
+    (outcome, FOUND.load(Ordering::SeqCst))
+}
+
+#[test]
+fn inv_30_what_is_read_of_a_private_jwk_is_wiped() {
+    let text = str::from_utf8(TEXT).unwrap();
+    let (first, last) = text.split_at(32);
+    let jwk = |k: &str| format!(r#"{{"kty":"oct","kid":"shared","k":"{k}"}}"#);
+    // It would be found.
+    assert_eq!(left_by(|| drop(text.to_owned())).1, 1);
+
+    let plain = jwk(text);
+    // An escape in the middle, so that what is read of it is put together in a buffer: of the right size from the beginning.
+    let escaped = jwk(&format!("{first}\\u0065{}", &last[1..]));
+    for json in [&plain, &escaped] {
+        let (key, left) = left_by(|| SigningKey::from_jwk(json));
+        assert!(key.is_ok(), "{key:?}");
+        assert_eq!(left, 0, "{json}");
+        assert_eq!(left_by(|| VerifyingKey::from_jwk(json).is_ok()), (true, 0));
+    }
+    // What is no key in the end was one to whoever reads the memory.
+    let quoted = jwk(&format!("{first}\\\"{last}"));
+    let nested = format!(r#"{{"kty":"oct","kid":"shared","k":"AAAA","oth":[{{"d":"{text}"}}]}}"#);
+    for json in [&quoted, &nested] {
+        let (key, left) = left_by(|| SigningKey::from_jwk(json).err());
+        assert!(matches!(key, Some(KeyLoadError::Member(_) | KeyLoadError::Weak)), "{key:?}");
+        assert_eq!(left, 0, "{json}");
+    }
+}
