@@ -7,6 +7,7 @@ use doorward_core::time::Timestamp;
 use doorward_core::token::jwt::{
     Algorithm, Claims, Compact, JwtError, KeyLoadError, SigningKey, Verifier, VerifyingKey,
 };
+use doorward_core::token::terms::Scope;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
@@ -116,8 +117,23 @@ fn jw_16_a_weak_key_spoils_its_set() {
     let mut weak = jwk(RSA);
     weak["n"] = json!("_".repeat(170) + "8"); // 1024 bits
     assert_eq!(verifier(&json!([jwk(ED25519), weak])).unwrap_err(), KeyLoadError::Weak);
+    // Of 2048 bits: a power of 65537 modulo every prime that is asked (CVE-2017-15361), and no such when one is added.
+    let roca = "tkzkIow4-ykY8TXSX1VyAzAYUMWjj9VHkjpzaZTjv5EaYdviLkQVi66XupTQ7agvj20FWE74qjiSJ2ZYHiehwIpqY-wk7eaka0yyQkoj1ZYiF76t28SW\
+                y46Blz4L7NewOJjRkPnr2swMseKcZYzaFJXmCvWTvQTPD9Yw8fKdDamVP0jxoJ92taFwszg5JjBZ8owQXR-xfCOQwZLP06yUrw8h3bZsrUomjRFu\
+                zhc499k9nBckEeILj2sNVJtvA2daFgCjWgmZUNg29nXMgedO9ejiXZQO2QR1lTGYXV2dyfgYGOgRiS-QK9I_CCQSiy8zDFx_zk7Oa28jL21sEcJi\
+                2w";
+    weak["n"] = json!(roca);
+    assert_eq!(verifier(&json!([jwk(ED25519), weak])).unwrap_err(), KeyLoadError::Weak);
+    weak["n"] = json!(roca.replace("2w", "3Q"));
+    assert!(verifier(&json!([jwk(ED25519), weak])).is_ok());
     let secret = json!({"kty": "oct", "kid": "shared", "k": "AAAA"});
     assert_eq!(verifier(&json!([secret])).unwrap_err(), KeyLoadError::Weak);
+}
+
+#[test]
+fn a_scope_has_as_many_bytes_as_are_said() {
+    let of = |bytes: usize| Scope::parse(&"x".repeat(bytes)).is_ok();
+    assert_eq!((of(Scope::MAX_BYTES), of(Scope::MAX_BYTES + 1)), (true, false));
 }
 
 #[test]
