@@ -12,6 +12,7 @@ mod cap;
 mod clock;
 mod compromised;
 mod contracts;
+mod cookies;
 mod deletion;
 mod devices;
 mod devices_counting;

@@ -197,6 +197,18 @@ fn sixty_four_keys_are_enough_and_rotating_further_is_refused() {
     assert!(!world.accepts(&first) && !world.accepts(&issued));
 }
 
+/// A key that is to sign soon signs at once, and no third one is made.
+#[test]
+fn a_key_that_is_to_come_comes_at_once() {
+    let (mut world, _) = at_home();
+    assert!(rotate(&mut world, RotateKeys::new()));
+    let made = kids(&world);
+    let soon = world.now.saturating_add(world.environment.policy.tokens().overlap);
+    assert_eq!(keyring(&world).signing[1].active_from, soon);
+    world.run(RotateKeys::at_once()).unwrap().unwrap();
+    assert_eq!((kids(&world), keyring(&world).signing[1].active_from), (made, world.now));
+}
+
 /// [1], [1, 2], [2, 1], [2]: no token is refused before key 1 is taken out, and then all of its tokens are at once.
 #[test]
 fn inv_36_a_master_key_moves_on_in_phases() {
