@@ -1,12 +1,15 @@
-//! What is read of a private key is wiped before its memory is given back: an allocator looks at each block that comes back. A
-//! program of its own, with one test: the allocator is everybody's.
+//! What is a secret is wiped before its memory is given back: an allocator looks at each block that comes back. A program of its own,
+//! whose tests take turns: the allocator is everybody's.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::slice;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use doorward_core::token::jwt::{KeyLoadError, SigningKey, VerifyingKey};
+use doorward_core::web::cookie::{Cookie, CookieSettings};
 
 /// 48 bytes in base64url, and what they are.
 const TEXT: &[u8; 64] = b"kQ7vX2mZ9pL4tR8wB1nC6yD3hF5jG0sAeUiOqWxVzTbNcMlKjHgFdSaPoIuYtReW";
@@ -15,6 +18,7 @@ const PIECE: usize = 16;
 
 static IS_WATCHING: AtomicBool = AtomicBool::new(false);
 static FOUND: AtomicUsize = AtomicUsize::new(0);
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Counts the blocks that come back with a piece of the secret in them. Those that grow come back, too: `realloc` is made of
 /// `alloc` and `dealloc`.
@@ -55,6 +59,7 @@ fn left_by<T>(read: impl FnOnce() -> T) -> (T, usize) {
 
 #[test]
 fn inv_30_what_is_read_of_a_private_jwk_is_wiped() {
+    let _turn = TURN.lock().unwrap();
     let text = str::from_utf8(TEXT).unwrap();
     let (first, last) = text.split_at(32);
     let jwk = |k: &str| format!(r#"{{"kty":"oct","kid":"shared","k":"{k}"}}"#);
@@ -78,4 +83,18 @@ fn inv_30_what_is_read_of_a_private_jwk_is_wiped() {
         assert!(matches!(key, Some(KeyLoadError::Member(_) | KeyLoadError::Weak)), "{key:?}");
         assert_eq!(left, 0, "{json}");
     }
+}
+
+/// The longest domain of a browser's needs most room.
+#[test]
+fn inv_30_a_cookies_token_stands_in_one_buffer_and_is_wiped() {
+    let _turn = TURN.lock().unwrap();
+    let text = str::from_utf8(TEXT).unwrap();
+    let settings =
+        CookieSettings { name: "sid".into(), domain: Some("x".repeat(253)), ..CookieSettings::default() };
+    let cookie = Cookie::new(settings).unwrap();
+    let (header, left) = left_by(|| cookie.set(text, Duration::MAX));
+    assert!(header.unwrap().expose().contains(text));
+    assert_eq!(left, 0);
+    assert_eq!(left_by(|| drop(cookie.set(text, Duration::MAX))).1, 0);
 }
