@@ -178,9 +178,14 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// A key that was found, once its name is durable: whoever made the file may have been killed before that, and what is encrypted
-/// under a key must not outlive it. Where the folder cannot be synced, all of its file system is.
+/// under a key must not outlive it. Where the folder cannot be asked to be synced, all of its file system is.
 fn found_at(path: &Path, key: MasterKey) -> Result<MasterKey, KeyFileError> {
-    let synced = sync_folder(path).or_else(|error| sync_all_around(path, error));
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    let synced = sync_folder(path).or_else(|error| match error.kind() {
+        InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported => sync_all_around(path, error),
+        // A disk that failed says so once.
+        _ => Err(error),
+    });
     synced.map(|()| key).map_err(KeyFileError::Io)
 }
 
