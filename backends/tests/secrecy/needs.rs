@@ -13,7 +13,7 @@ use doorward::core::model::keyring::Epochs;
 use doorward::core::model::view::RevocationView;
 use doorward::core::operation::access::{Disable, Enable};
 use doorward::core::operation::after_restore::AfterRestore;
-use doorward::core::operation::authenticate::Authenticate;
+use doorward::core::operation::authenticate::{Authenticate, Glance};
 use doorward::core::operation::change_password::ChangePassword;
 use doorward::core::operation::delete_account::DeleteAccount;
 use doorward::core::operation::deletions::Deletions;
@@ -171,6 +171,7 @@ pub(crate) fn of_every_operation(printed: &mut Printed) -> Vec<Row> {
     let second = driver.drive(login).unwrap();
     keep(second.token.expose());
     driver.drive(Authenticate::new(&first)).unwrap();
+    driver.printed.note(Glance::at(&first, &driver.environment).unwrap());
     let first = keep(driver.drive(RotateSession::new(&first)).unwrap().token.expose());
     let first = keep(driver.drive(Reauthenticate::new(&first, PASSWORD)).unwrap().token.expose());
     driver.drive(Reauthenticate::new(&first, WRONG)).unwrap_err();
