@@ -253,9 +253,9 @@ impl<S: ?Sized> Builder<S> {
 /// For an [`Engine`].
 impl Builder {
     /// Runs [`Engine::maintain`] at open and every so often from then on (every few minutes, and at least once in the policy's
-    /// `max_clock_regression`), on a thread of the engine's own, until the last clone of the engine is dropped. That waits for a run under way to stop, which is within a few calls of the store: do
-    /// not hold a lock then that the [`events`](Self::events) wait for. What fails is told to them, and tried again the
-    /// next time.
+    /// `max_clock_regression`), on a thread of the engine's own, until the last clone of the engine is dropped. That waits for a
+    /// run under way to stop, which is within a few calls of the store: do not hold a lock then that the
+    /// [`events`](Self::events) wait for. What fails is told to them, and tried again the next time.
     #[must_use]
     pub fn maintain_every(mut self, every: Duration) -> Self {
         self.maintain_every = Some(every);
