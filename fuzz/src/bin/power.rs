@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use doorward_fuzz::kill;
 use doorward_fuzz::ledger::{self, Page};
-use doorward_fuzz::power::{IMAGES, PowerError, Rig};
+use doorward_fuzz::power::{IMAGES, Lives, PowerError, Rig};
 use doorward_fuzz::store::{StoreKind, UnknownStore};
 
 const USAGE: &str = "usage: power [--store NAME] [--recordings N] [--from N | --resume] [--seconds N] [--threads N] [--images N] [--lies] [--folder PATH]";
@@ -31,6 +31,12 @@ fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
     if let Some(victim) = kill::Rig::arguments(&given) {
         let Err(why) = victim.run(begun) else { return ExitCode::SUCCESS };
+        eprintln!("{why}");
+        return ExitCode::FAILURE;
+    }
+    let lives = std::env::current_exe().ok().and_then(|program| Lives::arguments(program, &given));
+    if let Some(lives) = lives {
+        let Err(why) = lives.run() else { return ExitCode::SUCCESS };
         eprintln!("{why}");
         return ExitCode::FAILURE;
     }

@@ -10,6 +10,7 @@
 //! | file | what |
 //! |---|---|
 //! | this one | the rig: recordings, and images of each |
+//! | `lives` | the program that is recorded |
 //! | `trace` | a recording, read |
 //! | `disk` | what may be left of it |
 
@@ -27,7 +28,10 @@ use crate::store::StoreKind;
 use disk::{Disk, Left, Luck};
 use trace::{Call, Traced};
 
+pub use lives::Lives;
+
 mod disk;
+mod lives;
 mod trace;
 
 /// What the victim was told, beside the store.
@@ -39,7 +43,7 @@ pub const IMAGES: u64 = 1000;
 /// Recordings of a victim, and what power cuts leave of them.
 #[derive(Debug, Clone)]
 pub struct Rig {
-    /// The program that becomes a victim when it is started with the arguments of [`kill::Rig::arguments`].
+    /// The program that becomes [`Lives`] and their victims when it is started with their arguments.
     pub program: PathBuf,
     /// Which store.
     pub store: StoreKind,
@@ -165,8 +169,7 @@ impl Rig {
         Ok(summary)
     }
 
-    /// Runs victims for a while each, from an empty store on: whoever comes next recovers it, and first it is seen what became of what
-    /// was under way.
+    /// Runs victims for a while each, from an empty store on.
     fn record(&self, home: &Path) -> Result<String, PowerError> {
         let store = home.join("store");
         fs::create_dir(&store)?;
@@ -175,9 +178,8 @@ impl Rig {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-xx", "-qq", "-s", "16000000", "--seccomp-bpf"]);
         strace.args(["-e", "signal=none", "-e", trace::TRACED]).arg("-o").arg(&trace);
-        strace.args(["sh", "-c", LIVES, "sh", &self.seconds.to_string()]).arg(&self.program);
-        strace.arg(self.store.name()).arg(&store);
-        strace.args([&self.seed.to_string(), &self.threads.to_string()]);
+        let Self { program, store: kind, seed, threads, seconds, .. } = self.clone();
+        strace.args(Lives { program, store: kind, folder: store, seed, threads, seconds }.command());
         strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&printed)?);
         if !strace.status().map_err(PowerError::NotInstalled)?.success() {
             let printed = fs::read_to_string(printed)?;
@@ -186,16 +188,6 @@ impl Rig {
         Ok(fs::read_to_string(trace)?)
     }
 }
-
-/// Three lives of the time that is given, two looks between them. One that is not killed in its time is a mistake.
-const LIVES: &str = r#"
-    live() { code=0; timeout -s KILL "$@" lives || code=$?; [ "$code" -eq 137 ]; }
-    seconds=$1 program=$2 store=$3 folder=$4 seed=$5 threads=$6
-    for life in 1 2 3; do
-        live "$seconds" "$program" victim "$store" "$folder" "$seed$life" "$threads" || exit 1
-        [ "$life" -eq 3 ] || "$program" victim "$store" "$folder" "$seed" "$threads" looks || exit 1
-    done
-"#;
 
 /// A recording that is played on a disk.
 struct Play<'a> {

@@ -47,7 +47,7 @@ pub(super) struct Traced {
     pub(super) call: Call,
     /// The line at which it began.
     pub(super) begun: usize,
-    /// The line at which it returned. One that never did is not here: what it may have done, an earlier cut shows.
+    /// The line at which it returned.
     pub(super) ended: usize,
 }
 
@@ -59,7 +59,7 @@ pub(super) const TRACED: &str = "trace=openat,open,creat,write,writev,pwrite64,p
 /// The calls on what is below this folder.
 ///
 /// # Errors
-/// A call that is not understood: its effect would be missing.
+/// A call that is not understood, or never returned: its effect would be missing.
 pub(super) fn calls(trace: &str, folder: &Path) -> Result<Vec<Traced>, String> {
     let mut reader = Reader { folder, waiting: BTreeMap::new(), places: BTreeMap::new(), calls: Vec::new() };
     let whole = trace.rfind('\n').and_then(|end| trace.get(..end)).unwrap_or_default();
@@ -68,9 +68,15 @@ pub(super) fn calls(trace: &str, folder: &Path) -> Result<Vec<Traced>, String> {
             .line(number, line)
             .map_err(|what| format!("line {number} of the trace: {what}: {}", ends_of(line)))?;
     }
+    if let Some((line, begins)) = reader.waiting.values().find(|(_, begins)| reader.may_change(begins)) {
+        return Err(format!("line {line} of the trace: {INTERRUPTED}: {}", ends_of(begins)));
+    }
     reader.calls.sort_by_key(|traced| traced.begun);
     Ok(reader.calls)
 }
+
+/// What the next program sees may be with it or without it.
+const INTERRUPTED: &str = "it was interrupted, and may have been done";
 
 /// Its beginning and its end: a call may have written megabytes.
 fn ends_of(line: &str) -> String {
@@ -80,7 +86,7 @@ fn ends_of(line: &str) -> String {
 
 struct Reader<'a> {
     folder: &'a Path,
-    /// Of each thread in a call, where it began, and its arguments. Who is killed in one stays here.
+    /// Of each thread in a call, where it began, and its arguments. Who is ended in one stays here.
     waiting: BTreeMap<&'a str, (usize, String)>,
     /// Where each open file is written next.
     places: BTreeMap<u64, u64>,
@@ -114,6 +120,9 @@ impl<'a> Reader<'a> {
     fn call(&mut self, begun: usize, ended: usize, text: &str) -> Result<(), String> {
         let (name, rest) = text.split_once('(').ok_or("no call")?;
         let (arguments, answer) = rest.rsplit_once(" = ").ok_or("no answer")?;
+        if answer.starts_with('?') && self.may_change(text) {
+            return Err(INTERRUPTED.to_owned());
+        }
         if answer.starts_with('-') || answer.starts_with('?') {
             return Ok(());
         }
@@ -211,6 +220,17 @@ impl<'a> Reader<'a> {
         path.strip_prefix(self.folder).ok().map(Path::to_owned)
     }
 
+    /// Whether a call that has no answer could have changed something of the folder.
+    fn may_change(&self, text: &str) -> bool {
+        let (name, arguments) = text.split_once('(').unwrap_or((text, ""));
+        let only_asks = match name {
+            "openat" => !text.contains("O_CREAT") && !text.contains("O_TRUNC"),
+            _ => ["fsync", "fdatasync", "sync_file_range", "lseek", "mmap", "dup", "dup2", "dup3"]
+                .contains(&name),
+        };
+        !only_asks && arguments.split(", ").any(|argument| self.concerns(argument))
+    }
+
     fn concerns(&self, argument: &str) -> bool {
         let path = opened(argument).or_else(|_| quoted(argument));
         path.is_ok_and(|path| path.starts_with(self.folder))
@@ -262,8 +282,8 @@ mod tests {
              1 unlink(\"{file}\") = -1 ENOENT (No such file or directory)\n\
              2 write(3<{file}>, \"{a}\", 2) = 2\n\
              2 write(3<{file}>(deleted), \"{a}\", 2) = 2\n\
-             1 write(3<{file}>, \"{a}\", 2) = ?\n\
-             3 pwrite64(3<{file}>, \"{a}\" <detached ...>\n\
+             1 fdatasync(3<{file}>) = ?\n\
+             3 fsync(3<{file}> <detached ...>\n\
              2 +++ killed by SIGKILL +++\n\
              2 cut",
             a = escaped("ab"),
@@ -293,6 +313,23 @@ mod tests {
         assert_eq!(calls(&owes, Path::new("/f")), Ok(Vec::new()));
         let more = calls(&format!("{owes}1 fsync(3<{}>) = 0\n", escaped("/f/db")), Path::new("/f"));
         assert!(more.unwrap_err().contains("line 1 of the trace: the thread goes on"));
+    }
+
+    /// A line of the story was there, and its recording said `= ?`: the next victim went on from it, and what the power left looked torn.
+    #[test]
+    fn a_call_that_was_interrupted_may_have_been_done() {
+        let file = escaped("/f/story");
+        for interrupted in [
+            format!("1 write(3<{file}>, \"\\x61\", 1) = ?\n"),
+            format!("1 write(3<{file}>, \"\\x61\", 1 <unfinished ...>\n1 <... write resumed>) = ?\n"),
+            format!("1 pwrite64(3<{file}>, \"\\x61\", 1, 0 <detached ...>\n"),
+            format!("1 openat(AT_FDCWD<{}>, \"{file}\", O_RDWR|O_CREAT, 0600) = ?\n", escaped("/")),
+            format!("1 unlink(\"{file}\" <unfinished ...>\n"),
+        ] {
+            let refused = calls(&interrupted, Path::new("/f")).unwrap_err();
+            assert!(refused.contains(INTERRUPTED), "{refused}");
+            assert_eq!(calls(&interrupted, Path::new("/g")), Ok(Vec::new()));
+        }
     }
 
     #[test]
