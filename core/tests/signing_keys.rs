@@ -282,6 +282,21 @@ fn jw_3_another_algorithm_follows_after_the_overlap_and_both_are_accepted() {
     }
 }
 
+/// A secret has no public half to be kept: one that retired two keys ago is derived by whoever reads the keyring anew.
+#[test]
+fn jw_3_what_retired_long_ago_is_accepted_by_who_comes_anew() {
+    for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Hs256] {
+        let (mut world, ada) = at_home_in(with_tokens(|tokens| tokens.algorithm = algorithm));
+        let issued = world.issue(&ada);
+        for _ in 0..2 {
+            assert!(rotate(&mut world, RotateKeys::at_once()));
+            world.wait(millis(1));
+        }
+        world.become_engine(with_tokens(|tokens| tokens.algorithm = algorithm));
+        assert!(world.accepts(&issued), "{algorithm:?}");
+    }
+}
+
 #[test]
 fn jw_18_the_jwks_has_no_private_member_and_no_secret() {
     let allowed = ["kty", "crv", "x", "y", "kid", "alg", "use", "key_ops", "n", "e"];
