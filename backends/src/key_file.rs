@@ -75,8 +75,7 @@ impl KeyFile {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(KeyFileError::Exists),
             Err(error) => return Err(KeyFileError::Io(error)),
         }
-        sync_folder(path).map_err(KeyFileError::Io)?;
-        Ok(MasterKey::new(number, *bytes))
+        with_a_durable_name(path, MasterKey::new(number, *bytes))
     }
 
     /// The key in this file, which is made with key number 1 when it is not there. Of processes that start
@@ -89,10 +88,13 @@ impl KeyFile {
     pub fn load_or_create(path: impl AsRef<Path>) -> Result<MasterKey, KeyFileError> {
         match Self::load(&path) {
             Err(KeyFileError::Missing) => {}
-            found => return found.and_then(|key| found_at(path.as_ref(), key)),
+            // Whoever made the file may have been killed before its name was durable.
+            found => return found.and_then(|key| with_a_durable_name(path.as_ref(), key)),
         }
         match Self::create(&path, 1) {
-            Err(KeyFileError::Exists) => Self::load(&path).and_then(|key| found_at(path.as_ref(), key)),
+            Err(KeyFileError::Exists) => {
+                Self::load(&path).and_then(|key| with_a_durable_name(path.as_ref(), key))
+            }
             made => made,
         }
     }
@@ -177,9 +179,9 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A key that was found, once its name is durable: whoever made the file may have been killed before that, and what is encrypted
-/// under a key must not outlive it. Where the folder cannot be asked to be synced, all of its file system is.
-fn found_at(path: &Path, key: MasterKey) -> Result<MasterKey, KeyFileError> {
+/// A key, once its file's name is durable: what is encrypted under a key must not outlive it. Where the folder cannot be asked to be
+/// synced, all of its file system is on Linux; elsewhere the key is refused.
+fn with_a_durable_name(path: &Path, key: MasterKey) -> Result<MasterKey, KeyFileError> {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
     let synced = sync_folder(path).or_else(|error| match error.kind() {
         InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported => sync_all_around(path, error),
@@ -247,8 +249,9 @@ mod tests {
         let key = || MasterKey::new(1, [1; 32]);
         let there = Path::new("/proc/self/status");
         assert!(sync_folder(there).is_err(), "its folder has no sync");
-        assert!(found_at(there, key()).is_ok());
-        assert!(matches!(found_at(Path::new("/proc/self/none"), key()), Err(KeyFileError::Io(_))));
+        assert!(with_a_durable_name(there, key()).is_ok());
+        let none = with_a_durable_name(Path::new("/proc/self/none"), key());
+        assert!(matches!(none, Err(KeyFileError::Io(_))));
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl Password {
     }
 
     /// The bytes to be hashed, in a buffer that is wiped when dropped and never moved while it is filled. Only where
-    /// NFC has something to compose do single characters pass through the normaliser's own buffers.
+    /// NFC has something to compose do characters pass through the normaliser's own buffers, which nobody wipes: one by one, and
+    /// together where five marks or more follow each other.
     ///
     /// # Example: one password, typed on two keyboards
     ///

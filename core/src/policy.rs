@@ -173,7 +173,7 @@ impl Policy {
     }
 
     /// By how much the time may be earlier after a restart than it was before. It begins at the mark then, whatever the clock shows;
-    /// and the mark is written down when it is behind by `touch_every`, by a maintenance, of which there is one in
+    /// and the mark is written down when it is behind by `touch_every`, by a maintenance, of which one succeeds in
     /// `max_clock_regression`.
     pub(crate) fn restart_sets_back(&self) -> Duration {
         self.max_clock_regression.saturating_add(self.touch_every)

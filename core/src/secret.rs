@@ -4,9 +4,11 @@
 //! one of the two holds nothing. Below a master key stand labels (HKDF-SHA256, RFC 5869, section 2.3).
 
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+use base64ct::Encoding;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -376,6 +378,14 @@ pub(crate) fn keyed(bytes: &[u8]) -> Hmac<Sha256> {
 /// Whether two byte strings are equal, in time that depends on their length only.
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
+}
+
+/// What a text is in base64, in a buffer that is wiped, also where the text is refused in the end.
+pub(crate) fn decoded<E: Encoding>(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; text.len()]);
+    let len = E::decode(text, &mut bytes).ok()?.len();
+    bytes.truncate(len);
+    Some(bytes)
 }
 
 fn expand(hkdf: &Hkdf<Sha256>, label: &[&[u8]], to: &mut [u8]) {

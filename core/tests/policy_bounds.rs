@@ -72,6 +72,9 @@ fn clocks_differ_by_a_minute_at_most_and_step_back_by_a_day() {
     assert_eq!(of(SECOND * 61, DAY), Some(PolicyError::Skew));
     assert_eq!(of(SECOND * 60, SECOND * 59), Some(PolicyError::Clock));
     assert_eq!(of(SECOND, DAY + SECOND), Some(PolicyError::Clock));
+    let millis = Duration::from_millis;
+    assert_eq!((of(Duration::ZERO, SECOND), of(millis(500), SECOND)), (None, None));
+    assert_eq!(of(Duration::ZERO, millis(999)), Some(PolicyError::Clock), "nobody maintains as often");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use doorward_core::operation::logout::{Ended, Logout};
 use doorward_core::operation::open::Open;
 use doorward_core::operation::refresh::RefreshError;
 use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
+use doorward_core::operation::tick::Tick;
 use doorward_core::operation::verify::VerifyError;
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::{Durability, Ending};
@@ -202,6 +203,9 @@ fn rv_5_more_than_256_of_a_session_are_refused_in_so_many_words() {
     let refused = world.run(RevokeToken::new(later.access.expose(), "web")).unwrap();
     assert!(matches!(refused, Err(RevokeTokenError::TooMany)), "{refused:?}");
     world.wait(millis(1));
+    let refused = world.run(RevokeToken::new(later.access.expose(), "web")).unwrap();
+    assert!(matches!(refused, Err(RevokeTokenError::TooMany)), "no mark says how late it is: {refused:?}");
+    world.run(Tick::new()).unwrap().unwrap();
     assert_eq!(revoke(&mut world, later.access.expose()), Ended::Ended, "what is dead makes room");
     assert_eq!(world.grants(ada.session).revoked.len(), 1);
 }
@@ -227,11 +231,25 @@ fn inv_21_rv_5_a_token_that_has_expired_here_is_revoked_until_it_has_everywhere(
         let (mut world, ada) = at_home();
         let issued = world.issue(&ada);
         world.wait(millis(after));
+        world.run(Tick::new()).unwrap().unwrap();
         assert!(!world.accepts(&issued));
         assert_eq!(revoke(&mut world, issued.access.expose()), told);
         world.now = START;
         assert_eq!(world.accepts(&issued), told == Ended::AlreadyGone);
     }
+}
+
+/// The clock jumped by twenty minutes, and a client was told that its token is gone: it was dead by more than a clock is set back. Set
+/// right, and restarted before a maintenance had seen the jump, the engine accepted it again.
+#[test]
+fn inv_15_inv_20_rv_5_a_token_is_dead_for_everybody_when_the_mark_says_so() {
+    let (mut world, ada) = at_home();
+    let issued = world.issue(&ada);
+    world.wait(secs(1200));
+    assert_eq!(revoke(&mut world, issued.access.expose()), Ended::Ended);
+    world.now = START.saturating_add(secs(10));
+    world.run(Open::new()).unwrap();
+    assert!(matches!(world.verify(&issued), Err(VerifyError::Gone(Gone::Revoked))));
 }
 
 /// A client was told that its refresh token is gone, because the session was over by that instance's clock. Another, a

@@ -4,15 +4,22 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::slice;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use doorward_core::token::jwt::{KeyLoadError, SigningKey, VerifyingKey};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use doorward_core::token::jwt::{Algorithm, KeyLoadError, SigningKey, VerifyingKey};
 use doorward_core::web::cookie::{Cookie, CookieSettings};
 
-/// 48 bytes in base64url, and what they are.
+/// 48 bytes in base64url.
 const TEXT: &[u8; 64] = b"kQ7vX2mZ9pL4tR8wB1nC6yD3hF5jG0sAeUiOqWxVzTbNcMlKjHgFdSaPoIuYtReW";
+/// The same bytes.
+static BYTES: LazyLock<[u8; 48]> = LazyLock::new(|| {
+    let mut bytes = [0; 48];
+    Base64UrlUnpadded::decode(TEXT, &mut bytes).unwrap();
+    bytes
+});
 /// So many bytes of a secret in a row are no accident.
 const PIECE: usize = 16;
 
@@ -35,7 +42,8 @@ unsafe impl GlobalAlloc for Watching {
         if IS_WATCHING.load(Ordering::SeqCst) {
             // SAFETY: it is a whole block that was made with this layout, and every byte of it was written.
             let bytes = unsafe { slice::from_raw_parts(block, layout.size()) };
-            let is_piece = |bytes: &[u8]| TEXT.chunks(PIECE).any(|piece| piece == bytes);
+            let is_piece =
+                |bytes: &[u8]| TEXT.chunks(PIECE).chain(BYTES.chunks(PIECE)).any(|piece| piece == bytes);
             if bytes.windows(PIECE).any(is_piece) {
                 FOUND.fetch_add(1, Ordering::SeqCst);
             }
@@ -50,6 +58,7 @@ static ALLOCATOR: Watching = Watching;
 
 /// How many blocks come back with a piece of the secret while this is done.
 fn left_by<T>(read: impl FnOnce() -> T) -> (T, usize) {
+    LazyLock::force(&BYTES);
     FOUND.store(0, Ordering::SeqCst);
     IS_WATCHING.store(true, Ordering::SeqCst);
     let outcome = read();
@@ -65,6 +74,7 @@ fn inv_30_what_is_read_of_a_private_jwk_is_wiped() {
     let jwk = |k: &str| format!(r#"{{"kty":"oct","kid":"shared","k":"{k}"}}"#);
     // It would be found.
     assert_eq!(left_by(|| drop(text.to_owned())).1, 1);
+    assert_eq!(left_by(|| drop(BYTES.to_vec())).1, 1);
 
     let plain = jwk(text);
     // An escape in the middle, so that what is read of it is put together in a buffer: of the right size from the beginning.
@@ -82,6 +92,18 @@ fn inv_30_what_is_read_of_a_private_jwk_is_wiped() {
         let (key, left) = left_by(|| SigningKey::from_jwk(json).err());
         assert!(matches!(key, Some(KeyLoadError::Member(_) | KeyLoadError::Weak)), "{key:?}");
         assert_eq!(left, 0, "{json}");
+    }
+}
+
+/// Of a text that was no base64 in the end, what had been decoded by then was left in memory.
+#[test]
+fn inv_30_what_is_read_of_a_private_pem_is_wiped() {
+    let _turn = TURN.lock().unwrap();
+    let text = str::from_utf8(TEXT).unwrap();
+    for body in [text.to_owned(), format!("{text}\nAA!A"), format!("{text}\n{text}\nA")] {
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        let (key, left) = left_by(|| SigningKey::from_pem(&pem, Algorithm::EdDsa).is_ok());
+        assert_eq!((key, left), (false, 0), "{body}");
     }
 }
 

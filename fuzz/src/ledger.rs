@@ -54,7 +54,7 @@ pub struct Part {
     pub to: u64,
     /// What was counted on the way.
     pub counts: BTreeMap<String, u64>,
-    /// Of one processor, as the clock on the wall has it.
+    /// How long it took; with several jobs, the time of each is added.
     pub seconds: f64,
 }
 

@@ -3,8 +3,8 @@
 //! | kind | in a folder | outlives the process | for |
 //! |---|---|---|---|
 //! | memory | nothing | no | the model, at its full speed |
-//! | SQLite | `auth.db` and its log | yes, and several processes share it | the model and both rigs |
-//! | sled | `auth.sled` | yes | the model, and the rig that kills |
+//! | SQLite | `auth.db` and its log | yes, and several processes share it | the model and all rigs |
+//! | sled | `auth.sled` | yes | the model, and the rigs of one process |
 
 use std::fmt;
 use std::fs;

@@ -252,8 +252,8 @@ impl<S: ?Sized> Builder<S> {
 
 /// For an [`Engine`].
 impl Builder {
-    /// Runs [`Engine::maintain`] at open and every so often from then on (every few minutes, and at least once in the policy's
-    /// `max_clock_regression`), on a thread of the engine's own, until the last clone of the engine is dropped. That waits for a
+    /// Runs [`Engine::maintain`] at open and so long after the end of each run from then on (a few minutes, and at most half of the
+    /// policy's `max_clock_regression`, within which one must have succeeded), on a thread of the engine's own, until the last clone of the engine is dropped. That waits for a
     /// run under way to stop, which is within a few calls of the store: do not hold a lock then that the
     /// [`events`](Self::events) wait for. What fails is told to them, and tried again the next time.
     #[must_use]
@@ -305,7 +305,8 @@ impl Builder<dyn AsyncStore> {
     }
 }
 
-/// For a [`SteppedEngine`]. Maintenance is the host's affair: [`SteppedEngine::maintain`] every few minutes.
+/// For a [`SteppedEngine`]. Maintenance is the host's affair: [`SteppedEngine::maintain`] every few minutes, and at least once in the
+/// policy's `max_clock_regression`.
 impl Builder<Guarantees> {
     /// As [`Builder::open`], in steps: it reads and commits like any operation. An error says what does not fit, and
     /// nothing was changed.

@@ -125,7 +125,7 @@ impl SteppedEngine {
         Steps::new(guest.desk(), async move { verify::verify(&guest, &token, &audience).await })
     }
 
-    /// As [`Engine::maintain`](crate::Engine::maintain): call it every few minutes. Dropped, it leaves the rest to the next
+    /// As [`Engine::maintain`](crate::Engine::maintain): call it as often. Dropped, it leaves the rest to the next
     /// call, and no event of its own.
     pub fn maintain(&self) -> Steps<Result<Maintained, Fault>> {
         let guest = self.guest();

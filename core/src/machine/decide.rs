@@ -181,11 +181,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The same, by a clock that no instance's is behind, nor will be when it is set back across a restart: what is over by
-    /// this one is over for everybody.
-    pub(crate) fn furthest_behind(&self) -> Self {
-        let most = (self.policy.max_skew() * 2).saturating_add(self.policy.restart_sets_back());
-        Self { now: self.now.saturating_sub(most), ..*self }
+    /// The same, by a clock that no instance's is behind, nor will be when it is set back across a restart, which begins no
+    /// earlier than at the store's mark: what is over by this one is over for everybody.
+    pub(crate) fn furthest_behind(&self, mark: Timestamp) -> Self {
+        let restarted = self.now.saturating_sub(self.policy.restart_sets_back()).min(mark);
+        Self { now: restarted.saturating_sub(self.policy.max_skew() * 2), ..*self }
     }
 
     /// Fresh random bytes for this label: the same in every attempt of one operation.

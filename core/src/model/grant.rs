@@ -209,7 +209,7 @@ impl GrantsRecord {
     }
 
     /// The same, with this token revoked; `None` when there are too many. Those that open nothing any more make room only
-    /// when it is needed: a clock may be set back further than is foreseen.
+    /// when it is needed: a clock may be set back further than is foreseen. `now` is no later than the store's mark.
     pub(crate) fn revoking(mut self, token: RevokedToken, now: Timestamp) -> Option<Self> {
         let is_full = self.revoked.len() >= MOST_REVOKED;
         self.revoked.retain(|revoked| revoked.id != token.id && (now < revoked.until || !is_full));

@@ -18,6 +18,7 @@ use crate::operation::verify::{Kept, Seen, VerifyError};
 use crate::planted::Planted;
 use crate::record::{Key, Row};
 use crate::store::Ending;
+use crate::time::Timestamp;
 use crate::token::jwt::{Compact, JwtError};
 use crate::token::opaque::{REFRESH_PREFIX, TokenError};
 use crate::token::terms::{ClientId, TermError};
@@ -129,8 +130,9 @@ impl Decide for RevokeToken {
         let found = if self.token.text.starts_with(REFRESH_PREFIX) {
             refresh_token(&self.token.text, facts, cx)?
         } else {
-            seen = Seen::of(self.token.digested(), None, facts, &cx.furthest_behind())?;
-            access_token(&self.token.text, &seen, facts, cx)?
+            let mark = mark(facts)?;
+            seen = Seen::of(self.token.digested(), None, facts, &cx.furthest_behind(mark))?;
+            access_token(&self.token.text, &seen, mark, facts, cx)?
         };
         Ok(match found {
             Found::Unread(keys) => Decision::Read(keys),
@@ -180,16 +182,24 @@ fn refresh_token<'a>(token: &str, facts: &'a Facts, cx: &Context<'_>) -> Result<
     Ok(Found::Of(&family.client, live, Revocation { grants, ending }))
 }
 
+/// How late it was by the store's mark; longer ago than anything where there is none, or it is not read yet.
+fn mark(facts: &Facts) -> Result<Timestamp, Fault> {
+    let row = facts.rows([&Key::Clock]).and_then(|[row]| row);
+    let mark = row.map(Row::clock).transpose()?.map(|seen| seen.highest);
+    Ok(mark.unwrap_or(Timestamp::from_millis(i64::MIN)))
+}
+
 /// It is over when no clock can find it alive: until then it is revoked, whatever this one says.
 fn access_token<'a>(
     token: &str,
     seen: &'a Seen,
+    mark: Timestamp,
     facts: &'a Facts,
     cx: &Context<'_>,
 ) -> Result<Found<'a>, Fault> {
-    let behind = cx.furthest_behind();
+    let behind = cx.furthest_behind(mark);
     let access = match seen {
-        Seen::Unread(keys) => return Ok(Found::Unread(keys.clone())),
+        Seen::Unread(keys) => return Ok(Found::Unread(keys.iter().cloned().chain([Key::Clock]).collect())),
         Seen::Refused(VerifyError::Fault(fault)) => return Err(fault.clone()),
         Seen::Refused(VerifyError::Token(JwtError::UnknownKey)) => {
             // The store knows the key: it is its master key that this engine lacks.
@@ -215,7 +225,8 @@ fn access_token<'a>(
     let grants = grants.map(Row::grants).transpose()?.cloned().unwrap_or_default();
     let live = Live { id: access.session, account: access.account, record: row.session()? };
     let ending = Ending::Grant { grant: access.token, until };
-    Ok(Found::Of(&access.client, live, Revocation { grants: grants.revoking(token, cx.now), ending }))
+    let grants = grants.revoking(token, cx.now.min(mark));
+    Ok(Found::Of(&access.client, live, Revocation { grants, ending }))
 }
 
 impl fmt::Debug for RevokeToken {

@@ -90,7 +90,7 @@ impl Decide for TrustClock {
         let seen = clock.map(Row::clock).transpose()?;
         Ok(match seen {
             Some(seen) if seen.check_behind(cx.now, cx.policy.max_clock_regression()).is_err() => {
-                // What was granted last was granted at the mark.
+                // What was granted last was granted at the mark, or later by what a restart may have set back.
                 let until = cx.policy.floor_dies_at(seen.highest);
                 let ending = Ending::Epoch { key: Key::Keyring, until };
                 let spares_all = cx.policy.has(Planted::TrustSparesAll);

@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{Argon2Params, ParamsError};
+use crate::secret::decoded;
 
 /// An Argon2id hash, `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<tag>`: the PHC string format, in its one canonical
 /// spelling, with costs that may be obeyed.
@@ -221,16 +222,12 @@ fn parse_costs(costs: &str) -> Result<Argon2Params, PasswordHashError> {
 }
 
 fn parse_salt(salt: &str) -> Result<Zeroizing<Vec<u8>>, PasswordHashError> {
-    let salt = Base64Unpadded::decode_vec(salt).map_err(|_| PasswordHashError::Malformed)?;
-    if (SALT..=MAX_SALT).contains(&salt.len()) {
-        Ok(Zeroizing::new(salt))
-    } else {
-        Err(PasswordHashError::Salt)
-    }
+    let salt = decoded::<Base64Unpadded>(salt).ok_or(PasswordHashError::Malformed)?;
+    if (SALT..=MAX_SALT).contains(&salt.len()) { Ok(salt) } else { Err(PasswordHashError::Salt) }
 }
 
 fn parse_tag(tag: &str) -> Result<Zeroizing<[u8; TAG]>, PasswordHashError> {
-    let tag = Zeroizing::new(Base64Unpadded::decode_vec(tag).map_err(|_| PasswordHashError::Malformed)?);
+    let tag = decoded::<Base64Unpadded>(tag).ok_or(PasswordHashError::Malformed)?;
     tag.as_slice().try_into().map(Zeroizing::new).map_err(|_| PasswordHashError::Tag)
 }
 

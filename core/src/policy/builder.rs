@@ -133,7 +133,8 @@ impl PolicyBuilder {
     }
 
     /// How far behind the latest time that the store has seen a clock may be at open; the engine's own time then begins
-    /// at that mark. Maintenance must run at least as often as this, for it writes down what has been seen.
+    /// at that mark. Maintenance must succeed at least as often as this, for it writes down what has been seen. At least 1 s, and
+    /// [`max_skew`](Self::max_skew).
     #[must_use]
     pub fn max_clock_regression(mut self, most: Duration) -> Self {
         self.policy.max_clock_regression = most;
@@ -213,7 +214,7 @@ impl PolicyBuilder {
             return Err(PolicyError::Skew);
         }
         let (regression, jump) = (policy.max_clock_regression, policy.max_clock_jump);
-        if regression < policy.max_skew
+        if regression < policy.max_skew.max(SHORTEST_REGRESSION)
             || regression > LONGEST_REGRESSION
             || !(SHORTEST_JUMP..=LONGEST_JUMP).contains(&jump)
         {
@@ -237,6 +238,8 @@ const LONGEST_SKEW: Duration = Duration::from_mins(1);
 /// A longer one would shut an address off that many people share.
 const LONGEST_REFILL: Duration = Duration::from_hours(1);
 const MOST_SOURCES: usize = 1 << 24;
+/// Nobody maintains a store more often.
+const SHORTEST_REGRESSION: Duration = Duration::from_secs(1);
 const LONGEST_REGRESSION: Duration = Duration::from_hours(24);
 const SHORTEST_JUMP: Duration = Duration::from_hours(1);
 const LONGEST_JUMP: Duration = Duration::from_hours(400 * 24);
@@ -299,7 +302,7 @@ pub enum PolicyError {
     Skew,
     /// The bounds of a clock would refuse good ones, or believe any.
     #[error(
-        "max_clock_regression must be at least max_skew and at most 24 h, max_clock_jump from 1 h to 400 days"
+        "max_clock_regression must be at least max_skew, at least 1 s and at most 24 h, max_clock_jump from 1 h to 400 days"
     )]
     Clock,
     /// The password rules contradict themselves.

@@ -18,7 +18,7 @@ use core::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use thiserror::Error;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::id::{AccountId, DeviceId, SessionId};
 use crate::secret::{DerivedKeys, MasterKeys, same};
@@ -199,7 +199,7 @@ pub(crate) struct Claim<'a> {
     purpose: Purpose,
     row: [u8; 16],
     fields: [u8; FIELDS],
-    proof: [u8; PROOF],
+    proof: Zeroizing<[u8; PROOF]>,
     keys: &'a DerivedKeys,
 }
 
@@ -216,7 +216,7 @@ impl<'a> Claim<'a> {
         let malformed = TokenError::Malformed;
         let (fields, rest) = bytes.split_first_chunk::<FIELDS>().ok_or(malformed)?;
         let (tag, rest) = rest.split_first_chunk::<TAG>().ok_or(malformed)?;
-        let proof = *rest.first_chunk::<PROOF>().ok_or(malformed)?;
+        let proof = Zeroizing::new(*rest.first_chunk::<PROOF>().ok_or(malformed)?);
 
         let (version, rest) = fields.split_first_chunk::<1>().ok_or(malformed)?;
         let (number, rest) = rest.split_first_chunk::<4>().ok_or(malformed)?;
@@ -264,7 +264,7 @@ impl<'a> Claim<'a> {
 
     /// Whether it was made for the row with this salt.
     pub(crate) fn proven_by(&self, salt: &[u8; 16]) -> bool {
-        same(&self.proof, &proof(self.purpose, self.keys, &self.fields, salt))
+        same(&*self.proof, &proof(self.purpose, self.keys, &self.fields, salt))
     }
 }
 

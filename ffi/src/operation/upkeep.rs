@@ -11,7 +11,8 @@ use crate::op::{begin, dw_op};
 use crate::result::dw_maintained;
 use crate::status::dw_status;
 
-/// What a store needs now and then: purges, finishes deletions, makes the next signing key in time. Call it every few minutes.
+/// What a store needs now and then: purges, finishes deletions, makes the next signing key in time. Call it every few minutes, and at
+/// least once in the policy's `max_clock_regression_ms`.
 ///
 /// # Safety
 /// As the conventions say.

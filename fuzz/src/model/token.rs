@@ -326,7 +326,8 @@ impl Model {
             Bearer::Access(token) => {
                 // What is said to be over here must be over everywhere, too, and stay so.
                 let set_back = self.policy.max_clock_regression() + self.policy.touch_every();
-                let behind = now.saturating_sub(self.policy.max_skew() * 2 + set_back);
+                let behind =
+                    now.saturating_sub(set_back).min(self.mark).saturating_sub(self.policy.max_skew() * 2);
                 match (self.genuine(token, behind), token) {
                     (Ok(access), Shown::Token(number)) if self.life_of(access, behind).is_ok() => {
                         (access.client, TokenEffect::RevokeAccess { access: number })

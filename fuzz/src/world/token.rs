@@ -298,7 +298,8 @@ impl World {
         let (client, audience, scope) = self.terms_of(task, family, session);
         self.model.draw(*issued.token.as_bytes())?;
         let policy = &self.model.policy;
-        let declared = self.time.saturating_add(policy.max_skew() + policy.max_clock_regression());
+        let set_back = policy.max_clock_regression() + policy.touch_every();
+        let declared = self.time.saturating_add(policy.max_skew() + set_back);
         let is_from_ahead = self.now(task.engine) > declared;
         let number = self.model.access_tokens.len();
         self.model.access_tokens.push(AccessToken {

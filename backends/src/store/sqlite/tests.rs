@@ -93,6 +93,19 @@ fn after_an_unknown_commit_nothing_is_read_before_a_barrier() {
     }
 }
 
+/// Whoever looked was told to try again, for ever, and only who wrote was told to restore the backup.
+#[test]
+fn damage_that_settling_finds_is_told_to_who_looks() {
+    let rig = rig();
+    rig.fault.set(Meets::GoneThenError);
+    assert_eq!(kind_of(rig.store.commit(&creation(1))), StoreErrorKind::Unknown);
+    let other = rusqlite::Connection::open(&rig.path).unwrap();
+    assert_eq!(other.execute("DELETE FROM meta WHERE name = 'barrier'", []).unwrap(), 1);
+    assert_eq!(kind_of(rig.store.read(&[account(1)])), StoreErrorKind::Corrupt);
+    assert_eq!(kind_of(rig.store.changes(Cursor::START, 1)), StoreErrorKind::Corrupt);
+    assert_eq!(kind_of(rig.store.commit(&creation(2))), StoreErrorKind::Corrupt);
+}
+
 /// Linux reports a failed write once: frames before the failed sync may be lost though the barrier's own sync
 /// succeeds, and every later commit would stand behind a hole.
 #[test]

@@ -123,7 +123,8 @@ impl Writer {
         }
         match self.submit(Task::Settle) {
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == StoreErrorKind::Fatal && self.standing.over().is_some() => {
+            // Damage is for the backup, not for another try.
+            Err(error) if error.kind() == StoreErrorKind::Corrupt || self.standing.over().is_some() => {
                 Err(error)
             }
             Err(error) => Err(retryable(UNSETTLED).with_source(error)),

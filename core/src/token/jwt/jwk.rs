@@ -30,6 +30,7 @@ use super::error::KeyLoadError;
 use super::json::{self, JsonError};
 use super::signing_key::{Private, SigningKey, p256_scalar};
 use super::verifying_key::{self, VerifyingKey};
+use crate::secret::decoded;
 
 /// A JWK's members. They may be secret, and are wiped when dropped.
 pub(super) struct Members(Map<String, Value>);
@@ -181,7 +182,7 @@ impl Members {
 
     fn bytes(&self, name: &'static str) -> Result<Zeroizing<Vec<u8>>, KeyLoadError> {
         let text = self.text(name)?.ok_or(KeyLoadError::Member(name))?;
-        Base64UrlUnpadded::decode_vec(text).map(Zeroizing::new).map_err(|_| KeyLoadError::Member(name))
+        decoded::<Base64UrlUnpadded>(text).ok_or(KeyLoadError::Member(name))
     }
 
     fn text(&self, name: &'static str) -> Result<Option<&str>, KeyLoadError> {

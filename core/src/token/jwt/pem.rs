@@ -4,10 +4,11 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use base64ct::{Base64, Encoding};
+use base64ct::Base64;
 use zeroize::Zeroizing;
 
 use super::error::KeyLoadError;
+use crate::secret::decoded;
 
 pub(super) struct Block {
     pub(super) label: String,
@@ -23,6 +24,6 @@ pub(super) fn block(text: &str) -> Result<Block, KeyLoadError> {
     let body = body.strip_suffix("-----END ").ok_or(refused)?;
     let mut one_line = Zeroizing::new(String::with_capacity(body.len()));
     one_line.extend(body.split_ascii_whitespace());
-    let bytes = Zeroizing::new(Base64::decode_vec(&one_line).map_err(|_| refused)?);
+    let bytes = decoded::<Base64>(&one_line).ok_or(refused)?;
     Ok(Block { label: label.to_owned(), bytes })
 }

@@ -23,7 +23,7 @@ const POLICIES: &[&str] = &[
     r#","session_cap":{"most":1,"when_full":"refuse"},"data":{"logged_in":10,"anonymous":0}"#,
     r#","devices":{"tries":1,"per_account":1},"sources":{"guesses":{"size":1,"refill_ms":1000}}"#,
     r#","sessions":{"web":{"idle_ms":1000,"absolute_ms":1000}},"touch_every_ms":0"#,
-    r#","max_skew_ms":0,"max_clock_regression_ms":0,"max_clock_jump_ms":3600000"#,
+    r#","max_skew_ms":0,"max_clock_regression_ms":1000,"max_clock_jump_ms":3600000"#,
     r#","tpyo":1"#,
 ];
 
