@@ -21,6 +21,7 @@ pub mod action;
 mod answer;
 pub mod catalogue;
 pub mod evidence;
+mod glance;
 mod hashing;
 pub mod host;
 pub mod kill;

@@ -39,7 +39,7 @@ pub(super) struct Engine {
 
 /// Where an operation begins.
 pub(super) struct At {
-    environment: Arc<Environment>,
+    pub(super) environment: Arc<Environment>,
     abi: Option<Abi>,
     host: Option<Seat>,
     seed: u64,

@@ -33,6 +33,7 @@ use doorward_ffi_host::{Call, LoginOptions};
 use super::World;
 use crate::action::{Action, Forgery, Guess, Pick, ShownDevice, Stay};
 use crate::answer::Machinery;
+use crate::glance::Glancing;
 use crate::model::judge::{Attempt, Intent, Shown, Who};
 use crate::model::terms::Scopes;
 use crate::model::{NAMES, PASSWORDS, Stage, lifetime, name};
@@ -140,10 +141,8 @@ impl World {
             },
             Action::Authenticate { token } => {
                 let (shown, text) = self.shown(token);
-                (
-                    Intent::Authenticate(shown),
-                    at.run(Authenticate::new(&text), &Call::Authenticate { token: &text }),
-                )
+                let machine = at.run(Authenticate::new(&text), &Call::Authenticate { token: &text });
+                (Intent::Authenticate(shown), Box::new(Glancing::beside(machine, &text, &at.environment)))
             }
             Action::Reauthenticate { token, guess } => {
                 let (shown, text) = self.shown(token);
