@@ -943,8 +943,8 @@ dw_status dw_config_hashing(dw_config *config, size_t at_once, size_t queue, siz
 /* How many verified access tokens are remembered, so that their signature is not looked at again. Default 4096; 0: none. */
 dw_status dw_config_remember_tokens(dw_config *config, size_t most, dw_error **error);
 
-/* Maintains the store on a thread of the engine's own, every so many milliseconds, at least 1000. Default: the host calls
- * `dw_maintain` every few minutes, and at least once in the policy's `max_clock_regression_ms`. A context has no such thread. */
+/* Maintains the store on a thread of the engine's own, so many milliseconds after the end of each run, at least 1000 and at most half of
+ * the policy's `max_clock_regression_ms`. Default: the host calls `dw_maintain` every few minutes, and at least once in the policy's `max_clock_regression_ms`. A context has no such thread. */
 dw_status dw_config_maintain_every(dw_config *config, uint64_t every_ms, dw_error **error);
 
 /* How many events wait for `dw_engine_event`; what overflows is counted. Fetch them before the engine is freed; of an opening
@@ -1259,7 +1259,8 @@ dw_status dw_revoke_all_tokens(const dw_engine *engine, int and_sessions, dw_err
 dw_status dw_op_revoke_all_tokens(const dw_context *context, int and_sessions, dw_op **op,
     dw_error **error);
 
-/* What a store needs now and then: purges, finishes deletions, makes the next signing key in time. Call it every few minutes. */
+/* What a store needs now and then: purges, finishes deletions, makes the next signing key in time. Call it every few minutes, and at
+ * least once in the policy's `max_clock_regression_ms`. */
 dw_status dw_maintain(const dw_engine *engine, dw_maintained **out, dw_error **error);
 
 /* Begins `dw_maintain` at a context; its outcome is for `dw_op_take_maintained`. */
