@@ -25,7 +25,9 @@ pub const ALL: &[Limit] = &[
     Limit {
         why: "Nine tenths of both are the signature, by the same library. Of what is left, ours makes the digest by which a token is \
               known again, keeps what it says, and drops what it kept of another. Tried: a header that our key writes is compared \
-              and not read; claims are borrowed from the text; what is kept keeps its room. That was two hundredths.",
+              and not read; claims are borrowed from the text; what is kept keeps its room. That was two hundredths. What is left is \
+              memory that has become cold: with HS256, an engine that remembers none of its tokens took 2.7 µs, one that remembers 64 \
+              3.1 µs, and one that remembers 4,096, as here, 4.3 µs, all in one run.",
         ..limit("verify EdDSA, first, UntilExpiry, memory", Some(Times(0.97)), tokens::first_eddsa)
     },
     limit("verify EdDSA, again, UntilExpiry, memory", Some(Times(0.02)), tokens::again_eddsa),
@@ -34,7 +36,7 @@ pub const ALL: &[Limit] = &[
     Limit {
         why: "By a profile, a fifth is what it takes to know the token again, a tenth its digest, a fifth the reading of claims, an \
               eighth the tag. An engine that remembers nothing stands below: it looks at every token as if for the first time. \
-              Tried: the same as for EdDSA, which took it from 0.97 to here.",
+              Tried: the same as for EdDSA, which took it from 0.97 to here; and to remember fewer, which is told there.",
         ..limit("verify HS256, first, UntilExpiry, memory", Some(Times(0.35)), tokens::first_hs256)
     },
     limit("verify HS256, remembering nothing", None, tokens::unremembered_hs256),
