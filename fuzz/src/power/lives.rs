@@ -92,7 +92,11 @@ impl Lives {
     fn victim(&self, life: u64, word: &str) -> Command {
         let mut victim = Command::new(&self.program);
         victim.args(["victim", self.store.name()]).arg(&self.folder);
-        victim.args([(self.seed * 10 + life).to_string(), self.threads.to_string(), word.to_owned()]);
+        victim.args([
+            self.seed.wrapping_mul(10).wrapping_add(life).to_string(),
+            self.threads.to_string(),
+            word.to_owned(),
+        ]);
         victim.stdin(Stdio::null()).stdout(Stdio::null());
         victim
     }
