@@ -110,6 +110,7 @@ fn inv_17_of_rows_that_do_not_fit_a_look_says_nothing() {
     let token = world.run(Login::new("ada", RIGHT)).unwrap().unwrap().token;
     let environment = world.environment.clone();
     let glance = Glance::at(token.expose(), &environment).unwrap();
+    assert_eq!(format!("{glance:?}"), "Glance(..)");
     let rows = world.map.read(&glance.keys());
     assert!(glance.of(&rows, world.now).is_some());
     let mut longer = rows.clone();
