@@ -31,6 +31,9 @@ pub struct Lives {
     pub seconds: u64,
 }
 
+/// How long `strace` has to hear of a stop.
+const SETTLES: Duration = Duration::from_millis(500);
+
 impl Lives {
     /// As a command line: `lives STORE FOLDER SEED THREADS SECONDS`.
     pub(super) fn command(&self) -> Vec<std::ffi::OsString> {
@@ -84,6 +87,8 @@ impl Lives {
         if !is_stopped {
             return Err("it ended by itself".to_owned());
         }
+        // `strace` hears of the stop as well, thread by thread, and gives up where one is gone by then.
+        thread::sleep(SETTLES);
         victim.kill().map_err(why)?;
         victim.wait().map_err(why)?;
         Ok(())
