@@ -69,8 +69,7 @@ class AsyncEngine(Base):
 
         The others are as those of :meth:`Engine.open`. There is no ``maintain_every``, for the engine has no thread of its own
         to ask your store: call :meth:`maintain` every few minutes, and at least once in the policy's
-        ``max_clock_regression_ms``. And ``memory:`` has its master key by itself; here one is
-        given always.
+        ``max_clock_regression_ms``. And ``memory:`` has its master key by itself; here one is given always.
         """
         settings = Settings(
             store=None,

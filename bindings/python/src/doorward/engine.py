@@ -96,8 +96,8 @@ class Engine(Base):
         :param remember_tokens: how many verified access tokens are remembered, so that their signature is not looked at again
             (default 4096; 0: none).
         :param maintain_every: seconds between maintenances by a thread of the engine's own, at least 1 and at most half of the
-            policy's ``max_clock_regression_ms``. Default: call
-            :meth:`maintain` every few minutes, and at least once in the policy's ``max_clock_regression_ms``.
+            policy's ``max_clock_regression_ms``. Default: call :meth:`maintain` every few minutes, and at least once in that
+            time.
         :param events: how many events may wait for :meth:`events`, at most 1048576. Default: none are kept.
         :param trust_clock: takes the clock's word against the store's: after a person has looked at the clock, when an opening
             has failed for it. All sessions are ended when that sets the store's time back.
