@@ -179,8 +179,8 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A key, once its file's name is durable: what is encrypted under a key must not outlive it. Where the folder cannot be asked to be
-/// synced, all of its file system is on Linux; elsewhere the key is refused.
+/// A key, once its file's name is durable: what is encrypted under a key must not outlive it. Where the folder cannot be
+/// asked to be synced, all of its file system is on Linux; elsewhere the key is refused.
 fn with_a_durable_name(path: &Path, key: MasterKey) -> Result<MasterKey, KeyFileError> {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
     let synced = sync_folder(path).or_else(|error| match error.kind() {

@@ -165,16 +165,16 @@ impl Policy {
     }
 
     /// Until when the journal tells of a floor that was set at `moment`: no session from before it lives longer, and no
-    /// token either. Spans may have been made shorter than a token's life, and a token from before that was not. The clock may have
-    /// been set back since it was made, and be set back once more.
+    /// token either. Spans may have been made shorter than a token's life, and a token from before that was not. The clock
+    /// may have been set back since it was made, and be set back once more.
     pub(crate) fn floor_dies_at(&self, moment: Timestamp) -> Timestamp {
         let made = moment.saturating_add(self.restart_sets_back());
         moment.saturating_add(self.longest_session()).max(self.revocation_dies_at(made))
     }
 
-    /// By how much the time may be earlier after a restart than it was before. It begins at the mark then, whatever the clock shows;
-    /// and the mark is written down when it is behind by `touch_every`, by a maintenance, of which one succeeds in
-    /// `max_clock_regression`.
+    /// By how much the time may be earlier after a restart than it was before. It begins at the mark then, whatever the
+    /// clock shows; and the mark is written down when it is behind by `touch_every`, by a maintenance, of which one succeeds
+    /// in `max_clock_regression`.
     pub(crate) fn restart_sets_back(&self) -> Duration {
         self.max_clock_regression.saturating_add(self.touch_every)
     }

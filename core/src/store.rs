@@ -75,7 +75,8 @@ pub trait Store: Send + Sync {
     /// the row now; if one differs, `Conflict` and nothing is changed. Else carry out the writes and append
     /// the journal entries, in order. `Applied` is said only when a `Durable` batch would survive a power cut.
     ///
-    /// A malformed batch (see [`Batch::validate`]) is refused as `Fatal` and changes nothing. An epoch that cannot be raised further (a store may stop at `i64::MAX`) likewise.
+    /// A malformed batch (see [`Batch::validate`]) is refused as `Fatal` and changes nothing. An epoch that cannot be raised
+    /// further (a store may stop at `i64::MAX`) likewise.
     fn commit(&self, batch: &Batch) -> Result<Commit, StoreError>;
 
     /// The first `limit` rows of `range`, in key order, strictly after `range.after`; fewer only when there are no more.

@@ -26,10 +26,10 @@ use crate::support::tokens::{API, OTHER_API, Person, at_home, at_home_in, logged
 use crate::support::{RIGHT, Step, World, answer, environment_with, failed, millis, stamp};
 
 /// Refused so, remembered or not, and nothing of the store is another.
-fn refused(world: &mut World, token: &str, remembered: &Arc<Proven>) -> VerifyError {
+fn refused(world: &mut World, token: &str, remembered: &Proven) -> VerifyError {
     let before = world.map.clone();
     let error = world.run(Verify::new(token, API)).unwrap().expect_err("it is refused");
-    let again = world.run(Verify::new(token, API).remembering(Arc::clone(remembered))).unwrap();
+    let again = world.run(Verify::new(token, API).remembering(remembered.clone())).unwrap();
     assert_eq!(format!("{:?}", again.expect_err("remembered or not")), format!("{error:?}"));
     assert_eq!(world.map, before);
     error
@@ -107,7 +107,7 @@ fn jw_10_another_audience_is_refused_remembered_or_not() {
         let verify = Verify::new(issued.access.expose(), other);
         let refused = world.run(verify).unwrap();
         assert!(matches!(refused, Err(VerifyError::Token(JwtError::Audience))), "{other}");
-        let verify = Verify::new(issued.access.expose(), other).remembering(Arc::clone(&proven));
+        let verify = Verify::new(issued.access.expose(), other).remembering(proven.clone());
         let refused = world.run(verify).unwrap();
         assert!(matches!(refused, Err(VerifyError::Token(JwtError::Audience))), "{other}");
     }
@@ -123,10 +123,7 @@ fn inv_18_accepted_only_before_its_end_and_the_leeway() {
         world.now = end.saturating_sub(millis(1));
         assert!(world.accepts(&issued));
         assert!(
-            world
-                .run(Verify::new(issued.access.expose(), API).remembering(Arc::clone(&proven)))
-                .unwrap()
-                .is_ok()
+            world.run(Verify::new(issued.access.expose(), API).remembering(proven.clone())).unwrap().is_ok()
         );
         world.now = end;
         let error = refused(&mut world, issued.access.expose(), &proven);
@@ -242,7 +239,7 @@ fn inv_36_a_remembered_proof_is_worth_nothing_under_another_keyring() {
     let mut forged = other.access.expose().to_owned();
     let last = if forged.pop() == Some('A') { 'Q' } else { 'A' };
     forged.push(last);
-    let error = world.run(Verify::new(&forged, API).remembering(Arc::clone(&proven))).unwrap().unwrap_err();
+    let error = world.run(Verify::new(&forged, API).remembering(proven.clone())).unwrap().unwrap_err();
     assert!(matches!(error, VerifyError::Token(JwtError::Signature | JwtError::Encoding)), "{error:?}");
     // The keyring was written anew, without the key.
     let doorward_core::record::Record::Keyring(record) = &mut world.row(Key::Keyring).record else {
@@ -291,7 +288,7 @@ fn a_proof_of_another_token_is_no_help_and_no_harm() {
     let one = world.verify(&one).unwrap();
     let other = logged_in(&mut world, "ada");
     let issued = world.issue(&other);
-    let verify = Verify::new(issued.access.expose(), API).remembering(Arc::clone(&one));
+    let verify = Verify::new(issued.access.expose(), API).remembering(one.clone());
     assert_eq!(world.run(verify).unwrap().unwrap().access.session, other.session);
     // Nor where a verification is not an operation.
     let (keyring, environment) = (world.row(Key::Keyring).clone(), Arc::clone(&world.environment));
@@ -307,6 +304,8 @@ fn tokens_are_spread_over_all_shards() {
         (0..200).map(|number| TokenDigest::of(&number.to_string()).spread(7)).collect();
     assert!(shards.into_iter().eq(0..7));
     assert_eq!([0, 1].map(|shards| TokenDigest::of("a").spread(shards)), [0, 0]);
+    let most = (0..200).map(|number| TokenDigest::of(&number.to_string()).spread(1 << 20)).max();
+    assert!(most > Some(1 << 19), "two bytes of it would reach 65,535");
 }
 
 /// The row that would know of its revocation is not there: that means no.

@@ -1,6 +1,5 @@
 //! The revocation view: what a follower of the journal refuses, and when it forgets.
 
-use std::sync::Arc;
 
 use doorward_core::id::{AccountId, GrantId, SessionId};
 use doorward_core::model::session::Gone;
@@ -63,7 +62,7 @@ fn keyring(world: &World) -> Row {
 }
 
 /// Ada, an access token of a family, its refresh token, and a view that knows the keyring.
-fn watched() -> (World, Person, Arc<Proven>, String, RevocationView) {
+fn watched() -> (World, Person, Proven, String, RevocationView) {
     let (mut world, ada) = at_home();
     let (issued, refresh) = world.issue_both(&ada);
     let proven = world.verify(&issued).unwrap();

@@ -1,6 +1,5 @@
 //! What an operation told its client, in the few words that the model compares: one place for each operation.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_core::error::{Fault, Misuse};
@@ -185,7 +184,7 @@ pub(crate) struct Told {
     pub(crate) device: Option<String>,
     pub(crate) rehash: Option<Rehash>,
     /// What an access token was proven to be.
-    pub(crate) proven: Option<Arc<Proven>>,
+    pub(crate) proven: Option<Proven>,
     pub(crate) issued: Option<Issued>,
 }
 

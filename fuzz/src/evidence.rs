@@ -204,8 +204,7 @@ const INTRODUCTION: &str = "\
 How this engine was searched for what is wrong, how far, and with what: written by `cargo run -p doorward-fuzz --bin evidence` out of
 `fuzz/ledger`, where each search but `abi` and `processes` writes down how far it has come. A search stops at what it finds, which is mended before it goes on: what
 stands here found nothing. What is in every run of `cargo test` and of CI is not counted. A search goes on with
-`cargo run --release -p doorward-fuzz --bin` and its last column. Present sources are those of `core/src` and `backends/src`, to the letter:
-a comment that changes makes others of them.
+`cargo run --release -p doorward-fuzz --bin` and its last column. Present sources are those of `core/src` and `backends/src`, to the letter, but for lines that are a comment.
 
 | search | gone through | of these, on the present sources | counted | time | goes on with |
 |---|---|---|---|---|---|

@@ -172,8 +172,8 @@ impl Engine {
     /// Ends the session of this token for good: durable when it returns. A second call is no error.
     ///
     /// # Errors
-    /// [`LogoutError::Token`]: the text opens nothing. [`LogoutError::UnknownKey`], [`LogoutError::Fault`]: it is not done; keep the cookie and
-    /// call again.
+    /// [`LogoutError::Token`]: the text opens nothing. [`LogoutError::UnknownKey`], [`LogoutError::Fault`]: it is not done; keep
+    /// the cookie and call again.
     pub fn logout(&self, token: &str) -> Result<Receipt, LogoutError> {
         self.run(Logout::new(token))?
     }

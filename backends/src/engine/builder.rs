@@ -162,7 +162,8 @@ impl<S: ?Sized> Builder<S> {
     }
 
     /// How many verified access tokens are remembered, so that their signature is not looked at again; their times, their
-    /// audience and their revocation always are. Default 4096; 0: none. What is kept is what the tokens say, not the tokens.
+    /// audience and their revocation always are. Default 4096; 0: none; more than 1,048,576 is taken for that. What is kept is
+    /// what the tokens say, not the tokens.
     #[must_use]
     pub fn remember_tokens(mut self, most: usize) -> Self {
         self.proven_tokens = most;
@@ -252,10 +253,11 @@ impl<S: ?Sized> Builder<S> {
 
 /// For an [`Engine`].
 impl Builder {
-    /// Runs [`Engine::maintain`] at open and so long after the end of each run from then on (a few minutes, and at most half of the
-    /// policy's `max_clock_regression`, within which one must have succeeded), on a thread of the engine's own, until the last clone of the engine is dropped. That waits for a
-    /// run under way to stop, which is within a few calls of the store: do not hold a lock then that the
-    /// [`events`](Self::events) wait for. What fails is told to them, and tried again the next time.
+    /// Runs [`Engine::maintain`] at open and so long after the end of each run from then on (a few minutes, and at most half
+    /// of the policy's `max_clock_regression`, within which one must have succeeded), on a thread of the engine's own, until
+    /// the last clone of the engine is dropped. That waits for a run under way to stop, which is within a few calls of the
+    /// store: do not hold a lock then that the [`events`](Self::events) wait for. What fails is told to them, and tried
+    /// again the next time.
     #[must_use]
     pub fn maintain_every(mut self, every: Duration) -> Self {
         self.maintain_every = Some(every);
@@ -305,8 +307,8 @@ impl Builder<dyn AsyncStore> {
     }
 }
 
-/// For a [`SteppedEngine`]. Maintenance is the host's affair: [`SteppedEngine::maintain`] every few minutes, and at least once in the
-/// policy's `max_clock_regression`.
+/// For a [`SteppedEngine`]. Maintenance is the host's affair: [`SteppedEngine::maintain`] every few minutes, and at least
+/// once in the policy's `max_clock_regression`.
 impl Builder<Guarantees> {
     /// As [`Builder::open`], in steps: it reads and commits like any operation. An error says what does not fit, and
     /// nothing was changed.

@@ -64,11 +64,10 @@ pub struct Maintained {
 
 impl Engine {
     /// Raises the store's clock mark, purges what has expired, makes the next signing key when it is time for it, and
-    /// finishes deletions that were interrupted: all in
-    /// bites, and no more than 100 bites of each in a call. Call it every few minutes, at least once in the policy's
-    /// `max_clock_regression`: a clock that is set back across a restart, by more than is allowed, is noticed by the mark alone, and of
-    /// what had ended by then as much is remembered as that takes. Or let
-    /// [`Builder::maintain_every`](super::Builder::maintain_every) do it. Several instances may run it at once.
+    /// finishes deletions that were interrupted: all in bites, and no more than 100 bites of each in a call. Call it every
+    /// few minutes, at least once in the policy's `max_clock_regression`: a clock that is set back across a restart, by more
+    /// than is allowed, is noticed by the mark alone, and of what had ended by then as much is remembered as that takes. Or
+    /// let [`Builder::maintain_every`](super::Builder::maintain_every) do it. Several instances may run it at once.
     ///
     /// # Errors
     /// [`Fault::Clock`]: the clock cannot be right; nothing was purged, and the engine goes on. Else a fault of the

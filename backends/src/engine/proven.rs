@@ -1,13 +1,11 @@
 //! The access tokens that were verified before: their signature is not looked at again.
 //!
 //! What is remembered is what a token says, under its digest; the token itself is not. Whether it still holds (the same
-//! keyring, its key not retired, its time not over) the core looks at each time. Bounded: there are two generations of each
-//! shard, and when the young one is full, the old one is dropped.
+//! keyring, its key not retired, its time not over) the core looks at each time. Bounded: a digest says in which set its token
+//! belongs, and a set that is full forgets the token that was looked for longest ago.
 
-use std::collections::HashMap;
-use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use doorward_core::operation::verify::{Proven, TokenDigest};
 
@@ -41,75 +39,75 @@ pub struct Remembered {
 
 /// How many are remembered, unless the host says otherwise.
 pub(super) const DEFAULT_PROVEN: usize = 4096;
-/// So that threads seldom wait for each other.
-const SHARDS: usize = 16;
+/// However many the host asks for.
+const MOST_PROVEN: usize = 1 << 20;
+/// A set is searched from its beginning.
+const MOST_OF_A_SET: usize = 8;
 
 pub(super) struct ProvenTokens {
-    shards: Vec<Mutex<Shard>>,
-    /// How many one generation of a shard holds.
-    most: usize,
+    sets: Vec<Mutex<Set>>,
+    most_of_a_set: usize,
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
+/// What was looked for last comes first.
 #[derive(Default)]
-struct Shard {
-    young: HashMap<TokenDigest, Arc<Proven>>,
-    old: HashMap<TokenDigest, Arc<Proven>>,
-}
+struct Set(Vec<Proven>);
 
 impl ProvenTokens {
     pub(super) fn new(most: usize) -> Self {
-        let shards = (0..SHARDS.min(most / 2)).map(|_| Mutex::default()).collect::<Vec<_>>();
-        let most = most / 2 / shards.len().max(1);
-        Self { shards, most, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        let most = most.min(MOST_PROVEN);
+        let most_of_a_set = most.min(MOST_OF_A_SET);
+        let sets = most.checked_div(most_of_a_set).unwrap_or(0);
+        let sets = (0..sets).map(|_| Mutex::default()).collect();
+        Self { sets, most_of_a_set, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
-    pub(super) fn find(&self, digest: TokenDigest) -> Option<Arc<Proven>> {
-        let mut shard = self.shard(digest)?.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = shard.young.get(&digest).cloned().or_else(|| {
-            let old = shard.old.remove(&digest)?;
-            shard.put(Arc::clone(&old), self.most);
-            Some(old)
-        });
+    pub(super) fn find(&self, digest: TokenDigest) -> Option<Proven> {
+        let found = self.set(digest)?.lock().unwrap_or_else(PoisonError::into_inner).find(digest);
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
         found
     }
 
-    pub(super) fn remember(&self, proven: &Arc<Proven>) {
-        if let Some(shard) = self.shard(proven.digest) {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.old.remove(&proven.digest);
-            shard.put(Arc::clone(proven), self.most);
-        }
+    pub(super) fn remember(&self, proven: Proven) {
+        let Some(set) = self.set(proven.digest) else { return };
+        let forgotten = set.lock().unwrap_or_else(PoisonError::into_inner).put(proven, self.most_of_a_set);
+        drop(forgotten); // when nobody waits for it
     }
 
     pub(super) fn count(&self) -> Remembered {
-        let count = |shard: &Mutex<Shard>| {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.young.len() + shard.old.len()
-        };
+        let count = |set: &Mutex<Set>| set.lock().unwrap_or_else(PoisonError::into_inner).0.len();
         Remembered {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            tokens: self.shards.iter().map(count).sum(),
+            tokens: self.sets.iter().map(count).sum(),
         }
     }
 
-    fn shard(&self, digest: TokenDigest) -> Option<&Mutex<Shard>> {
-        let of = self.shards.len();
-        if of == 0 { None } else { self.shards.get(digest.spread(of)) }
+    fn set(&self, digest: TokenDigest) -> Option<&Mutex<Set>> {
+        self.sets.get(digest.spread(self.sets.len()))
     }
 }
 
-impl Shard {
-    fn put(&mut self, proven: Arc<Proven>, most: usize) {
-        if self.young.len() >= most && !self.young.contains_key(&proven.digest) {
-            mem::swap(&mut self.young, &mut self.old);
-            self.young.clear(); // and keeps its room
-        }
-        self.young.insert(proven.digest, proven);
+impl Set {
+    fn find(&mut self, digest: TokenDigest) -> Option<Proven> {
+        let place = self.0.iter().position(|proven| proven.digest == digest)?;
+        self.0.get_mut(..=place)?.rotate_right(1);
+        self.0.first().cloned()
+    }
+
+    /// In the place of an older one of the same token, of the last one if there are so many, or of none.
+    fn put(&mut self, proven: Proven, most: usize) -> Option<Proven> {
+        let older = self.0.iter().position(|older| older.digest == proven.digest);
+        let forgotten = match older {
+            Some(place) => Some(self.0.remove(place)),
+            None if self.0.len() >= most => self.0.pop(),
+            None => None,
+        };
+        self.0.insert(0, proven);
+        forgotten
     }
 }
 
@@ -122,7 +120,7 @@ mod tests {
     use crate::{Engine, Issue, Login, MasterKey, Register};
 
     /// What a real verification has proven: to be filed under other names.
-    fn proven() -> Arc<Proven> {
+    fn proven() -> Proven {
         let builder = Engine::builder(MemoryStore::new()).ephemeral();
         let engine = builder.master_key(MasterKey::new(1, [1; 32])).open().unwrap();
         engine.register(Register::new("ada", "plum kettle orbit")).unwrap();
@@ -131,10 +129,10 @@ mod tests {
         engine.run(Verify::new(token.expose(), "https://api.example")).unwrap().unwrap()
     }
 
-    fn named(proven: &Proven, number: usize) -> Arc<Proven> {
+    fn named(proven: &Proven, number: usize) -> Proven {
         let mut other = proven.clone();
         other.digest = TokenDigest::of(&number.to_string());
-        Arc::new(other)
+        other
     }
 
     #[test]
@@ -143,8 +141,8 @@ mod tests {
         for most in [0, 1, 2, 3, 15, 16, 31, 32, 33, 100, 4096] {
             let tokens = ProvenTokens::new(most);
             for number in 0..3 * most + 100 {
-                tokens.remember(&named(&proven, number));
-                // Some are looked for again, and so move from the old generation to the young.
+                tokens.remember(named(&proven, number));
+                // Some are looked for again, and so come first in their set.
                 tokens.find(TokenDigest::of(&(number / 2).to_string()));
                 assert!(number % 97 != 0 || tokens.count().tokens <= most, "{most}: {:?}", tokens.count());
             }
@@ -154,15 +152,23 @@ mod tests {
     }
 
     #[test]
+    fn inv_18_however_many_the_host_asks_for_there_is_an_end() {
+        let tokens = ProvenTokens::new(usize::MAX);
+        assert_eq!(tokens.sets.len() * tokens.most_of_a_set, MOST_PROVEN);
+        tokens.remember(proven());
+        assert_eq!(tokens.count().tokens, 1);
+    }
+
+    #[test]
     fn inv_18_what_is_looked_for_stays_and_is_what_was_remembered() {
         let proven = proven();
         let tokens = ProvenTokens::new(64);
         let often = named(&proven, 0);
-        tokens.remember(&often);
+        tokens.remember(often.clone());
         for number in 1..10_000 {
-            tokens.remember(&named(&proven, number));
+            tokens.remember(named(&proven, number));
             let found = tokens.find(often.digest).unwrap();
-            assert!(Arc::ptr_eq(&found, &often));
+            assert_eq!(found.digest, often.digest);
         }
         assert!(tokens.find(TokenDigest::of("1")).is_none(), "nobody has asked for it");
         assert_eq!((tokens.count().hits, tokens.count().misses), (9_999, 1));

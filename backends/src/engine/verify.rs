@@ -53,16 +53,15 @@ async fn asked<E: Reach>(
     engine: &E,
     token: Digested<'_>,
     audience: &str,
-    remembered: Option<Arc<Proven>>,
+    remembered: Option<Proven>,
 ) -> Result<Arc<Access>, VerifyError> {
     let verify = Verify::digested(token, audience);
     let verify = match &remembered {
-        Some(proven) => verify.remembering(Arc::clone(proven)),
+        Some(proven) => verify.remembering(proven.clone()),
         None => verify,
     };
     let proven = run::run(engine, verify).await??;
-    remember(engine, &proven, remembered.as_ref());
-    Ok(Arc::clone(&proven.access))
+    Ok(remember(engine, proven, remembered.as_ref()))
 }
 
 /// By a view that is at most so old. [`VerifyError::Stale`] when there is none.
@@ -70,7 +69,7 @@ async fn viewed<E: Reach>(
     engine: &E,
     token: Digested<'_>,
     audience: &str,
-    remembered: Option<&Arc<Proven>>,
+    remembered: Option<&Proven>,
     bound: Duration,
     lives: impl Fn(&RevocationView, &Access) -> Result<(), VerifyError> + Send + Sync,
 ) -> Result<Arc<Access>, VerifyError> {
@@ -78,7 +77,7 @@ async fn viewed<E: Reach>(
     let environment = &parts.environment;
     let mut may_be_before = true;
     loop {
-        let look = |view: &RevocationView| -> Result<Option<Arc<Proven>>, VerifyError> {
+        let look = |view: &RevocationView| -> Result<Option<Proven>, VerifyError> {
             let keyring = view.keyring().ok_or(Fault::from(RecordError::NoKeyring))?;
             let now = parts.clock.now();
             let proof = Proof { keyring, policy: &environment.policy, keys: &environment.keys, now };
@@ -94,8 +93,7 @@ async fn viewed<E: Reach>(
             return Err(VerifyError::Stale);
         };
         if let Some(proven) = looked? {
-            remember(engine, &proven, remembered);
-            return Ok(Arc::clone(&proven.access));
+            return Ok(remember(engine, proven, remembered));
         }
         // It is no reason to refuse the token that the view is older: once, it is read on.
         may_be_before = false;
@@ -103,10 +101,12 @@ async fn viewed<E: Reach>(
     }
 }
 
-fn remember<E: Reach>(engine: &E, proven: &Arc<Proven>, remembered: Option<&Arc<Proven>>) {
-    if !remembered.is_some_and(|known| Arc::ptr_eq(known, proven)) {
+fn remember<E: Reach>(engine: &E, proven: Proven, remembered: Option<&Proven>) -> Arc<Access> {
+    let access = Arc::clone(&proven.access);
+    if !remembered.is_some_and(|known| Arc::ptr_eq(&known.access, &access)) {
         engine.parts().proven.remember(proven);
     }
+    access
 }
 
 /// What no operation of the core has decided is told here.

@@ -9,12 +9,12 @@
 //! | older than that | one verification reads on; the others take it as it is |
 //! | older than its bound, or distrusted | every verification reads on, and without success it is not taken |
 //!
-//! Its age is counted from when the reading *began*, by the monotonic clock, by the engine's time and by what the wall clock shows,
-//! whichever says more: a clock that is set back makes nothing younger, nor does a machine that slept, nor one after the other.
-//! When this engine ends something, or finds it over when it verifies by the store or introspects, the view is distrusted before
-//! anybody hears it, and with it every reading that was under way. A verification that had begun by then may still take it: it
-//! comes before that ending. (A session or refresh token that is found to be over says nothing to the view: that is free to be
-//! as old as its bound, and who holds a dead token could have it read all the time.)
+//! Its age is counted from when the reading *began*, by the monotonic clock, by the engine's time and by what the wall clock
+//! shows, whichever says more: a clock that is set back makes nothing younger, nor does a machine that slept, nor one after
+//! the other. When this engine ends something, or finds it over when it verifies by the store or introspects, the view is
+//! distrusted before anybody hears it, and with it every reading that was under way. A verification that had begun by then
+//! may still take it: it comes before that ending. (A session or refresh token that is found to be over says nothing to the
+//! view: that is free to be as old as its bound, and who holds a dead token could have it read all the time.)
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -267,8 +267,8 @@ impl Drop for Turn<'_> {
 
 /// As many entries as one look asks for.
 const PAGE: usize = 1_000;
-/// A reading is in vain when one that had begun before an ending of ours ends first. Whoever ends while the next is read had begun
-/// after that ending; so it takes more than two only where keyrings change as fast as they are read.
+/// A reading is in vain when one that had begun before an ending of ours ends first. Whoever ends while the next is read had
+/// begun after that ending; so it takes more than two only where keyrings change as fast as they are read.
 const MOST_READINGS: usize = 8;
 /// A journal that grows faster than it can be read is not read.
 const MOST_PAGES: usize = 1_000_000;

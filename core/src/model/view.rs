@@ -7,8 +7,9 @@
 //! | the keyring row, and with it everybody's epochs | the latest | for ever: it is one row |
 //!
 //! An entry is forgotten when every token that was granted before it was *seen* is dead, also one from before the clock was
-//! set back (`max_clock_regression`, and `touch_every`), so that the view is as large as what is ended in one token's life and that,
-//! however long the journal. A follower that starts reads all of the journal: what it sees then again it forgets as much later.
+//! set back (`max_clock_regression`, and `touch_every`), so that the view is as large as what is ended in one token's life
+//! and that, however long the journal. A follower that starts reads all of the journal: what it sees then again it forgets
+//! as much later.
 
 use alloc::collections::BTreeMap;
 

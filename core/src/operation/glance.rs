@@ -1,5 +1,5 @@
-//! Recognising who is at the door where nothing has to be written down: what [`Authenticate`] decides by rows that were read, without a
-//! machine around it and without a seed. Most requests by far are of this kind.
+//! Recognising who is at the door where nothing has to be written down: what [`Authenticate`] decides by rows that were
+//! read, without a machine around it and without a seed. Most requests by far are of this kind.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -64,8 +64,8 @@ impl<'a> Glance<'a> {
         keys_at(&self.claim)
     }
 
-    /// What [`Authenticate`] says by these rows, in the order of [`Glance::keys`]; `None` when it has to write something down, or to
-    /// say what is wrong with the rows.
+    /// What [`Authenticate`] says by these rows, in the order of [`Glance::keys`]; `None` when it has to write something
+    /// down, or to say what is wrong with the rows.
     pub fn of(&self, rows: &[Option<Row>], now: Timestamp) -> Option<Result<Session, AuthenticateError>> {
         #[cfg(feature = "planted")]
         if self.policy.has_any() {

@@ -81,8 +81,8 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// By the tokens' life alone: the session may have been shortened since they were made. Where it was active later than now, the
-    /// clock was set back since, and they may have been made later, too.
+    /// By the tokens' life alone: the session may have been shortened since they were made. Where it was active later than
+    /// now, the clock was set back since, and they may have been made later, too.
     pub(super) fn new(
         ended: Ended,
         session: SessionId,

@@ -1,5 +1,5 @@
-//! Rotating the keys that sign access tokens. Nothing that was signed before dies of it, but by a clock that was set back: what was
-//! signed later than it shows is refused as much too early.
+//! Rotating the keys that sign access tokens. Nothing that was signed before dies of it, but by a clock that was set back:
+//! what was signed later than it shows is refused as much too early.
 
 use alloc::vec;
 

@@ -102,8 +102,8 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// No token of this session was made later, also not by a clock that was set back since: the session was active then, or an answer
-/// was given again within the grace.
+/// No token of this session was made later, also not by a clock that was set back since: the session was active then, or an
+/// answer was given again within the grace.
 pub(super) fn latest_grant(record: &SessionRecord, cx: &Context<'_>) -> Timestamp {
     let active = record.last_seen.saturating_add(cx.policy.touch_every());
     cx.now.max(active.saturating_add(cx.policy.tokens().grace))

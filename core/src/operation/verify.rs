@@ -50,7 +50,7 @@ use crate::token::ring;
 pub struct Verify {
     token: Kept,
     audience: String,
-    remembered: Option<Arc<Proven>>,
+    remembered: Option<Proven>,
 }
 
 impl Verify {
@@ -67,7 +67,7 @@ impl Verify {
     /// With what an earlier verification has proven: if that was of this very token, and under the present keyring, the
     /// signature is not looked at again. Everything else is.
     #[must_use]
-    pub fn remembering(mut self, proven: Arc<Proven>) -> Self {
+    pub fn remembering(mut self, proven: Proven) -> Self {
         self.remembered = Some(proven).filter(|proven| proven.digest == self.token.digest);
         self
     }
@@ -93,8 +93,9 @@ impl TokenDigest {
 
     /// Which of so many shards it belongs to; 0 where there are none.
     pub fn spread(self, shards: usize) -> usize {
-        let [first, second, ..] = self.0;
-        usize::from(u16::from_be_bytes([first, second])).checked_rem(shards).unwrap_or(0)
+        let [first, second, third, fourth, ..] = self.0;
+        let number = usize::try_from(u32::from_be_bytes([first, second, third, fourth])).unwrap_or(0);
+        number.checked_rem(shards).unwrap_or(0)
     }
 }
 
@@ -190,7 +191,7 @@ pub struct Proven {
     pub access: Arc<Access>,
     /// Which token it was.
     pub digest: TokenDigest,
-    kid: String,
+    kid: Arc<str>,
     keyring: Stamp,
 }
 
@@ -229,11 +230,7 @@ impl Proof<'_> {
     ///
     /// # Errors
     /// [`VerifyError`].
-    pub fn of(
-        &self,
-        token: Digested<'_>,
-        remembered: Option<&Arc<Proven>>,
-    ) -> Result<Arc<Proven>, VerifyError> {
+    pub fn of(&self, token: Digested<'_>, remembered: Option<&Proven>) -> Result<Proven, VerifyError> {
         let own = remembered.filter(|proven| proven.digest == token.digest);
         match own.filter(|proven| proven.keyring == self.keyring.stamp) {
             Some(proven) => self.again(proven),
@@ -241,7 +238,7 @@ impl Proof<'_> {
         }
     }
 
-    fn anew(&self, Digested { text, digest }: Digested<'_>) -> Result<Arc<Proven>, VerifyError> {
+    fn anew(&self, Digested { text, digest }: Digested<'_>) -> Result<Proven, VerifyError> {
         let writer = |head: &str| ring::writer(head, self.keyring, self.keys, self.now);
         let signed = Signed::parse(text, writer)?;
         let body = signed.body()?;
@@ -253,18 +250,17 @@ impl Proof<'_> {
         let issuer = tokens.issuer.as_str();
         said.check(&Expected { issuer, audience: None, now: self.now, leeway: tokens.leeway })?;
         let access = Arc::new(Access::of(said)?);
-        let kid = signed.kid().into();
-        Ok(Arc::new(Proven { access, digest, kid, keyring: self.keyring.stamp }))
+        Ok(Proven { access, digest, kid: key.shared_kid(), keyring: self.keyring.stamp })
     }
 
     /// A key retires and a token ends by the clock, without a new stamp.
-    fn again(&self, proven: &Arc<Proven>) -> Result<Arc<Proven>, VerifyError> {
+    fn again(&self, proven: &Proven) -> Result<Proven, VerifyError> {
         self.key(&proven.kid)?;
         let is_over = self.now >= proven.access.expires.saturating_add(self.policy.tokens().leeway);
         if is_over && !self.policy.has(Planted::RememberedIsEndless) {
             return Err(JwtError::Expired.into());
         }
-        Ok(Arc::clone(proven))
+        Ok(proven.clone())
     }
 
     fn key(&self, kid: &str) -> Result<VerifyingKey, VerifyError> {
@@ -356,7 +352,7 @@ pub(super) enum Seen {
     /// It is not accepted.
     Refused(VerifyError),
     /// A key of ours made it, and it is valid now. Whether its session lives is another question.
-    Proven(Arc<Proven>),
+    Proven(Proven),
 }
 
 /// The rows that a token names, if it is in the form of one.
@@ -371,7 +367,7 @@ fn named(text: &str) -> Result<[Key; 4], JwtError> {
 impl Seen {
     pub(super) fn of(
         token: Digested<'_>,
-        remembered: Option<&Arc<Proven>>,
+        remembered: Option<&Proven>,
         facts: &Facts,
         cx: &Context<'_>,
     ) -> Result<Self, Fault> {
@@ -396,7 +392,7 @@ impl Seen {
 }
 
 impl Decide for Verify {
-    type Outcome = Result<Arc<Proven>, VerifyError>;
+    type Outcome = Result<Proven, VerifyError>;
 
     fn name(&self) -> &'static str {
         "verify"

@@ -71,8 +71,8 @@ pub(super) fn is_common(folded: &str) -> bool {
 
 /// The form in which passwords are looked up: NFC, lower case by the Unicode default, NFC again.
 pub(super) fn fold(text: &str) -> Zeroizing<String> {
-    // Each step triples a text at most: U+0130 goes from two bytes to three in lower case, and so does U+0331 behind U+0124, which
-    // stands apart behind a capital and is joined to a small letter.
+    // Each step triples a text at most: U+0130 goes from two bytes to three in lower case, and so does U+0331 behind U+0124,
+    // which stands apart behind a capital and is joined to a small letter.
     let composed = gather(text.nfc(), text.len() * 3);
     let lower = gather(composed.chars().flat_map(char::to_lowercase), composed.len() * 3);
     gather(lower.nfc(), lower.len() * 3)
@@ -138,8 +138,8 @@ mod tests {
         }
     }
 
-    /// A mark that stands apart behind a composed capital may be joined to the small letter, and the text grows again: a buffer of the
-    /// lower case's size grew with it, which left a copy of a password behind, and in a debug build panicked.
+    /// A mark that stands apart behind a composed capital may be joined to the small letter, and the text grows again: a
+    /// buffer of the lower case's size grew with it, which left a copy of a password behind, and in a debug build panicked.
     #[test]
     fn inv_30_inv_40_folding_leaves_no_copy_of_what_grows_when_it_is_joined_anew() {
         assert_eq!(*fold(&"\u{124}\u{331}".repeat(15)), "\u{1e96}\u{302}".repeat(15));

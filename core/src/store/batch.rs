@@ -46,8 +46,9 @@ impl Batch {
         Self { stamp, checks: Vec::new(), writes: Vec::new(), journal: Vec::new(), durability }
     }
 
-    /// Refuses a batch that no machine makes: a key that is written or checked twice, a record under a key of another
-    /// kind or longer than 256 KiB, the epoch's ending of a row that has no epoch to end. Stores ask this before they look at any row.
+    /// Refuses a batch that no machine makes: a key that is written or checked twice, a record under a key of another kind
+    /// or longer than 256 KiB, the epoch's ending of a row that has no epoch to end. Stores ask this before they look at any
+    /// row.
     ///
     /// # Errors
     /// A [`Fatal`](StoreErrorKind::Fatal) one.

@@ -98,7 +98,7 @@ impl World {
         refresh_of(&self.refresh(token).expect("it is the latest"))
     }
 
-    pub(crate) fn verify(&mut self, token: &Issued) -> Result<Arc<Proven>, VerifyError> {
+    pub(crate) fn verify(&mut self, token: &Issued) -> Result<Proven, VerifyError> {
         self.run(Verify::new(token.access.expose(), API)).unwrap()
     }
 

@@ -1,7 +1,5 @@
 //! What the operations about tokens told.
 
-use std::sync::Arc;
-
 use doorward_core::error::Fault;
 use doorward_core::id::{AccountId, GrantId, SessionId};
 use doorward_core::operation::introspect::{Introspect, Introspection};
@@ -149,7 +147,7 @@ impl Simulated for Jwks {
 }
 
 impl Seen {
-    fn of(proven: &Arc<Proven>) -> Self {
+    fn of(proven: &Proven) -> Self {
         let access = &proven.access;
         Self {
             token: access.token,

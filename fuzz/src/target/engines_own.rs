@@ -43,7 +43,7 @@ pub(super) fn accepts(text: &str, key: &Signer, issuer: &str, now: Timestamp) ->
     proven(text, key, issuer, now).is_ok()
 }
 
-fn proven(text: &str, key: &Signer, issuer: &str, now: Timestamp) -> Result<Arc<Proven>, VerifyError> {
+fn proven(text: &str, key: &Signer, issuer: &str, now: Timestamp) -> Result<Proven, VerifyError> {
     let Held { keyring, policy, keys } = held(key, issuer);
     Proof { keyring, policy, keys, now }.of(Digested::of(text), None)
 }
@@ -90,7 +90,7 @@ const ASKED: [JwtError; 9] = [
     JwtError::Claim("dw"),
 ];
 
-fn judge(text: &str, verifier: &Result<Claims, JwtError>, engine: Result<Arc<Proven>, VerifyError>) {
+fn judge(text: &str, verifier: &Result<Claims, JwtError>, engine: Result<Proven, VerifyError>) {
     match (verifier, engine) {
         (Ok(claims), Ok(proven)) => is_same(text, claims, &proven),
         (Ok(_), Err(VerifyError::Token(rule))) => {
@@ -139,7 +139,7 @@ mod tests {
 
     const TEXT: &str = "a.b.c";
 
-    fn refused(rule: JwtError) -> Result<Arc<Proven>, VerifyError> {
+    fn refused(rule: JwtError) -> Result<Proven, VerifyError> {
         Err(VerifyError::Token(rule))
     }
 

@@ -1,7 +1,5 @@
 //! Tokens: what a request about them means as things stand, and what a client then has.
 
-use std::sync::Arc;
-
 use doorward_core::operation::introspect::Introspect;
 use doorward_core::operation::issue::{Issue, Issued};
 use doorward_core::operation::jwks::Jwks;
@@ -32,7 +30,7 @@ pub(super) struct Purse {
     refresh: Vec<(u32, usize)>,
     access: Vec<(u32, usize)>,
     /// What services remember of access tokens.
-    proven: Vec<(usize, Arc<Proven>)>,
+    proven: Vec<(usize, Proven)>,
 }
 
 impl Purse {
@@ -108,7 +106,7 @@ impl World {
                 if let (true, Some((_, proven))) =
                     (remembers && at.remembers(), own.or(self.purse.proven.last()))
                 {
-                    operation = operation.remembering(Arc::clone(proven));
+                    operation = operation.remembering(proven.clone());
                 }
                 let call =
                     Call::Verify { token: &text, audience: audience.texts().next().unwrap_or_default() };
@@ -365,7 +363,7 @@ impl World {
         }
     }
 
-    pub(super) fn remember(&mut self, intent: &Intent, proven: Arc<Proven>) {
+    pub(super) fn remember(&mut self, intent: &Intent, proven: Proven) {
         if let Intent::Token(Request::Verify { token: Shown::Token(number), .. }) = intent {
             self.purse.proven.push((*number, proven));
         }

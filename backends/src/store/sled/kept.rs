@@ -1,10 +1,10 @@
 //! A copy of the folder's files, for as long as sled recovers them.
 //!
-//! sled takes what it cannot read for what was never written, and makes it so: one failed read of its recovery overwrote a whole segment
-//! with zeros, and every row was gone. So a copy is made first, durable, and given its name last; it is put back when the
-//! opening fails, by the next opening if the process ends before, and it is removed, durably, before anything is acknowledged. A
-//! copy that is there under its name is therefore not behind what it is a copy of; one whose [mark](super::mark) is another is somebody
-//! else's work, and is not put back. All of this is done under the lock.
+//! sled takes what it cannot read for what was never written, and makes it so: one failed read of its recovery overwrote a
+//! whole segment with zeros, and every row was gone. So a copy is made first, durable, and given its name last; it is put
+//! back when the opening fails, by the next opening if the process ends before, and it is removed, durably, before anything
+//! is acknowledged. A copy that is there under its name is therefore not behind what it is a copy of; one whose
+//! [mark](super::mark) is another is somebody else's work, and is not put back. All of this is done under the lock.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};

@@ -197,8 +197,8 @@ fn large() -> Batch {
     large
 }
 
-/// The story: of three that came together one had no room, so each was tried alone; the first met a failing sync, and the last was
-/// committed behind it, and said to be, with nothing settled between.
+/// The story: of three that came together one had no room, so each was tried alone; the first met a failing sync, and the
+/// last was committed behind it, and said to be, with nothing settled between.
 #[test]
 fn of_a_group_nothing_is_committed_behind_a_commit_whose_fate_is_unknown() {
     let rig = rig();

@@ -1,6 +1,5 @@
 //! A key that access tokens are verified with, parsed once.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -41,7 +40,7 @@ use super::weak;
 pub struct VerifyingKey(Arc<Inner>);
 
 struct Inner {
-    key_id: String,
+    key_id: Arc<str>,
     algorithm: Algorithm,
     head: String,
     material: Material,
@@ -111,7 +110,7 @@ impl VerifyingKey {
         };
         let key_id = match kid {
             Some(kid) => checked_key_id(kid)?,
-            None => jwk::thumbprint(algorithm, &bytes).ok_or(KeyLoadError::Invalid)?,
+            None => jwk::thumbprint(algorithm, &bytes).ok_or(KeyLoadError::Invalid)?.into(),
         };
         Self::new(key_id, algorithm, Material::Public { key: parsed, bytes: bytes.into() })
     }
@@ -121,8 +120,8 @@ impl VerifyingKey {
         Self::new(checked_key_id(kid)?, Algorithm::Hs256, Material::Secret(mac))
     }
 
-    fn new(key_id: String, algorithm: Algorithm, material: Material) -> Result<Self, KeyLoadError> {
-        let kid = serde_json::to_string(&key_id).map_err(|_| KeyLoadError::KeyId)?;
+    fn new(key_id: Arc<str>, algorithm: Algorithm, material: Material) -> Result<Self, KeyLoadError> {
+        let kid = serde_json::to_string(&*key_id).map_err(|_| KeyLoadError::KeyId)?;
         let header = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt","kid":{kid}}}"#);
         let head = Base64UrlUnpadded::encode_string(header.as_bytes());
         Ok(Self(Arc::new(Inner { key_id, algorithm, head, material })))
@@ -145,6 +144,11 @@ impl VerifyingKey {
     /// Its name in a header.
     pub fn kid(&self) -> &str {
         &self.0.key_id
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn shared_kid(&self) -> Arc<str> {
+        Arc::clone(&self.0.key_id)
     }
 
     /// The one algorithm that it is for.
@@ -201,6 +205,6 @@ pub(super) fn prepared(secret: &[u8]) -> Result<Hmac<Sha256>, KeyLoadError> {
     Hmac::new_from_slice(secret).map_err(|_| KeyLoadError::Invalid)
 }
 
-fn checked_key_id(kid: &str) -> Result<String, KeyLoadError> {
-    if kid.is_empty() || kid.len() > MAX_KEY_ID { Err(KeyLoadError::KeyId) } else { Ok(kid.to_owned()) }
+fn checked_key_id(kid: &str) -> Result<Arc<str>, KeyLoadError> {
+    if kid.is_empty() || kid.len() > MAX_KEY_ID { Err(KeyLoadError::KeyId) } else { Ok(kid.into()) }
 }
