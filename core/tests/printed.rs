@@ -121,7 +121,7 @@ fn inv_30_what_a_session_has_granted_prints_its_ids() {
     let jwks = world.run(Jwks::new()).unwrap();
     let plan = Replies::default().issued(&issued, world.now);
     let Person { account, session, .. } = ada;
-    let (access, kid) = (&proven.access, kid_of(&issued));
+    let (access, kid) = (proven.access(), kid_of(&issued));
     let verifier = Verifier::new(jwks.to_json(), "doorward", API).unwrap();
     let printed =
         [format!("{plan:?}"), format!("{:?}", plan.body), format!("{access:?}"), format!("{verifier:?}")];

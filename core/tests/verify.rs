@@ -20,7 +20,7 @@ use doorward_core::operation::rotate_session::RotateSession;
 use doorward_core::operation::verify::{Digested, Proof, Proven, TokenDigest, Verify, VerifyError};
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
-use doorward_core::token::jwt::{Algorithm, JwtError};
+use doorward_core::token::jwt::{Algorithm, JwtError, MAX_BYTES};
 
 use crate::support::tokens::{API, OTHER_API, Person, at_home, at_home_in, logged_in, secs, with_tokens};
 use crate::support::{RIGHT, Step, World, answer, environment_with, failed, millis, stamp};
@@ -85,7 +85,7 @@ fn inv_17_a_verification_is_one_read_of_all_that_a_token_depends_on() {
     let reads = Step::Read(vec![Kind::Session, Kind::Account, Kind::Keyring, Kind::Grants]);
     assert_eq!(steps, std::slice::from_ref(&reads), "and no activity of the session");
     let proven = proven.unwrap();
-    assert_eq!((proven.access.account, proven.access.session), (ada.account, ada.session));
+    assert_eq!((proven.access().account, proven.access().session), (ada.account, ada.session));
     let (_, steps) = world.trace(Verify::new(issued.access.expose(), API).remembering(proven));
     assert_eq!(steps, [reads]);
     for kind in
@@ -289,13 +289,34 @@ fn a_proof_of_another_token_is_no_help_and_no_harm() {
     let other = logged_in(&mut world, "ada");
     let issued = world.issue(&other);
     let verify = Verify::new(issued.access.expose(), API).remembering(one.clone());
-    assert_eq!(world.run(verify).unwrap().unwrap().access.session, other.session);
+    assert_eq!(world.run(verify).unwrap().unwrap().access().session, other.session);
     // Nor where a verification is not an operation.
     let (keyring, environment) = (world.row(Key::Keyring).clone(), Arc::clone(&world.environment));
     let (policy, keys) = (&environment.policy, &environment.keys);
     let proof = Proof { keyring: &keyring, policy, keys, now: world.now };
     let proven = proof.of(Digested::of(issued.access.expose()), Some(&one)).unwrap();
-    assert_eq!(proven.access.session, other.session);
+    assert_eq!(proven.access().session, other.session);
+}
+
+/// What a stranger sends is neither hashed nor copied whole before its length is looked at.
+#[test]
+fn of_a_text_that_is_too_long_no_more_is_looked_at_than_tells_so() {
+    let of = |text: &str| Digested::of(text).digest();
+    for letter in ["a", "é", "€", "𝄞"] {
+        let long = letter.repeat(MAX_BYTES);
+        for more in ["", letter, "b"] {
+            assert_eq!(of(&format!("b{long}{more}")), of(&format!("b{long}")), "{letter}");
+        }
+        let (mut world, _) = at_home();
+        for text in [format!("b{long}"), long.repeat(9)] {
+            let refused = world.run(Verify::new(&text, API)).unwrap().unwrap_err();
+            assert!(matches!(refused, VerifyError::Token(JwtError::TooLong)), "{refused:?}");
+        }
+    }
+    // The longest that may be one is looked at whole.
+    let whole = "a".repeat(MAX_BYTES - 1);
+    assert_ne!(of(&format!("{whole}a")), of(&format!("{whole}b")));
+    assert_eq!(of(&format!("{whole}a")), TokenDigest::of(&format!("{whole}a")));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The revocation view: what a follower of the journal refuses, and when it forgets.
 
-
 use doorward_core::id::{AccountId, GrantId, SessionId};
 use doorward_core::model::session::Gone;
 use doorward_core::model::view::RevocationView;
@@ -68,7 +67,7 @@ fn watched() -> (World, Person, Proven, String, RevocationView) {
     let proven = world.verify(&issued).unwrap();
     let mut view = RevocationView::default();
     view.learn_keyring(keyring(&world));
-    assert_eq!(view.present(&proven.access).unwrap(), Ok(()));
+    assert_eq!(view.present(proven.access()).unwrap(), Ok(()));
     (world, ada, proven, refresh, view)
 }
 
@@ -99,7 +98,7 @@ fn inv_11_inv_12_inv_44_whatever_ends_a_token_is_told_by_journal_or_keyring() {
         journal.follow(&world);
         assert_eq!(catch_up(&mut view, &journal, 10, world.now), 1);
         view.learn_keyring(keyring(&world));
-        assert_eq!(view.present(&proven.access).unwrap(), Err(expected), "{name}");
+        assert_eq!(view.present(proven.access()).unwrap(), Err(expected), "{name}");
     }
 }
 
@@ -109,20 +108,20 @@ fn rv_5_one_access_token_is_revoked_by_its_id_and_no_other_by_it() {
     let other = world.issue(&ada);
     let other = world.verify(&other).unwrap();
     let mut journal = Journal::default();
-    journal.push(Revocation::Grant(proven.access.token), START);
+    journal.push(Revocation::Grant(proven.access().token), START);
     journal.push(Revocation::Session(SessionId::from_bytes([7; 16])), START);
     journal.push(Revocation::Grant(GrantId::from_bytes([8; 16])), START);
     journal.push(Revocation::Account { account: AccountId::from_bytes([9; 16]), floor: u64::MAX }, START);
     journal.push(Revocation::Account { account: ada.account, floor: 0 }, START);
     assert_eq!(catch_up(&mut view, &journal, 1, START), 5, "a page each");
     assert_eq!(view.cursor(), Cursor::from_number(5));
-    assert_eq!(view.present(&proven.access).unwrap(), Err(Gone::Revoked));
-    assert_eq!(view.present(&other.access).unwrap(), Ok(()));
+    assert_eq!(view.present(proven.access()).unwrap(), Err(Gone::Revoked));
+    assert_eq!(view.present(other.access()).unwrap(), Ok(()));
     // Floors only rise.
     journal.push(Revocation::Account { account: ada.account, floor: 1 }, START);
     journal.push(Revocation::Account { account: ada.account, floor: 0 }, START);
     catch_up(&mut view, &journal, 9, START);
-    assert_eq!(view.present(&other.access).unwrap(), Err(Gone::Revoked));
+    assert_eq!(view.present(other.access()).unwrap(), Err(Gone::Revoked));
 }
 
 /// INV 15: what is forgotten is what no token depends on any more, by whatever clock.
@@ -131,22 +130,35 @@ fn inv_15_an_entry_is_kept_until_every_token_that_it_ends_is_dead() {
     let (_, _, proven, _, mut view) = watched();
     let mut journal = Journal::default();
     // The store could purge it at once; the follower goes by when it heard of it.
-    journal.push(Revocation::Session(proven.access.session), START);
-    journal.push(Revocation::Account { account: proven.access.account, floor: 1 }, START);
+    journal.push(Revocation::Session(proven.access().session), START);
+    journal.push(Revocation::Account { account: proven.access().account, floor: 1 }, START);
     catch_up(&mut view, &journal, 9, START);
     // 600 s of life, 5 s of leeway, twice 2 s of skew, 360 s by which the clock may have been set back.
     let end = START.saturating_add(secs(969));
     assert_eq!(view.forget(end.saturating_sub(millis(1))), 2);
-    assert!(view.present(&proven.access).unwrap().is_err());
+    assert!(view.present(proven.access()).unwrap().is_err());
     // Heard of once more, it is kept longer; it never becomes shorter.
     let mut again = journal.page(Cursor::from_number(1), 9);
     again.entries[0].cursor = Cursor::from_number(3);
     again.end = Cursor::from_number(3);
     learn(&mut view, &again, START.saturating_add(secs(60)));
     assert_eq!(view.forget(end), 1, "the account's floor");
-    assert!(view.present(&proven.access).unwrap().is_err());
+    assert!(view.present(proven.access()).unwrap().is_err());
     assert_eq!(view.forget(end.saturating_add(secs(60))), 0);
     assert_eq!(view.cursor(), Cursor::from_number(3), "where it is, it knows");
+}
+
+/// Nothing has ended since: what it knew it knows, and it is up to date.
+#[test]
+fn inv_44_an_empty_page_leaves_the_view_where_it_is() {
+    let (_, _, proven, _, mut view) = watched();
+    let mut journal = Journal::default();
+    journal.push(Revocation::Session(proven.access().session), START);
+    catch_up(&mut view, &journal, 9, START);
+    let end = view.cursor();
+    assert!(!learn(&mut view, &journal.page(end, 9), START));
+    assert_eq!(view.cursor(), end);
+    assert_eq!(view.present(proven.access()).unwrap(), Err(Gone::Ended));
 }
 
 /// A backup was restored: the journal is another, and all of it is to be seen.
@@ -159,13 +171,13 @@ fn inv_44_another_journal_is_read_from_its_beginning() {
     }
     catch_up(&mut view, &journal, 4, START);
     let mut restored = Journal::default();
-    restored.push(Revocation::Session(proven.access.session), START);
+    restored.push(Revocation::Session(proven.access().session), START);
     restored.push(Revocation::Grant(GrantId::from_bytes([8; 16])), START);
     let page = restored.page(view.cursor(), 4);
     assert!(learn(&mut view, &page, START), "it is not up to date yet");
     assert_eq!(view.cursor(), Cursor::START);
     assert_eq!(catch_up(&mut view, &restored, 1, START), 2);
-    assert_eq!(view.present(&proven.access).unwrap(), Err(Gone::Ended));
+    assert_eq!(view.present(proven.access()).unwrap(), Err(Gone::Ended));
     assert_eq!(view.forget(START), 2, "what the old journal said proves nothing");
     // An empty one likewise.
     assert!(!learn(&mut view, &Changes::default(), START));
@@ -177,25 +189,25 @@ fn inv_44_another_journal_is_read_from_its_beginning() {
 fn inv_17_a_view_is_before_a_token_of_higher_epochs_and_before_no_other() {
     for and_sessions in [false, true] {
         let (mut world, _, proven, _, mut view) = watched();
-        assert!(!view.is_before(&proven.access).unwrap());
+        assert!(!view.is_before(proven.access()).unwrap());
         let revoke = RevokeAllTokens::new();
         world.run(if and_sessions { revoke.and_sessions() } else { revoke }).unwrap();
         let ada = logged_in(&mut world, "ada");
         let (newer, _) = world.issue_both(&ada);
         let newer = world.verify(&newer).unwrap();
-        assert!(view.is_before(&newer.access).unwrap());
+        assert!(view.is_before(newer.access()).unwrap());
         view.learn_keyring(keyring(&world));
-        assert!(!view.is_before(&newer.access).unwrap());
-        assert!(!view.is_before(&proven.access).unwrap(), "the token is the older one");
-        assert!(view.present(&proven.access).unwrap().is_err());
-        assert!(RevocationView::default().is_before(&proven.access).is_err());
+        assert!(!view.is_before(newer.access()).unwrap());
+        assert!(!view.is_before(proven.access()).unwrap(), "the token is the older one");
+        assert!(view.present(proven.access()).unwrap().is_err());
+        assert!(RevocationView::default().is_before(proven.access()).is_err());
     }
 }
 
 #[test]
 fn inv_17_without_a_keyring_nothing_is_accepted() {
     let (_, _, proven, _, _) = watched();
-    assert!(RevocationView::default().present(&proven.access).is_err());
+    assert!(RevocationView::default().present(proven.access()).is_err());
 }
 
 #[test]
@@ -203,12 +215,12 @@ fn inv_23_extremes_of_time_and_place_neither_panic_nor_wrap() {
     let (_, _, proven, _, mut view) = watched();
     for at in [i64::MIN, -1, 0, 1 << 53, i64::MAX].map(Timestamp::from_millis) {
         for number in [1, u64::MAX] {
-            let revocation = Revocation::Account { account: proven.access.account, floor: u64::MAX };
+            let revocation = Revocation::Account { account: proven.access().account, floor: u64::MAX };
             let cursor = Cursor::from_number(number);
             let entries = vec![Change { cursor, revocation, until: at }];
             // Having been at the end of all numbers, it takes what is nearer for another journal, and begins anew.
             while learn(&mut view, &Changes { entries: entries.clone(), end: cursor }, at) {}
-            assert_eq!(view.present(&proven.access).unwrap(), Err(Gone::Revoked), "{at:?}");
+            assert_eq!(view.present(proven.access()).unwrap(), Err(Gone::Revoked), "{at:?}");
         }
         view.forget(at);
     }

@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use doorward_core::token::jwt::{Algorithm, KeyLoadError, SigningKey, VerifyingKey};
+use doorward_core::token::jwt::{Algorithm, Compact, JwtError, KeyLoadError, SigningKey, VerifyingKey};
 use doorward_core::web::cookie::{Cookie, CookieSettings};
 
 /// 48 bytes in base64url.
@@ -105,6 +105,23 @@ fn inv_30_what_is_read_of_a_private_pem_is_wiped() {
         let (key, left) = left_by(|| SigningKey::from_pem(&pem, Algorithm::EdDsa).is_ok());
         assert_eq!((key, left), (false, 0), "{body}");
     }
+}
+
+/// With the signature, who reads the memory has the token: what it says can be guessed, or is there anyway.
+#[test]
+fn inv_30_the_signature_of_an_access_token_is_wiped() {
+    let _turn = TURN.lock().unwrap();
+    let text = str::from_utf8(TEXT).unwrap();
+    let part = |json: &str| Base64UrlUnpadded::encode_string(json.as_bytes());
+    let head = part(r#"{"alg":"EdDSA","typ":"at+jwt","kid":"k"}"#);
+    let claims = part(
+        r#"{"iss":"i","sub":"s","aud":"a","exp":2,"iat":1,"jti":"t","client_id":"c","sid":"x","auth_time":1,"amr":["pwd"]}"#,
+    );
+    let token = format!("{head}.{claims}.{text}");
+    assert_eq!(left_by(|| Compact::parse(&token).err()), (None, 0));
+    // Nor is it left behind where it is none in the end.
+    let refused = format!("{token}!");
+    assert_eq!(left_by(|| Compact::parse(&refused).err()), (Some(JwtError::Encoding), 0));
 }
 
 /// The longest domain of a browser's needs most room.

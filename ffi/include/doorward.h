@@ -440,7 +440,7 @@ typedef struct dw_string {
 typedef struct dw_remembered {
     /* Verifications that found their token. */
     uint64_t hits;
-    /* Those that did not. */
+    /* Those that did not: of none where none is to be remembered. */
     uint64_t misses;
     /* How many tokens are remembered now. */
     size_t tokens;
@@ -940,13 +940,13 @@ dw_status dw_config_trust_clock(dw_config *config, dw_error **error);
 dw_status dw_config_hashing(dw_config *config, size_t at_once, size_t queue, size_t shares,
     dw_error **error);
 
-/* How many verified access tokens are remembered, so that their signature is not looked at again. Default 4096; 0: none;
- * more than 1048576 is taken for that. */
+/* How many verified access tokens are remembered at most, so that their signature is not looked at again. Default 4096; 0:
+ * none; more than 1048576 is taken for that. */
 dw_status dw_config_remember_tokens(dw_config *config, size_t most, dw_error **error);
 
-/* Maintains the store on a thread of the engine's own, so many milliseconds after the end of each run, at least 1000 and at most
- * half of the policy's `max_clock_regression_ms`. Default: the host calls `dw_maintain` every few minutes, and at least once in
- * the policy's `max_clock_regression_ms`. A context has no such thread. */
+/* Maintains the store on a thread of the engine's own, so many milliseconds after the end of each run, at least 1000 and at
+ * most half of the policy's `max_clock_regression_ms`. Default: the host calls `dw_maintain` every few minutes, and at least
+ * once in the policy's `max_clock_regression_ms`. A context has no such thread. */
 dw_status dw_config_maintain_every(dw_config *config, uint64_t every_ms, dw_error **error);
 
 /* How many events wait for `dw_engine_event`; what overflows is counted. Fetch them before the engine is freed; of an opening

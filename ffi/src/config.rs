@@ -372,8 +372,8 @@ pub extern "C" fn dw_config_hashing(
     })
 }
 
-/// How many verified access tokens are remembered, so that their signature is not looked at again. Default 4096; 0: none;
-/// more than 1048576 is taken for that.
+/// How many verified access tokens are remembered at most, so that their signature is not looked at again. Default 4096; 0:
+/// none; more than 1048576 is taken for that.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_config_remember_tokens(
     config: *mut dw_config,
@@ -388,9 +388,9 @@ pub extern "C" fn dw_config_remember_tokens(
     })
 }
 
-/// Maintains the store on a thread of the engine's own, so many milliseconds after the end of each run, at least 1000 and at most
-/// half of the policy's `max_clock_regression_ms`. Default: the host calls `dw_maintain` every few minutes, and at least once in
-/// the policy's `max_clock_regression_ms`. A context has no such thread.
+/// Maintains the store on a thread of the engine's own, so many milliseconds after the end of each run, at least 1000 and at
+/// most half of the policy's `max_clock_regression_ms`. Default: the host calls `dw_maintain` every few minutes, and at least
+/// once in the policy's `max_clock_regression_ms`. A context has no such thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_config_maintain_every(
     config: *mut dw_config,

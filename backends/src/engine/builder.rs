@@ -161,7 +161,7 @@ impl<S: ?Sized> Builder<S> {
         self
     }
 
-    /// How many verified access tokens are remembered, so that their signature is not looked at again; their times, their
+    /// How many verified access tokens are remembered at most, so that their signature is not looked at again; their times, their
     /// audience and their revocation always are. Default 4096; 0: none; more than 1,048,576 is taken for that. What is kept is
     /// what the tokens say, not the tokens.
     #[must_use]

@@ -82,11 +82,11 @@ async fn viewed<E: Reach>(
             let now = parts.clock.now();
             let proof = Proof { keyring, policy: &environment.policy, keys: &environment.keys, now };
             let proven = proof.of(token, remembered)?;
-            proven.access.check_audience(audience)?;
-            if may_be_before && view.is_before(&proven.access)? {
+            proven.access().check_audience(audience)?;
+            if may_be_before && view.is_before(proven.access())? {
                 return Ok(None);
             }
-            lives(view, &proven.access)?;
+            lives(view, proven.access())?;
             Ok(Some(proven))
         };
         let Ok(looked) = parts.watch.look(engine, bound, look).await else {
@@ -102,8 +102,8 @@ async fn viewed<E: Reach>(
 }
 
 fn remember<E: Reach>(engine: &E, proven: Proven, remembered: Option<&Proven>) -> Arc<Access> {
-    let access = Arc::clone(&proven.access);
-    if !remembered.is_some_and(|known| Arc::ptr_eq(&known.access, &access)) {
+    let access = Arc::clone(proven.access());
+    if !remembered.is_some_and(|known| Arc::ptr_eq(known.access(), &access)) {
         engine.parts().proven.remember(proven);
     }
     access

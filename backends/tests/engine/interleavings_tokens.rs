@@ -384,7 +384,7 @@ fn verification(schedules: Schedules) -> u64 {
         race(&mut stage, [&mut verify, &mut logout], choices, &mut |stage, at, step| {
             if at == 0 {
                 match outcome_of::<Verify>(step) {
-                    Ok(Ok(proven)) => assert_eq!(proven.access.session, stage.session),
+                    Ok(Ok(proven)) => assert_eq!(proven.access().session, stage.session),
                     Ok(Err(VerifyError::Gone(_))) => assert!(stage.is_over, "nothing has ended"),
                     other => panic!("a verification commits nothing: {other:?}"),
                 }

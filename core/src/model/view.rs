@@ -39,7 +39,7 @@ use crate::token::access::Access;
 /// # let login = engine.run(Login::new("ada", "plum kettle orbit"))??;
 /// # let issued = engine.run(Issue::new(login.token.expose(), "web", "https://api.example"))??;
 /// # let proven = engine.run(Verify::new(issued.access.expose(), "https://api.example"))??;
-/// # let access = &proven.access;
+/// # let access = proven.access();
 /// # let keyring = engine.store.read(&[Key::Keyring])?.remove(0).unwrap();
 /// # let (policy, now) = (&engine.environment.policy, engine.now);
 /// let mut view = RevocationView::default();

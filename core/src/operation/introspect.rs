@@ -150,7 +150,7 @@ impl Decide for Introspect {
             Seen::Refused(_) => return inactive(),
             Seen::Proven(proven) => proven,
         };
-        let access = &proven.access;
+        let access = proven.access();
         if access.present(facts, cx)?.is_err() || !self.is_for(&access.audience) {
             return inactive();
         }

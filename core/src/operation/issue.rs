@@ -48,7 +48,7 @@ use crate::token::terms::{Audience, ClientId, Scope, TermError};
 /// let issued = engine.run(issue.scope(Scope::parse("read")?).claim("tenant", "acme").with_refresh())??;
 ///
 /// let proven = engine.run(Verify::new(issued.access.expose(), "https://api.example"))??;
-/// let access = &proven.access;
+/// let access = proven.access();
 /// assert_eq!((access.scope.as_str(), access.claims["tenant"].as_str()), ("read", Some("acme")));
 /// assert!(issued.refresh.is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -208,7 +208,7 @@ fn access_token<'a>(
             return Ok(state.map_or(Found::Nothing, |_| Found::UnknownKey));
         }
         Seen::Refused(_) => return Ok(Found::Nothing),
-        Seen::Proven(proven) => &proven.access,
+        Seen::Proven(proven) => proven.access(),
     };
     let session = Key::Session(access.session);
     let Some([Some(row), grants]) = facts.rows([&session, &Key::Grants(access.session)]) else {

@@ -23,7 +23,7 @@ use crate::record::{Key, Row};
 use crate::secret::MasterKeys;
 use crate::time::Timestamp;
 use crate::token::access::{Access, Unproven};
-use crate::token::jwt::{Expected, JwtError, Signed, VerifyingKey};
+use crate::token::jwt::{Expected, JwtError, MAX_BYTES, Signed, VerifyingKey};
 use crate::token::ring;
 
 /// Verifies an access token for an audience against session, account, keyring and grants, in one read: what
@@ -41,7 +41,7 @@ use crate::token::ring;
 /// # let session = engine.run(Login::new("ada", "plum kettle orbit"))??.token;
 /// # let issued = engine.run(Issue::new(session.expose(), "web", "https://api.example"))??;
 /// let token = issued.access.expose();
-/// assert_eq!(engine.run(Verify::new(token, "https://api.example"))??.access.account, ada);
+/// assert_eq!(engine.run(Verify::new(token, "https://api.example"))??.access().account, ada);
 /// engine.run(Logout::new(session.expose()))??;
 /// let refused = engine.run(Verify::new(token, "https://api.example"))?;
 /// assert!(matches!(refused, Err(VerifyError::Gone(_))));
@@ -64,8 +64,9 @@ impl Verify {
         Self { token: token.keep(), audience: audience.into(), remembered: None }
     }
 
-    /// With what an earlier verification has proven: if that was of this very token, and under the present keyring, the
-    /// signature is not looked at again. Everything else is.
+    /// With what an earlier verification has proven, under the same policy and the same keys of the host's own: if that was of
+    /// this very token, and under the present keyring, its signature, issuer and `nbf` are not looked at again. Everything else
+    /// is.
     #[must_use]
     pub fn remembering(mut self, proven: Proven) -> Self {
         self.remembered = Some(proven).filter(|proven| proven.digest == self.token.digest);
@@ -124,8 +125,9 @@ pub struct Digested<'a> {
 }
 
 impl<'a> Digested<'a> {
-    /// Makes the digest of this token.
+    /// Makes the digest of this token. Of a text that is too long for one no more is looked at, or kept, than tells that it is.
     pub fn of(text: &'a str) -> Self {
+        let text = text.get(..text.ceil_char_boundary(MAX_BYTES + 1)).unwrap_or(text);
         Self { text, digest: TokenDigest::of(text) }
     }
 
@@ -161,7 +163,7 @@ impl Kept {
     }
 }
 
-/// That a token was signed by a key of one keyring: what may be remembered of a verification. Only the core makes one.
+/// That a token was signed by a key of one keyring: what may be remembered of a verification. Only a verification makes one.
 ///
 /// # Example: verified once, and looked at again
 /// ```
@@ -181,18 +183,27 @@ impl Kept {
 /// let token = issued.access.expose();
 /// let token = Digested::of(token);
 /// let proven = proof.of(token, None)?;
-/// assert_eq!((proven.access.account, proven.digest), (ada, token.digest()));
+/// assert_eq!((proven.access().account, proven.digest()), (ada, token.digest()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Proven {
-    /// What the token says.
-    pub access: Arc<Access>,
-    /// Which token it was.
-    pub digest: TokenDigest,
+    access: Arc<Access>,
+    digest: TokenDigest,
     kid: Arc<str>,
     keyring: Stamp,
+}
+
+impl Proven {
+    /// What the token says.
+    pub fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    /// Which token it was.
+    pub fn digest(&self) -> TokenDigest {
+        self.digest
+    }
 }
 
 /// What a signature is held against.

@@ -33,7 +33,7 @@ use crate::token::terms::{ClientId, Scope};
 /// # let login = engine.run(Login::new("ada", "plum kettle orbit").scope(Scope::parse("read")?))??;
 /// # let issued = engine.run(Issue::new(login.token.expose(), "web", "https://api.example"))??;
 /// let proven = engine.run(Verify::new(issued.access.expose(), "https://api.example"))??;
-/// let access = &proven.access;
+/// let access = proven.access();
 /// assert_eq!(access.account, ada);
 /// assert!(!may_write(access));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -148,7 +148,7 @@ impl Simulated for Jwks {
 
 impl Seen {
     fn of(proven: &Proven) -> Self {
-        let access = &proven.access;
+        let access = proven.access();
         Self {
             token: access.token,
             account: access.account,

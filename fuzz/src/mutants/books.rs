@@ -24,7 +24,7 @@ pub type Searched = BTreeMap<String, Search>;
 /// What became of one file's mutants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Search {
-    /// A digest of the file as it was: [`ledger::digest`].
+    /// A digest of the file as it was, but for its comments: [`ledger::digest`].
     pub source: String,
     /// On so many a test failed, or did not end.
     pub caught: u64,

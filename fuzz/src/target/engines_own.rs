@@ -107,7 +107,7 @@ fn judge(text: &str, verifier: &Result<Claims, JwtError>, engine: Result<Proven,
 }
 
 fn is_same(text: &str, claims: &Claims, proven: &Proven) {
-    let access = &*proven.access;
+    let access = &**proven.access();
     let seconds = |time: Timestamp| time.as_millis() / 1000;
     assert_eq!(access.account.to_string(), claims.subject, "another account: {text}");
     assert_eq!(Some(access.session.to_string()), claims.session, "another session: {text}");

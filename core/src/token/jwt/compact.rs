@@ -4,11 +4,13 @@
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::{Engine, decoded_len_estimate};
+use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
 use super::claims::Claims;
@@ -39,7 +41,7 @@ pub(super) const MAX_KEY_ID: usize = 128;
 /// ```
 pub struct Compact<'a> {
     signed: Signed<'a>,
-    signature: Vec<u8>,
+    signature: Zeroizing<Vec<u8>>,
     claims: Claims,
 }
 
@@ -135,8 +137,13 @@ impl<'a> Signed<'a> {
         object_text(self.parts.claims)
     }
 
-    pub(crate) fn signature(&self) -> Result<Vec<u8>, JwtError> {
-        decoded(self.parts.signature)
+    /// Wiped when it is dropped, and so is what was decoded of one that is refused: who finds it may guess the rest.
+    pub(crate) fn signature(&self) -> Result<Zeroizing<Vec<u8>>, JwtError> {
+        let text = self.parts.signature;
+        let mut bytes = Zeroizing::new(vec![0; decoded_len_estimate(text.len())]);
+        let length = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| JwtError::Encoding)?;
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// That this key made this signature of it: the key's own `kid` and algorithm must be the header's.
