@@ -42,6 +42,7 @@ mod refresh;
 mod refresh_races;
 mod register;
 mod rehash;
+mod replies;
 mod revoke_all;
 mod revoke_token;
 mod says_over;

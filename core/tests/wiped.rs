@@ -3,14 +3,24 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::slice;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
+use std::{ptr, slice};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use doorward_core::operation::issue::Issue;
+use doorward_core::operation::login::Login;
+use doorward_core::operation::register::Register;
 use doorward_core::token::jwt::{Algorithm, Compact, JwtError, KeyLoadError, SigningKey, VerifyingKey};
 use doorward_core::web::cookie::{Cookie, CookieSettings};
+use doorward_core::web::reply::Replies;
+
+/// The engine of the examples.
+#[allow(unreachable_pub, reason = "an example has it as a file of its own")]
+mod examples {
+    include!("../doc/engine.rs");
+}
 
 /// 48 bytes in base64url.
 const TEXT: &[u8; 64] = b"kQ7vX2mZ9pL4tR8wB1nC6yD3hF5jG0sAeUiOqWxVzTbNcMlKjHgFdSaPoIuYtReW";
@@ -20,6 +30,9 @@ static BYTES: LazyLock<[u8; 48]> = LazyLock::new(|| {
     Base64UrlUnpadded::decode(TEXT, &mut bytes).unwrap();
     bytes
 });
+/// A secret that a test was given.
+static GIVEN: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+static GIVEN_BYTES: AtomicUsize = AtomicUsize::new(0);
 /// So many bytes of a secret in a row are no accident.
 const PIECE: usize = 16;
 
@@ -42,8 +55,8 @@ unsafe impl GlobalAlloc for Watching {
         if IS_WATCHING.load(Ordering::SeqCst) {
             // SAFETY: it is a whole block that was made with this layout, and every byte of it was written.
             let bytes = unsafe { slice::from_raw_parts(block, layout.size()) };
-            let is_piece =
-                |bytes: &[u8]| TEXT.chunks(PIECE).chain(BYTES.chunks(PIECE)).any(|piece| piece == bytes);
+            let ours = TEXT.chunks(PIECE).chain(BYTES.chunks(PIECE)).chain(given().chunks(PIECE));
+            let is_piece = |bytes: &[u8]| ours.clone().any(|piece| piece == bytes);
             if bytes.windows(PIECE).any(is_piece) {
                 FOUND.fetch_add(1, Ordering::SeqCst);
             }
@@ -55,6 +68,24 @@ unsafe impl GlobalAlloc for Watching {
 
 #[global_allocator]
 static ALLOCATOR: Watching = Watching;
+
+fn given() -> &'static [u8] {
+    let bytes = GIVEN.load(Ordering::SeqCst);
+    // SAFETY: they are leaked, of this length, and change while nobody watches.
+    if bytes.is_null() {
+        &[]
+    } else {
+        unsafe { slice::from_raw_parts(bytes, GIVEN_BYTES.load(Ordering::SeqCst)) }
+    }
+}
+
+/// From now on this is the secret, too.
+fn give(secret: &str) {
+    let bytes = Box::leak(Box::<[u8]>::from(secret.as_bytes()));
+    GIVEN.store(ptr::null_mut(), Ordering::SeqCst);
+    GIVEN_BYTES.store(bytes.len(), Ordering::SeqCst);
+    GIVEN.store(bytes.as_mut_ptr(), Ordering::SeqCst);
+}
 
 /// How many blocks come back with a piece of the secret while this is done.
 fn left_by<T>(read: impl FnOnce() -> T) -> (T, usize) {
@@ -122,6 +153,26 @@ fn inv_30_the_signature_of_an_access_token_is_wiped() {
     // Nor is it left behind where it is none in the end.
     let refused = format!("{token}!");
     assert_eq!(left_by(|| Compact::parse(&refused).err()), (Some(JwtError::Encoding), 0));
+}
+
+/// The answer of a token route.
+#[test]
+fn inv_30_the_tokens_of_an_answer_stand_in_one_buffer_and_are_wiped() {
+    let _turn = TURN.lock().unwrap();
+    let mut engine = examples::Engine::opened();
+    engine.run(Register::new("ada", "plum kettle orbit")).unwrap().unwrap();
+    let session = engine.run(Login::new("ada", "plum kettle orbit")).unwrap().unwrap().token;
+    let issue = Issue::new(session.expose(), "web", "https://api.example").with_refresh();
+    let issued = engine.run(issue).unwrap().unwrap();
+    let (_, signature) = issued.access.expose().rsplit_once('.').unwrap();
+    for token in [signature, issued.refresh.as_ref().unwrap().expose()] {
+        give(token);
+        assert_eq!(left_by(|| drop(token.to_owned())).1, 1, "it would be found");
+        let (plan, left) = left_by(|| Replies::default().issued(&issued, engine.now));
+        assert!(plan.body.as_ref().unwrap().expose().contains(token));
+        assert_eq!(left, 0);
+        assert_eq!(left_by(|| drop(plan)).1, 0);
+    }
 }
 
 /// The longest domain of a browser's needs most room.
