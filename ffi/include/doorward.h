@@ -440,7 +440,7 @@ typedef struct dw_string {
 typedef struct dw_remembered {
     /* Verifications that found their token. */
     uint64_t hits;
-    /* Those that did not: of none where none is to be remembered. */
+    /* Those that did not; 0 where none is to be remembered. */
     uint64_t misses;
     /* How many tokens are remembered now. */
     size_t tokens;
@@ -941,7 +941,7 @@ dw_status dw_config_hashing(dw_config *config, size_t at_once, size_t queue, siz
     dw_error **error);
 
 /* How many verified access tokens are remembered at most, so that their signature is not looked at again. Default 4096; 0:
- * none; more than 1048576 is taken for that. */
+ * none; a larger number than 1048576 counts as that. */
 dw_status dw_config_remember_tokens(dw_config *config, size_t most, dw_error **error);
 
 /* Maintains the store on a thread of the engine's own, so many milliseconds after the end of each run, at least 1000 and at

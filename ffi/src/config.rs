@@ -373,7 +373,7 @@ pub extern "C" fn dw_config_hashing(
 }
 
 /// How many verified access tokens are remembered at most, so that their signature is not looked at again. Default 4096; 0:
-/// none; more than 1048576 is taken for that.
+/// none; a larger number than 1048576 counts as that.
 #[unsafe(no_mangle)]
 pub extern "C" fn dw_config_remember_tokens(
     config: *mut dw_config,

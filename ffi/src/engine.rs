@@ -185,7 +185,7 @@ pub unsafe extern "C" fn dw_engine_policy(
 pub struct dw_remembered {
     /// Verifications that found their token.
     pub hits: u64,
-    /// Those that did not: of none where none is to be remembered.
+    /// Those that did not; 0 where none is to be remembered.
     pub misses: u64,
     /// How many tokens are remembered now.
     pub tokens: usize,

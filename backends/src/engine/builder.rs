@@ -162,8 +162,8 @@ impl<S: ?Sized> Builder<S> {
     }
 
     /// How many verified access tokens are remembered at most, so that their signature is not looked at again; their times, their
-    /// audience and their revocation always are. Default 4096; 0: none; more than 1,048,576 is taken for that. What is kept is
-    /// what the tokens say, not the tokens.
+    /// audience and their revocation always are. Default 4096; 0: none; a larger number than 1,048,576 counts as that. What is
+    /// kept is what the tokens say, not the tokens.
     #[must_use]
     pub fn remember_tokens(mut self, most: usize) -> Self {
         self.proven_tokens = most;

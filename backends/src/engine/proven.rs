@@ -31,7 +31,7 @@ use doorward_core::operation::verify::{Proven, TokenDigest};
 pub struct Remembered {
     /// Verifications that found their token.
     pub hits: u64,
-    /// Those that did not: of none where none is to be remembered.
+    /// Those that did not; 0 where none is to be remembered.
     pub misses: u64,
     /// How many tokens are remembered now.
     pub tokens: usize,

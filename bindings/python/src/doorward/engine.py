@@ -94,7 +94,7 @@ class Engine(Base):
         :param old_peppers: further ones, that verify and hash nothing new.
         :param hashing: how many passwords are hashed at once.
         :param remember_tokens: how many verified access tokens are remembered at most, so that their signature is not looked at
-            again (default 4096; 0: none; more than 1048576 is taken for that).
+            again (default 4096; 0: none; a larger number than 1048576 counts as that).
         :param maintain_every: seconds between maintenances by a thread of the engine's own, at least 1 and at most half of the
             policy's ``max_clock_regression_ms``. Default: call :meth:`maintain` every few minutes, and at least once in that
             time.

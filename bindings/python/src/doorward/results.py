@@ -213,7 +213,7 @@ class Remembered:
     hits: int
     """Verifications that found their token."""
     misses: int
-    """Those that did not: of none where none is to be remembered."""
+    """Those that did not; 0 where none is to be remembered."""
     tokens: int
     """How many are remembered now."""
 

@@ -137,7 +137,7 @@ impl<'a> Signed<'a> {
         object_text(self.parts.claims)
     }
 
-    /// Wiped when it is dropped, and so is what was decoded of one that is refused: who finds it may guess the rest.
+    /// Wiped when it is dropped, and so is what was decoded of one that is refused: with it, what a token says is the token.
     pub(crate) fn signature(&self) -> Result<Zeroizing<Vec<u8>>, JwtError> {
         let text = self.parts.signature;
         let mut bytes = Zeroizing::new(vec![0; decoded_len_estimate(text.len())]);
