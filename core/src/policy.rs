@@ -184,9 +184,11 @@ impl Policy {
         self.tokens.leeway.saturating_add(self.max_skew * 2)
     }
 
-    /// How long what has expired must be kept: no instance believes in it any more, however its clock differs.
+    /// How long what has expired must be kept: until no instance believes in it any more, however its clock differs; nor in
+    /// an access token of a session that was shortened since, so that whoever logs out finds what is to be told of.
     pub fn purge_after(&self) -> Duration {
-        self.access_outlives_end()
+        let access_lives_on = self.tokens.lifetime.saturating_add(self.access_outlives_end());
+        access_lives_on.saturating_add(self.restart_sets_back())
     }
 
     /// How often activity is written down, at most; as seldom, the latest time that was seen.

@@ -1,21 +1,23 @@
 //! Revoking one token, and what a resource server is told of tokens.
 
-use doorward_core::model::session::Gone;
+use doorward_core::model::session::{Gone, Lifetime, Span};
+use doorward_core::operation::authenticate::Authenticate;
 use doorward_core::operation::introspect::Introspect;
-use doorward_core::operation::issue::Issue;
+use doorward_core::operation::issue::{Issue, Issued};
 use doorward_core::operation::logout::{Ended, Logout};
 use doorward_core::operation::open::Open;
 use doorward_core::operation::refresh::RefreshError;
 use doorward_core::operation::revoke_token::{RevokeToken, RevokeTokenError};
 use doorward_core::operation::tick::Tick;
 use doorward_core::operation::verify::VerifyError;
+use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
 use doorward_core::store::{Durability, Ending};
 use serde_json::{Value, json};
 
 use crate::support::home::is_live;
 use crate::support::tokens::{API, OTHER_API, at_home, at_home_in, engine, refresh_of, scope, secs};
-use crate::support::{START, Step, World, millis};
+use crate::support::{START, Step, World, ask_at, environment_with, millis};
 
 fn inactive(world: &mut World, token: &str) -> bool {
     let answer = world.run(Introspect::new(token)).unwrap();
@@ -267,6 +269,46 @@ fn inv_19_rv_5_a_refresh_token_of_a_session_seen_over_is_over_everywhere() {
     assert_eq!(*durability, Durability::Durable);
     world.now = idle_end.saturating_sub(millis(1));
     assert!(matches!(world.refresh(&refresh), Err(RefreshError::Gone(Gone::Ended))));
+}
+
+/// The story: a session was seen over by its own time, by a verification or an introspection of one of its tokens, which wrote nothing
+/// down. A touch that had been decided a moment before landed, and the tokens opened something again.
+#[test]
+fn inv_19_whoever_looks_at_a_token_of_a_session_that_is_over_ends_it() {
+    type Look = fn(&mut World, &Issued, &str) -> bool;
+    let looks: [(&str, Look); 4] = [
+        ("verify", |world, issued, _| {
+            matches!(world.verify(issued), Err(VerifyError::Gone(Gone::Idle | Gone::Expired)))
+        }),
+        ("introspect", |world, issued, _| inactive(world, issued.access.expose())),
+        ("introspect, for others", |world, issued, _| {
+            let other = world.run(Introspect::new(issued.access.expose()).audience(OTHER_API));
+            !other.unwrap().is_active()
+        }),
+        ("introspect refresh", |world, _, refresh| inactive(world, refresh)),
+    ];
+    // Within the leeway, so that the token itself is good.
+    let span = Span { idle: secs(120), absolute: secs(180) };
+    let policy = Policy::builder().session(Lifetime::Web, span).touch_every(secs(60)).build().unwrap();
+    for (name, sees_over) in looks {
+        let (mut world, ada) = at_home_in(environment_with(policy.clone()));
+        let (issued, refresh) = world.issue_both(&ada);
+        let end = issued.expires;
+        world.now = end.saturating_sub(millis(1));
+        let mut slow = world.machine(Authenticate::new(&ada.token));
+        world.step(&mut slow);
+        ask_at(&mut slow, world.now).commit();
+        world.now = end;
+        assert!(sees_over(&mut world, &issued, &refresh), "{name}");
+        assert!(!world.map.rows.contains_key(&Key::Session(ada.session)), "{name}");
+        let is_its =
+            |ending: &Ending| matches!(ending, Ending::Session { session, .. } if *session == ada.session);
+        let told = world.map.journal.iter().any(is_its);
+        assert!(told, "{name}: for those who watch");
+        assert!(world.finish(slow).unwrap().is_ok(), "it was live when it was looked at");
+        assert!(!world.accepts(&issued) && inactive(&mut world, &refresh), "{name}");
+        assert!(matches!(world.refresh(&refresh), Err(RefreshError::Gone(_))), "{name}");
+    }
 }
 
 /// An access token under a master key that this engine lacked counted as gone, and the instance that has the key went on

@@ -167,9 +167,16 @@ fn inv_7_the_leeway_lengthens_no_session() {
     let (mut world, ada) = at_home_in(environment_with(policy));
     let issued = world.issue(&ada);
     let proven = world.verify(&issued).unwrap();
-    world.now = issued.expires;
-    let error = refused(&mut world, issued.access.expose(), &proven);
-    assert!(matches!(error, VerifyError::Gone(Gone::Idle)));
+    let alive = world.map.clone();
+    for remembered in [None, Some(proven)] {
+        world.map = alive.clone();
+        world.now = issued.expires;
+        let verify = Verify::new(issued.access.expose(), API);
+        let verify = remembered.into_iter().fold(verify, Verify::remembering);
+        let refused = world.run(verify).unwrap();
+        assert!(matches!(refused, Err(VerifyError::Gone(Gone::Idle))), "{refused:?}");
+    }
+    world.map = alive;
     world.now = crate::support::START.saturating_add(secs(60));
     world.run(Authenticate::new(&ada.token)).unwrap().unwrap();
     world.wait(secs(60));

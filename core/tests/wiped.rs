@@ -12,7 +12,9 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use doorward_core::operation::issue::Issue;
 use doorward_core::operation::login::Login;
 use doorward_core::operation::register::Register;
-use doorward_core::token::jwt::{Algorithm, Compact, JwtError, KeyLoadError, SigningKey, VerifyingKey};
+use doorward_core::token::jwt::{
+    Algorithm, Compact, JwtError, KeyLoadError, SigningKey, Verifier, VerifyingKey,
+};
 use doorward_core::web::cookie::{Cookie, CookieSettings};
 use doorward_core::web::reply::Replies;
 
@@ -123,6 +125,22 @@ fn inv_30_what_is_read_of_a_private_jwk_is_wiped() {
         let (key, left) = left_by(|| SigningKey::from_jwk(json).err());
         assert!(matches!(key, Some(KeyLoadError::Member(_) | KeyLoadError::Weak)), "{key:?}");
         assert_eq!(left, 0, "{json}");
+    }
+    // Nor is it left behind by a text that turns out to be no JSON, or to say something twice.
+    let twice = format!(r#"{{"kty":"oct","k":"{text}","k":"x"}}"#);
+    let open = format!(r#"{{"kty":"oct","k":"{text}""#);
+    let more = format!(r#"{{"kty":"oct","k":"{text}",}}"#);
+    let escape = jwk(&format!("{text}\\u0065\\x"));
+    let within = format!(r#"{{"kty":"oct","oth":[{{"d":"{text}"}},{{"t":"{text}",}}],"k":"AAAA"}}"#);
+    for json in [&twice, &open, &more, &escape, &within] {
+        let (key, left) = left_by(|| SigningKey::from_jwk(json).err());
+        assert_eq!((key, left), (Some(KeyLoadError::Json), 0), "{json}");
+        let set = format!(r#"{{"keys":[{json}]}}"#);
+        assert_eq!(
+            left_by(|| Verifier::new(&set, "https://login.example", "api").is_err()),
+            (true, 0),
+            "{json}"
+        );
     }
 }
 

@@ -204,7 +204,7 @@ const INTRODUCTION: &str = "\
 How this engine was searched for what is wrong, how far, and with what: written by `cargo run -p doorward-fuzz --bin evidence` out of
 `fuzz/ledger`, where each search but `abi` and `processes` writes down how far it has come. A search stops at what it finds, which is mended before it goes on: what
 stands here found nothing. What is in every run of `cargo test` and of CI is not counted. A search goes on with
-`cargo run --release -p doorward-fuzz --bin` and its last column. Present sources are those of `core/src` and `backends/src`, to the letter, but for lines that are a comment.
+`cargo run --release -p doorward-fuzz --bin` and its last column. Present sources are those of `core/src` and `backends/src`, to the letter, but for lines that are a comment; on others, `schedules` begins anew.
 
 | search | gone through | of these, on the present sources | counted | time | goes on with |
 |---|---|---|---|---|---|
@@ -220,7 +220,7 @@ const BAR: &str = "
 const SURVIVED: &str = "
 ## Mutants that survive
 
-Each is a change to a line of the core on which no test of the core failed (one is not asked, of 100,000 tokens: `jwt_differential`). A change is known by its function: where a function has two of
+Each is a change to a line of the core on which no test of the core failed (`--lib` and `--test core`; the slow ones, `core/tests/wiped.rs` and the examples are asked where no line says why; 100,000 tokens of `jwt_differential` never). A change is known by its function: where a function has two of
 the same name, what is said of one was read to be true of all that survive.
 
 | change | why |

@@ -15,8 +15,8 @@ use doorward::{AccessToken, Engine, Issue, ManualClock, MasterKey, Policy, Revoc
 
 use crate::support::endings::EVERY_ENDING;
 use crate::support::modes::{
-    ASKING, AUDIENCE, Deployment, Either, Instance, Kind, MILLISECOND, REFUSING, UNTIL_EXPIRY, in_mode,
-    issue, log_in,
+    ASKING, AUDIENCE, BOUND, Deployment, Either, Instance, Kind, MILLISECOND, REFUSING, UNTIL_EXPIRY,
+    in_mode, issue, log_in,
 };
 use crate::support::remembered::cheapest;
 use crate::support::tapped::{Tap, Tapped};
@@ -40,6 +40,41 @@ fn inv_11_inv_15_what_ended_a_shortened_session_is_told_for_as_long_as_its_token
         }
     }
 }
+
+/// The story: a host shortened a session, and maintenance took its row soon after its end. Whoever logged it out then, or revoked its
+/// tokens, was told that they were gone already; nothing was journaled, and the tokens were accepted to their end.
+#[test]
+fn inv_11_inv_15_rv_5_a_shortened_session_is_there_to_be_ended_for_as_long_as_its_tokens_live() {
+    let second = Duration::from_secs(1);
+    let last = (Duration::from_mins(10) + LEEWAY).saturating_sub(MILLISECOND + BOUND);
+    // By every clock over; so long that the mark says so, too; at the last moment, but for what the others may lag behind.
+    for late in [second + SKEW * 2 + LEEWAY, second + SET_BACK + SKEW * 2, last] {
+        for ending in ENDINGS_BY_TOKEN {
+            for mode in WATCHED {
+                let all = Deployment::new(Kind::Blocking, mode);
+                shorten(&all, second);
+                all.wait(late);
+                all.here.engine.blocking().maintain().unwrap();
+                assert!(all.there.accepts(all.token()), "it was shortened, and nobody has ended it");
+                ending(&all);
+                all.wait(BOUND);
+                for instance in [&all.here, &all.there] {
+                    assert!(!instance.accepts(all.token()), "{late:?}, {mode:?}");
+                }
+            }
+        }
+    }
+}
+
+const ENDINGS_BY_TOKEN: [fn(&Deployment); 4] = [
+    |all| _ = all.here.engine.run(Logout::new(all.session.expose())).unwrap().unwrap(),
+    |all| _ = all.here.engine.run(EndSession::new(all.ada, all.id)).unwrap().unwrap(),
+    |all| _ = all.here.engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap(),
+    |all| {
+        let refresh = all.issued.refresh.as_ref().unwrap();
+        all.here.engine.run(RevokeToken::new(refresh.expose(), "web")).unwrap().unwrap();
+    },
+];
 
 /// Sessions of a minute were deployed; those from before lived as long as they were made for. When all of an account's were
 /// ended, the journal told of it for a minute: a process that started then accepted their tokens to their end.
@@ -91,19 +126,21 @@ fn inv_11_inv_15_rv_5_a_token_that_is_over_here_is_revoked_for_whoever_is_behind
             all.wait(over + late);
             let then = all.now().saturating_sub(late + MILLISECOND);
             let behind = Instance::open(Kind::Blocking, &all.store, tokens.clone(), then);
-            assert!(!all.here.accepts(all.token()) && behind.accepts(all.token()));
+            assert!(behind.accepts(all.token()));
             let revoke = || all.here.engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap();
             assert_eq!(revoke(), Ended::Ended);
-            assert!(!behind.accepts(all.token()));
+            assert!(!all.here.accepts(all.token()) && !behind.accepts(all.token()));
             assert_eq!(revoke(), Ended::AlreadyGone);
         }
-        // Where no clock finds it alive, and the mark says so, nothing is written.
+        // Where no clock finds it alive, and the mark says so, nothing is written of it; of its session, that it is over.
+        let is_over_by_session = tokens.lifetime > over;
         let all = Deployment::with(Kind::Blocking, tokens);
         all.wait(over + SKEW * 2 + SET_BACK);
         all.here.engine.blocking().maintain().unwrap();
         let _of_maintenance = all.here.store.calls();
         let said = all.here.engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap();
-        assert_eq!((said, all.here.store.calls()), (Ended::AlreadyGone, vec![Tap::Rows]));
+        let calls = if is_over_by_session { vec![Tap::Rows, Tap::Commit] } else { vec![Tap::Rows] };
+        assert_eq!((said, all.here.store.calls()), (Ended::AlreadyGone, calls));
     }
 }
 

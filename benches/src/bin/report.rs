@@ -104,27 +104,26 @@ fn heading(asked: &Asked) -> Result<String, Failure> {
     let cpu = cpu.trim_start_matches([' ', '\t', ':']);
     let cores = std::thread::available_parallelism()?;
     let commit = said("git", &["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "--short", "HEAD"])?;
+    let (system, release) = (said("uname", &["-s"])?, said("uname", &["-r"])?);
     let versions = [
         said("rustc", &["--version"])?,
         format!("Node {}", said("node", &["--version"])?),
         said("python3", &["--version"])?,
         format!("SQLite {}", rusqlite::version()),
     ];
+    let (rounds, millis) = (asked.rounds, asked.time.as_millis());
+    let (slow_rounds, slow_millis) = (asked.slowly().0, asked.slowly().1.as_millis());
     Ok(format!(
         "# What Doorward costs, measured\n\n\
-         Written by `cargo run --release -p doorward-benches --bin report`, all of it in one run, at commit `{commit}`.\n\n\
-         Machine: {cpu}, {cores} cores, {} {}; it is shared, and figures of different runs are not to be compared. {}. What others \
-         are is pinned in `peers/`.\n\n\
-         Each pair works by turns, {} rounds of {} ms ({} of {} ms where the other is another process), ours first in every other round. \
-         Figures are medians, with quartiles in brackets; a ratio is the median of the rounds' ratios. The default policy, but for what is \
-         named.\n",
-        said("uname", &["-s"])?,
-        said("uname", &["-r"])?,
+         Written by `cargo run --release -p doorward-benches --bin report -- --rounds {rounds} --millis {millis}`, all of it in one \
+         run, at commit `{commit}`.\n\n\
+         Machine: {cpu}, {cores} cores, {system} {}; it is shared, and figures of different runs are not to be compared. {}. What \
+         others are is pinned in `peers/`.\n\n\
+         Each pair works by turns, {rounds} rounds of {millis} ms ({slow_rounds} of {slow_millis} ms where the other is another \
+         process), ours first in every other round. Figures are medians, with quartiles in brackets; a ratio is the median of the \
+         rounds' ratios. The default policy, but for what is named.\n",
+        release.split('-').next().unwrap_or_default(),
         versions.join(", "),
-        asked.rounds,
-        asked.time.as_millis(),
-        asked.slowly().0,
-        asked.slowly().1.as_millis(),
     ))
 }
 

@@ -140,6 +140,16 @@ pub enum Decision<T> {
     Done(T),
 }
 
+impl<T> Decision<T> {
+    /// Release the outcome, after what must be written down before it is said, if anything.
+    pub(crate) fn after(writes: Option<Writes>, outcome: T) -> Self {
+        match writes {
+            Some(writes) => Self::Commit(writes, outcome),
+            None => Self::Done(outcome),
+        }
+    }
+}
+
 /// What an operation may look at besides facts.
 ///
 /// # Example: time and fresh bytes, from nowhere but here

@@ -119,7 +119,10 @@ impl Decide for Introspect {
             let presented = match Presented::of(&self.token.text, facts, cx)? {
                 Ok(presented) => presented,
                 Err(Absence::Unread(keys)) => return Ok(Decision::Read(keys)),
-                Err(Absence::Refused(_) | Absence::Over(..)) => return inactive(),
+                Err(Absence::Refused(_)) => return inactive(),
+                Err(Absence::Over(_, writes)) => {
+                    return Ok(Decision::Commit(writes, Introspection::inactive()));
+                }
             };
             let (tokens, family) = (cx.policy.tokens(), presented.family);
             let turn = family.turn(presented.generation, tokens.grace, cx.policy.max_skew(), cx.now);
@@ -151,7 +154,10 @@ impl Decide for Introspect {
             Seen::Proven(proven) => proven,
         };
         let access = proven.access();
-        if access.present(facts, cx)?.is_err() || !self.is_for(&access.audience) {
+        if let Err(gone) = access.present(facts, cx)? {
+            return Ok(Decision::after(access.over(gone, facts, cx)?, Introspection::inactive()));
+        }
+        if !self.is_for(&access.audience) {
             return inactive();
         }
         Ok(Decision::Done(Introspection {

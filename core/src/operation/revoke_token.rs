@@ -214,8 +214,9 @@ fn access_token<'a>(
     let Some([Some(row), grants]) = facts.rows([&session, &Key::Grants(access.session)]) else {
         return Ok(Found::Nothing);
     };
-    if access.present(facts, &behind)?.is_err() {
-        return Ok(Found::Nothing);
+    if let Err(gone) = access.present(facts, &behind)? {
+        // It was shortened since: where no store is asked, the token outlives it.
+        return Ok(access.over(gone, facts, cx)?.map_or(Found::Nothing, Found::Over));
     }
     // By its own end: the clock may have stepped back since it was issued. And later than that, by as much as it may yet step
     // back across a restart: it would find the token alive.

@@ -263,11 +263,7 @@ pub(super) struct Refusal {
 impl Refusal {
     /// The decision of an operation that can do no more.
     pub(super) fn decision<T, E: From<AuthenticateError>>(self) -> Decision<Result<T, E>> {
-        let outcome = Err(self.error.into());
-        match self.writes {
-            Some(writes) => Decision::Commit(writes, outcome),
-            None => Decision::Done(outcome),
-        }
+        Decision::after(self.writes, Err(self.error.into()))
     }
 }
 

@@ -13,10 +13,10 @@ use crate::error::Fault;
 use crate::event::{EventResult, Subject};
 use crate::facts::Facts;
 use crate::id::Stamp;
-use crate::machine::{Context, Decide, Decision};
+use crate::machine::{Context, Decide, Decision, Writes};
 use crate::model::keyring::Epochs;
 use crate::model::session::{Gone, Holder};
-use crate::operation::standing::keyring_row;
+use crate::operation::standing::{end, keyring_row};
 use crate::planted::Planted;
 use crate::policy::Policy;
 use crate::record::{Key, Row};
@@ -27,7 +27,7 @@ use crate::token::jwt::{Expected, JwtError, MAX_BYTES, Signed, VerifyingKey};
 use crate::token::ring;
 
 /// Verifies an access token for an audience against session, account, keyring and grants, in one read: what
-/// [`RevocationMode::Bound`](crate::policy::RevocationMode::Bound) does. It is no activity of the session.
+/// [`RevocationMode::Bound`](crate::policy::RevocationMode::Bound) does. It is no activity of the session; one that is over by its time goes for good.
 ///
 /// # Example: refused from the logout on
 /// ```
@@ -354,6 +354,15 @@ impl Access {
         let is_revoked = is_revoked && !cx.policy.has(Planted::RevokedTokenAccepted);
         Ok(if is_revoked { Err(Gone::Revoked) } else { Ok(()) })
     }
+
+    /// What must be written down before this is said of it: a session that is seen over by its own time goes for good.
+    pub(super) fn over(&self, gone: Gone, facts: &Facts, cx: &Context<'_>) -> Result<Option<Writes>, Fault> {
+        if !matches!(gone, Gone::Idle | Gone::Expired) || cx.policy.has(Planted::OverIsLeft) {
+            return Ok(None);
+        }
+        let Some([Some(row)]) = facts.rows([&Key::Session(self.session)]) else { return Ok(None) };
+        Ok(Some(end(self.session, row.owner, row.session()?, Writes::new(), cx)))
+    }
 }
 
 /// How far a token has come.
@@ -418,8 +427,10 @@ impl Decide for Verify {
         if let Err(error) = proven.access.check_audience(&self.audience) {
             return Ok(Decision::Done(Err(error.into())));
         }
-        let life = proven.access.present(facts, cx)?;
-        Ok(Decision::Done(life.map(|()| proven).map_err(VerifyError::from)))
+        let Err(gone) = proven.access.present(facts, cx)? else {
+            return Ok(Decision::Done(Ok(proven)));
+        };
+        Ok(Decision::after(proven.access.over(gone, facts, cx)?, Err(gone.into())))
     }
 
     fn says_over(&self, outcome: &Self::Outcome) -> bool {

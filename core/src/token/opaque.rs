@@ -210,9 +210,9 @@ impl<'a> Claim<'a> {
         if body.len() != CHARACTERS {
             return Err(TokenError::Malformed);
         }
-        let mut bytes = [0; BYTES];
+        let mut bytes = Zeroizing::new([0; BYTES]);
         // Decoding is strict: no padding, no other alphabet, no stray bits.
-        Base64UrlUnpadded::decode(body, &mut bytes).map_err(|_| TokenError::Malformed)?;
+        Base64UrlUnpadded::decode(body, &mut *bytes).map_err(|_| TokenError::Malformed)?;
         let malformed = TokenError::Malformed;
         let (fields, rest) = bytes.split_first_chunk::<FIELDS>().ok_or(malformed)?;
         let (tag, rest) = rest.split_first_chunk::<TAG>().ok_or(malformed)?;

@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | [`registered`](Replies::registered) | 303 to the target | 201 | |
 //! | [`logged_in`](Replies::logged_in) | 303 to the target | 200 | set |
-//! | [`renewed`](Replies::renewed): re-authentication, rotation, a new password | 303 to the target | 200 | set |
+//! | [`renewed`](Replies::renewed): re-authentication, rotation, a new password, the one session that is kept | 303 to the target | 200 | set |
 //! | [`logged_out`](Replies::logged_out) | 303 to the target | 200 | cleared |
 //! | [`issued`](Replies::issued) | 200 | 200 | |
 //! | [`sessions`](Replies::sessions) | 200 | 200 | |

@@ -163,40 +163,43 @@ impl Model {
             Request::Refresh { token, client, audience, scope } => {
                 self.refresh(token, client, audience, scope, now)
             }
-            Request::Verify { token, audience } => Judgement::told(match self.genuine(token, now) {
-                Err(flaw) => Answer::Unfit(flaw),
-                Ok(access) if !access.audience.has(audience) => Answer::Unfit(Flaw::Audience),
+            Request::Verify { token, audience } => match self.genuine(token, now) {
+                Err(flaw) => Judgement::told(Answer::Unfit(flaw)),
+                Ok(access) if !access.audience.has(audience) => {
+                    Judgement::told(Answer::Unfit(Flaw::Audience))
+                }
                 Ok(access) => match self.life_of(access, now) {
-                    Ok(()) => Answer::Verified(self.seen(access)),
-                    Err(gone) => Answer::Gone(gone),
+                    Ok(()) => Judgement::told(Answer::Verified(self.seen(access))),
+                    Err(gone) => over(access, gone, Answer::Gone(gone)),
                 },
-            }),
-            Request::Introspect { token: Bearer::Refresh(token), audience } => {
-                Judgement::told(match self.presented(token, now) {
+            },
+            // No resource server is to take one for a bearer's access token.
+            Request::Introspect { token: Bearer::Refresh(_), audience: Some(_) } => {
+                Judgement::told(Answer::Inactive)
+            }
+            Request::Introspect { token: Bearer::Refresh(token), audience: None } => {
+                match self.presented(token, now) {
                     Presented::Live(number, generation) => {
                         let family = &self.families[number];
-                        // No resource server is to take one for a bearer's access token.
-                        let is_for = audience.is_none();
                         let ends = seconds(self.sessions[family.session].idle_end());
-                        if generation == family.generation && is_for {
-                            Answer::Active((family.scope.text(), family.client.text(), ends))
-                        } else {
-                            Answer::Inactive
-                        }
+                        let active = Answer::Active((family.scope.text(), family.client.text(), ends));
+                        let is_leaf = generation == family.generation;
+                        Judgement::told(if is_leaf { active } else { Answer::Inactive })
                     }
-                    Presented::BadToken | Presented::Absent | Presented::Over(..) | Presented::Revoked => {
-                        Answer::Inactive
+                    Presented::Over(session, _) => Judgement::of(Answer::Inactive, Effect::End { session }),
+                    Presented::BadToken | Presented::Absent | Presented::Revoked => {
+                        Judgement::told(Answer::Inactive)
                     }
-                })
+                }
             }
             Request::Introspect { token: Bearer::Access(token), audience } => {
-                let access = self.genuine(token, now).ok().filter(|access| {
-                    let is_for = audience.is_none_or(|asked| access.audience.has(asked));
-                    is_for && self.life_of(access, now).is_ok()
-                });
-                Judgement::told(access.map_or(Answer::Inactive, |access| {
-                    Answer::Active((access.scope.text(), access.client.text(), seconds(access.ends)))
-                }))
+                let Ok(access) = self.genuine(token, now) else { return Judgement::told(Answer::Inactive) };
+                if let Err(gone) = self.life_of(access, now) {
+                    return over(access, gone, Answer::Inactive);
+                }
+                let is_for = audience.is_none_or(|asked| access.audience.has(asked));
+                let active = (access.scope.text(), access.client.text(), seconds(access.ends));
+                Judgement::told(if is_for { Answer::Active(active) } else { Answer::Inactive })
             }
             Request::Revoke { token, client } => self.revoke(token, client, now),
             Request::RotateKeys(how) => {
@@ -328,12 +331,13 @@ impl Model {
                 let set_back = self.policy.max_clock_regression() + self.policy.touch_every();
                 let behind =
                     now.saturating_sub(set_back).min(self.mark).saturating_sub(self.policy.max_skew() * 2);
-                match (self.genuine(token, behind), token) {
-                    (Ok(access), Shown::Token(number)) if self.life_of(access, behind).is_ok() => {
-                        (access.client, TokenEffect::RevokeAccess { access: number })
-                    }
-                    _ => return Judgement::told(gone()),
+                let (Ok(access), Shown::Token(number)) = (self.genuine(token, behind), token) else {
+                    return Judgement::told(gone());
+                };
+                if let Err(why) = self.life_of(access, behind) {
+                    return over(access, why, gone());
                 }
+                (access.client, TokenEffect::RevokeAccess { access: number })
             }
         };
         if owner != client {
@@ -426,6 +430,14 @@ impl Model {
 impl From<TokenEffect> for Effect {
     fn from(effect: TokenEffect) -> Self {
         Self::Token(effect)
+    }
+}
+
+/// What is said of one that is not alive: a session that is seen over by its own time goes for good.
+fn over(access: &AccessToken, gone: Gone, answer: Answer) -> Judgement {
+    match gone {
+        Gone::Idle | Gone::Expired => Judgement::of(answer, Effect::End { session: access.session }),
+        _ => Judgement::told(answer),
     }
 }
 

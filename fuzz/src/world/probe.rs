@@ -15,6 +15,7 @@ use crate::answer::{Answer, Asked, Simulated};
 use crate::model::Stage;
 use crate::model::judge::{Intent, Shown};
 use crate::model::token::{Bearer, Request};
+use crate::model::verdict::Effect;
 use crate::task::machine;
 use crate::violation::{Violation, ensure};
 
@@ -94,12 +95,15 @@ impl World {
         if told.as_ref().is_some_and(Answer::opens) {
             self.model.accepted(&intent, self.tick)?;
         }
-        let expected = self.model.judge(&intent, now).answer;
-        ensure(
-            told.as_ref() == Some(&expected),
-            expected.blame(told.as_ref().unwrap_or(&Answer::Done)),
-            || format!("{intent:?} is told {told:?} instead of {expected:?}"),
-        )
+        let judged = self.model.judge(&intent, now);
+        let expected = judged.answer;
+        let is_right = match judged.effect {
+            Effect::End { .. } => !told.as_ref().is_some_and(Answer::opens),
+            _ => told.as_ref() == Some(&expected),
+        };
+        ensure(is_right, expected.blame(told.as_ref().unwrap_or(&Answer::Done)), || {
+            format!("{intent:?} is told {told:?} instead of {expected:?}")
+        })
     }
 
     /// What an engine tells, now and undisturbed, while nothing that it wants written is; `None`: it wanted that first.

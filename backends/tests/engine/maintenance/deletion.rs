@@ -13,7 +13,7 @@ use doorward::core::store::{Cursor, Revocation, Store};
 use doorward::store::{MemoryStore, SqliteStore};
 use doorward::{AccountError, AuthenticateError, Login, LoginError, ManualClock, Register, RenameError};
 
-use super::stage::{DAY, Disturbed, MINUTE, NEW, broken, builder, crowd, on_file, owned, start};
+use super::stage::{DAY, Disturbed, NEW, broken, builder, crowd, on_file, owned, start};
 
 use crate::support::engine::{NAME, PASSWORD, each_store, open_with_clock};
 use crate::support::rows::dump;
@@ -107,7 +107,7 @@ fn a_call_is_bounded_and_says_that_there_is_more() {
     let ada = engine.register(Register::new(NAME, PASSWORD)).unwrap();
     engine.login(Login::new(NAME, PASSWORD)).unwrap();
     crowd(&*store, ada, 100_005, start());
-    clock.advance(MINUTE);
+    clock.advance(engine.policy().purge_after());
     let first = engine.maintain().unwrap();
     assert_eq!((first.purged, first.more), (100_000, true));
     let second = engine.maintain().unwrap();

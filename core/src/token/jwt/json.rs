@@ -14,9 +14,11 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
+use zeroize::{Zeroize, Zeroizing};
 
 /// How deep objects and arrays may stand in each other, the outermost counted.
 pub(super) const MAX_DEPTH: u32 = 16;
@@ -63,13 +65,6 @@ pub(super) fn object<'a, E: From<JsonError>>(
     let mut reader = Reader::new(text);
     reader.members(each)?;
     Ok(reader.end()?)
-}
-
-/// Reads a text that is one object, whole.
-pub(super) fn map(text: &str) -> Result<Map<String, Value>, JsonError> {
-    let mut map = Map::new();
-    object(text, |name, reader| reader.member_of(&mut map, name))?;
-    Ok(map)
 }
 
 impl<'a> Reader<'a> {
@@ -147,16 +142,16 @@ impl<'a> Reader<'a> {
             Some(b'"') => Ok(Value::String(self.quoted()?.into_owned())),
             Some(b'{') => {
                 let mut map = Map::new();
-                self.members(|name, reader| reader.member_of(&mut map, name))?;
-                Ok(Value::Object(map))
+                let read = self.members(|name, reader| reader.member_of(&mut map, name));
+                whole(Value::Object(map), read)
             }
             Some(b'[') => {
                 let mut values = Vec::new();
-                self.elements(|reader| {
+                let read = self.elements(|reader| {
                     values.push(reader.value()?);
                     Ok(())
-                })?;
-                Ok(Value::Array(values))
+                });
+                whole(Value::Array(values), read)
             }
             Some(b't') => self.word("true").map(|()| Value::Bool(true)),
             Some(b'f') => self.word("false").map(|()| Value::Bool(false)),
@@ -254,14 +249,14 @@ impl<'a> Reader<'a> {
             quote
         };
         let length = self.rest().bytes().position(ends).ok_or(JsonError::Syntax)?;
-        let mut text = String::with_capacity(plain.len() + length);
+        let mut text = Zeroizing::new(String::with_capacity(plain.len() + length));
         text.push_str(plain);
         while !self.take(b'"') {
             self.need(b'\\')?;
             text.push(self.escape()?);
             text.push_str(self.plain()?);
         }
-        Ok(Cow::Owned(text))
+        Ok(Cow::Owned(mem::take(&mut *text)))
     }
 
     /// The characters up to the next quote or backslash.
@@ -392,5 +387,26 @@ impl<'a> Reader<'a> {
 
     fn need(&mut self, byte: u8) -> Result<(), JsonError> {
         if self.take(byte) { Ok(()) } else { Err(JsonError::Syntax) }
+    }
+}
+
+/// A value that was read whole. One that was not is wiped as well as that is.
+fn whole(mut value: Value, read: Result<(), JsonError>) -> Result<Value, JsonError> {
+    match read {
+        Ok(()) => Ok(value),
+        Err(error) => {
+            wipe(&mut value);
+            Err(error)
+        }
+    }
+}
+
+/// Wipes every text in a value: one may be a secret.
+pub(super) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(map) => map.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

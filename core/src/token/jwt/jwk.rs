@@ -23,7 +23,7 @@ use jsonwebtoken::jwk::{
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
 use super::error::KeyLoadError;
@@ -37,7 +37,9 @@ pub(super) struct Members(Map<String, Value>);
 
 /// Reads one JWK.
 pub(super) fn parse(text: &str) -> Result<Members, KeyLoadError> {
-    json::map(text).map(Members).map_err(KeyLoadError::from)
+    let mut members = Members(Map::new());
+    json::object(text, |name, reader| reader.member_of(&mut members.0, name))?;
+    Ok(members)
 }
 
 /// Reads a JWKS: an object whose `keys` are JWKs (RFC 7517, section 5).
@@ -196,7 +198,7 @@ impl Members {
 
 impl Drop for Members {
     fn drop(&mut self) {
-        self.0.values_mut().for_each(wipe);
+        self.0.values_mut().for_each(json::wipe);
     }
 }
 
@@ -254,15 +256,6 @@ pub(super) fn thumbprint(algorithm: Algorithm, bytes: &[u8]) -> Option<String> {
         _ => return None,
     };
     Some(Base64UrlUnpadded::encode_string(&Sha256::digest(text)))
-}
-
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(map) => map.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 impl From<JsonError> for KeyLoadError {

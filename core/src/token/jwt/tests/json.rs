@@ -1,12 +1,18 @@
 //! The reader of JSON against `serde_json`.
 
-use crate::token::jwt::json::{JsonError, MAX_DEPTH, map, object};
+use crate::token::jwt::json::{JsonError, MAX_DEPTH, object};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::format;
 use std::string::{String, ToString};
+
+fn map(text: &str) -> Result<Map<String, Value>, JsonError> {
+    let mut map = Map::new();
+    object(text, |name, reader| reader.member_of(&mut map, name))?;
+    Ok(map)
+}
 
 fn value(text: &str) -> Result<Value, JsonError> {
     map(&format!("{{\"x\":{text}}}")).map(|mut map| map["x"].take())
