@@ -185,10 +185,12 @@ impl Policy {
     }
 
     /// How long what has expired must be kept: until no instance believes in it any more, however its clock differs; nor in
-    /// an access token of a session that was shortened since, so that whoever logs out finds what is to be told of.
+    /// an access token of a session that was shortened since, so that whoever logs out finds what is to be told of. The clock
+    /// may have been set back when it was shortened, and be set back once more: to the mark, which every purge raises when it
+    /// is behind by `touch_every`.
     pub fn purge_after(&self) -> Duration {
         let access_lives_on = self.tokens.lifetime.saturating_add(self.access_outlives_end());
-        access_lives_on.saturating_add(self.restart_sets_back())
+        access_lives_on.saturating_add(self.restart_sets_back()).saturating_add(self.touch_every)
     }
 
     /// How often activity is written down, at most; as seldom, the latest time that was seen.

@@ -193,6 +193,35 @@ fn inv_15_inv_20_what_ended_a_session_is_told_for_as_long_as_tokens_that_were_ma
     }
 }
 
+/// The story: a clock was set back across a restart, and a session from before was shortened by it. When that was purged, the mark was
+/// behind by almost as much as it may be, and a second restart began there: its tokens were alive, and there was nothing to log out.
+#[test]
+fn inv_11_inv_15_inv_20_a_shortened_session_is_there_to_be_ended_after_a_clock_was_set_back_twice() {
+    let sure = Duration::from_secs;
+    for mode in WATCHED {
+        let all = Deployment::new(Kind::Blocking, mode);
+        let begun = all.now();
+        all.wait(sure(59));
+        all.here.engine.blocking().maintain().unwrap();
+        assert_eq!(mark_of(&all), begun, "too soon for another");
+        all.wait(sure(355 - 59));
+        let (session, _) = log_in(&all.here);
+        let issued = issue(&all.here, &session);
+        let restarted = Instance::open(Kind::Blocking, &all.store, in_mode(mode), begun);
+        let short = UpdateSessionData::new(session.expose(), b"").lifetime(sure(1));
+        restarted.engine.run(short).unwrap().unwrap();
+        for wait in [111, 300, 300, 200, 59] {
+            restarted.clock.advance(sure(wait));
+            restarted.engine.blocking().maintain().unwrap();
+        }
+        let once_more = Instance::open(Kind::Blocking, &all.store, in_mode(mode), mark_of(&all));
+        assert!(once_more.accepts(issued.access.expose()), "nobody has ended it");
+        once_more.engine.run(Logout::new(session.expose())).unwrap().unwrap();
+        once_more.clock.advance(BOUND);
+        assert!(!once_more.accepts(issued.access.expose()), "{mode:?}");
+    }
+}
+
 /// The story: a client revoked a token, or a family was pushed out by a newer one, and the journal told of it until the token was
 /// dead. Maintenance took that away before the store's mark was there: a process that was killed then, and whose clock had been set
 /// back, accepted the token.

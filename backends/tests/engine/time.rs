@@ -113,11 +113,11 @@ fn inv_15_a_purge_takes_the_dead_after_its_margin_and_never_the_living() {
         let engine = open_with_clock(Arc::clone(&store.store), clock.clone());
         let margin = engine.policy().purge_after();
         let slack = Duration::from_secs(5 + 2 * 2);
-        let (token, set_back) = (Duration::from_mins(10), Duration::from_mins(5 + 1));
+        let (token, set_back) = (Duration::from_mins(10), Duration::from_mins(5 + 1 + 1));
         assert_eq!(
             margin,
             token + slack + set_back,
-            "the leeway, and the skew of who signed and who verifies"
+            "a token's life and leeway, and all that clocks may differ by"
         );
         engine.register(Register::new(NAME, PASSWORD)).unwrap();
         let idle = engine.login(Login::new(NAME, PASSWORD)).unwrap();
