@@ -215,11 +215,11 @@ def test_clearsessions_purges() -> None:
     with override_settings(SESSION_COOKIE_AGE=60):
         kept(a=1)
         assert engine().purge() == 0
-        later(61)
+        later(DAY)
         call_command("clearsessions")
         assert engine().purge() == 0, "nothing is left to purge"
         kept(a=1)
-    later(61)
+    later(DAY)
     assert engine().purge() > 0, "where nobody has cleared, there is"
 
 
