@@ -66,8 +66,9 @@ impl Browser {
         }
     }
 
+    /// As soon as it can be pressed: a tab that is turned to asks who is here, and hides meanwhile what it shows them alone.
     pub(crate) async fn press(&self, selector: &str) {
-        self.find(selector).await.click().await.unwrap();
+        self.wait(selector, async || self.find(selector).await.click().await.is_ok()).await;
     }
 
     /// Presses what leads to another document, and waits until the old one is gone: its address may be the same.
