@@ -49,31 +49,32 @@ fn inv_11_inv_15_rv_5_a_shortened_session_is_there_to_be_ended_for_as_long_as_it
     let last = (Duration::from_mins(10) + LEEWAY).saturating_sub(MILLISECOND + BOUND);
     // By every clock over; so long that the mark says so, too; at the last moment, but for what the others may lag behind.
     for late in [second + SKEW * 2 + LEEWAY, second + SET_BACK + SKEW * 2, last] {
-        for ending in ENDINGS_BY_TOKEN {
+        let endings = EVERY_ENDING.iter().filter(|ending| OF_WHAT_IS_OVER.contains(&ending.name));
+        assert_eq!(endings.clone().count(), OF_WHAT_IS_OVER.len());
+        for ending in endings {
             for mode in WATCHED {
                 let all = Deployment::new(Kind::Blocking, mode);
                 shorten(&all, second);
                 all.wait(late);
                 all.here.engine.blocking().maintain().unwrap();
                 assert!(all.there.accepts(all.token()), "it was shortened, and nobody has ended it");
-                ending(&all);
+                (ending.at)(&all, &all.here);
                 all.wait(BOUND);
                 for instance in [&all.here, &all.there] {
-                    assert!(!instance.accepts(all.token()), "{late:?}, {mode:?}");
+                    assert!(!instance.accepts(all.token()), "{}, {late:?}, {mode:?}", ending.name);
                 }
             }
         }
     }
 }
 
-const ENDINGS_BY_TOKEN: [fn(&Deployment); 4] = [
-    |all| _ = all.here.engine.run(Logout::new(all.session.expose())).unwrap().unwrap(),
-    |all| _ = all.here.engine.run(EndSession::new(all.ada, all.id)).unwrap().unwrap(),
-    |all| _ = all.here.engine.run(RevokeToken::new(all.token(), "web")).unwrap().unwrap(),
-    |all| {
-        let refresh = all.issued.refresh.as_ref().unwrap();
-        all.here.engine.run(RevokeToken::new(refresh.expose(), "web")).unwrap().unwrap();
-    },
+/// Those of `EVERY_ENDING` that ask nothing of a session but that it is there.
+const OF_WHAT_IS_OVER: [&str; 5] = [
+    "logout",
+    "end_session",
+    "revoke_token of the access token",
+    "revoke_token of the refresh token",
+    "a login in its place",
 ];
 
 /// Sessions of a minute were deployed; those from before lived as long as they were made for. When all of an account's were

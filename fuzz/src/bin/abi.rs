@@ -4,7 +4,8 @@
 //!
 //! Case `n` has the seed `seed + n`: a finding is replayed with its own seed and `--cases 1`, and a run that was stopped goes
 //! on from the seed that it told last. (In every fourth case threads take turns as they please.) The exit code is 0 when
-//! nothing was found and, after 200,000 calls, all functions were reached, 1 when not, 2 when the arguments make no sense, 3 when a call did not return.
+//! nothing was found and, after 200,000 calls, all functions were reached, 1 when not, 2 when the arguments make no sense, 3 when
+//! a call did not return.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
 use std::process::ExitCode;

@@ -390,7 +390,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value that was read whole. One that was not is wiped as well as that is.
+/// The value, if it was read to its end. Else what there is of it is wiped: it may be part of a secret.
 fn whole(mut value: Value, read: Result<(), JsonError>) -> Result<Value, JsonError> {
     match read {
         Ok(()) => Ok(value),
