@@ -7,14 +7,14 @@
 //! | survives a restart, a kill, a power cut | what was acknowledged | the same, on weaker ground | no |
 //! | several processes | yes, on one machine | no | no |
 //! | backup, check, a look inside | while it is open | the closed folder | – |
-//! | authenticate | ×3.4 (7.1 µs) | ×2.4 (5.0 µs) | 1 (2.1 µs) |
-//! | a durable commit, 1 thread | 1 (290 µs) | ×1.3 (381 µs) | not durable |
-//! | the same, 16 threads | 1 (43 µs) | ×1.7 (73 µs) | not durable |
-//! | opening 100,000 sessions | 1 (6.1 ms) | ×62 (380 ms) | – |
-//! | on disk, 100,000 sessions | 1 (16 MiB) | ×2.8 (45 MiB) | 41 MiB of memory |
+//! | authenticate | ×5.9 (7.0 µs) | ×4.3 (5.1 µs) | 1 (1.2 µs) |
+//! | a durable commit, 1 thread | 1 (445 µs) | ×1.5 (672 µs) | not durable |
+//! | the same, 16 threads | 1 (64 µs) | ×1.8 (113 µs) | not durable |
+//! | opening 100,000 sessions | 1 (11 ms) | ×46 (481 ms) | – |
+//! | on disk, 100,000 sessions | 1 (16 MiB) | ×2.9 (46 MiB) | 34 MiB of memory |
 //!
 //! Medians of one run, all stores in turn, on two cores and a virtual disk. For a host that does not block: [`Pooled`] gives
-//! each of them threads of its own, at ×1.17 for a commit and 8 to 42 µs for an authentication; `MemoryStore` needs none.
+//! each of them threads of its own, at ×1.25 for a commit and 12 to 40 µs for an authentication; `MemoryStore` needs none.
 
 #[cfg(any(feature = "sqlite-host", feature = "sled"))]
 mod failing;
