@@ -1268,7 +1268,8 @@ dw_status dw_maintain(const dw_engine *engine, dw_maintained **out, dw_error **e
 /* Begins `dw_maintain` at a context; its outcome is for `dw_op_take_maintained`. */
 dw_status dw_op_maintain(const dw_context *context, dw_op **op, dw_error **error);
 
-/* Removes what has expired, `limit` rows at most; `out` is how many were removed. Nothing depends on it but the store's size. */
+/* Removes what has expired some time ago, `limit` rows and journal entries at most; `out` is how many were removed.
+ * Nothing depends on it but the store's size. */
 dw_status dw_purge(const dw_engine *engine, size_t limit, size_t *out, dw_error **error);
 
 /* Begins `dw_purge` at a context; its outcome is for `dw_op_take_purged`. */

@@ -190,7 +190,8 @@ impl Engine {
     }
 
     /// Replaces what the host keeps with a live session: durable when it returns, and refused once the session is over.
-    /// After an error other than [`Fault::Unresolved`] all is as it was.
+    /// After an error other than [`Fault::Unresolved`] all is as it was, but that a session which is over by its time is
+    /// deleted.
     pub fn update_session_data(
         &self,
         operation: UpdateSessionData,
@@ -238,7 +239,7 @@ impl Engine {
 
     /// Changes the password of a live session's account, given the present one; the session goes on under a new
     /// token, every other is over. After an error other than [`Fault::Unresolved`] all is as it was, but that
-    /// [`ReauthenticateError::Denied`] was counted. To tell where the request came from, [`run`](Self::run) the operation
+    /// [`ReauthenticateError::Denied`] was counted, and a session which is over by its time deleted. To tell where the request came from, [`run`](Self::run) the operation
     /// with its `source`.
     pub fn change_password(
         &self,
@@ -391,8 +392,8 @@ impl Engine {
         self.run(AfterRestore::new())
     }
 
-    /// Removes what has expired by more than the policy's `max_skew`: rows and journal entries, `limit` at most of
-    /// both together. Says how many it removed: call it now and then until it removes fewer. Nothing depends on it but
+    /// Removes what has expired longer ago than [`Policy::purge_after`](crate::Policy::purge_after), about 17 minutes unless
+    /// the policy says otherwise: rows and journal entries, `limit` at most of both together. Says how many it removed: call it now and then until it removes fewer. Nothing depends on it but
     /// the store's size.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ impl Parts {
 
 /// Runs an operation to its end.
 pub(super) async fn run<E: Reach, O: Decide>(engine: &E, operation: O) -> Result<O::Outcome, Fault> {
-    go_on(engine, Attempt::begin(engine.parts(), operation)?).await
+    go_on(engine, Attempt::begin(engine.parts(), operation)?, false).await
 }
 
 /// The same, where its first need was foreseen: these rows were read after `begun`.
@@ -68,16 +68,22 @@ pub(super) async fn run_on<E: Reach, O: Decide>(
     {
         return Err(attempt.fail(misuse.into()));
     }
-    go_on(engine, attempt).await
+    go_on(engine, attempt, true).await
 }
 
-async fn go_on<E: Reach, O: Decide>(engine: &E, mut attempt: Attempt<'_, O>) -> Result<O::Outcome, Fault> {
+async fn go_on<E: Reach, O: Decide>(
+    engine: &E,
+    mut attempt: Attempt<'_, O>,
+    mut was_store_asked: bool,
+) -> Result<O::Outcome, Fault> {
     let parts = engine.parts();
     let source = attempt.subject.source.map(SourcePrefix::from);
     let mut in_doubt = None;
     let (outcome, event) = loop {
         attempt.polled = parts.clock.now();
-        let (ticket, reply) = match attempt.machine.poll(attempt.polled) {
+        let need = attempt.machine.poll(attempt.polled);
+        was_store_asked |= matches!(need, Need::Read(..) | Need::Scan(..) | Need::Commit(..));
+        let (ticket, reply) = match need {
             Need::Read(ticket, keys) => {
                 (ticket, engine.read(keys).await.map_or_else(Reply::Failed, Reply::Rows))
             }
@@ -111,8 +117,9 @@ async fn go_on<E: Reach, O: Decide>(engine: &E, mut attempt: Attempt<'_, O>) -> 
         }
     };
     drop(in_doubt);
-    // It may be over by another's commit, or by one of ours of which nobody heard.
-    if outcome.as_ref().is_ok_and(|outcome| attempt.machine.operation().says_over(outcome)) {
+    // It may be over by another's commit, or by one of ours of which nobody heard; but not where nobody has looked.
+    let says_over = |outcome: &O::Outcome| attempt.machine.operation().says_over(outcome);
+    if was_store_asked && outcome.as_ref().is_ok_and(says_over) {
         parts.watch.distrust();
     }
     attempt.end(outcome, &event)

@@ -13,8 +13,9 @@
 //! shows, whichever says more: a clock that is set back makes nothing younger, nor does a machine that slept, nor one after
 //! the other. When this engine ends something, or finds it over when it verifies by the store or introspects, the view is
 //! distrusted before anybody hears it, and with it every reading that was under way. A verification that had begun by then
-//! may still take it: it comes before that ending. (A session or refresh token that is found to be over says nothing to the
-//! view: that is free to be as old as its bound, and who holds a dead token could have it read all the time.)
+//! may still take it: it comes before that ending. (A session or refresh token with which somebody is refused says nothing to the
+//! view: that is free to be as old as its bound, and who holds a dead token could have it read all the time. Nor does text
+//! for which the store was not asked.)
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -18,7 +18,7 @@ use doorward::core::store::{
 };
 use doorward::store::MemoryStore;
 use doorward::{
-    AsyncEngine, Clock, Ended, Engine, Issue, Login, ManualClock, MasterKey, Policy, Register,
+    AsyncEngine, Clock, Ended, Engine, Introspect, Issue, Login, ManualClock, MasterKey, Policy, Register,
     RevocationMode, Timestamp, TokenPolicy, VerifyError, WhenStale,
 };
 
@@ -127,6 +127,22 @@ fn inv_11_a_logout_whose_future_was_dropped_is_known_to_the_next() {
         let refused = engine.verify(issued.access.expose(), API).await;
         assert!(matches!(refused, Err(VerifyError::Gone(_))), "{refused:?}");
     });
+}
+
+/// While the store was down, somebody asked about text that is no token. Of nothing "it is over" was said, and the view was
+/// distrusted: every good token was refused from then on, instead of after its bound.
+#[test]
+fn text_that_is_no_token_says_nothing_to_the_view() {
+    let stage = Stage::new(RevocationMode::Watched { max_staleness: BOUND, when_stale: WhenStale::Refuse });
+    let [(_, good), _] = stage.tokens();
+    stage.engine.verify(&good, API).unwrap();
+    stage.store.during_changes(|| Err(StoreError::new(StoreErrorKind::Retryable, "the store is down")));
+    for text in ["", "x", "dwr_x", "a.b.c"] {
+        assert!(!stage.engine.introspect(Introspect::new(text)).unwrap().is_active());
+        assert_eq!(stage.engine.revoke_token(text, "web").unwrap(), Ended::AlreadyGone);
+        stage.engine.verify(&good, API).unwrap();
+    }
+    assert_eq!(stage.store.during_changes.lock().unwrap().len(), 1, "the journal was read");
 }
 
 /// A machine's clock was four minutes fast, and was set right across a restart: the engine's time went back to the store's

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -207,6 +208,63 @@ def test_another_programs_lock_is_retryable_and_nothing_is_applied(tmp_path: Pat
     on(path, story, busy_timeout=0.05)
 
 
+def test_however_many_wait_for_another_programs_lock_each_hears_of_it_in_time(tmp_path: Path) -> None:
+    """They waited one behind the other, each of them its own five seconds: two hundred requests a quarter of an hour."""
+    path = tmp_path / "auth.db"
+
+    async def story(store: AioSqliteStore) -> None:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        begun = monotonic()
+        commits = [asyncio.ensure_future(store.commit(batch(Put(row(number), None)))) for number in range(40)]
+        left = asyncio.ensure_future(store.commit(batch(Put(row(99), None))))
+        await asyncio.sleep(0)
+        left.cancel()
+        told = await asyncio.gather(*commits, return_exceptions=True)
+        assert monotonic() - begun < 2  # and not 40 * 0.2
+        assert {failure.kind for failure in told if isinstance(failure, StoreFailure)} == {"retryable"}
+        assert len({str(failure) for failure in told}) == 2
+        other.execute("ROLLBACK")
+        other.close()
+        # Also of those whose turn came too late, or for nobody.
+        assert await store.commit(batch(Put(row(50), None)))
+        assert [there.key for there in await store.scan(Range(7, None, None), 100)] == [key(50)]
+
+    on(path, story, busy_timeout=0.2, commit_deadline=0.4)
+
+
+def test_more_than_a_thousand_that_wait_are_refused_at_once(tmp_path: Path) -> None:
+    async def story(store: AioSqliteStore) -> None:
+        async with store._lock:
+            waiting = [asyncio.ensure_future(store.commit(batch(Put(row(number), None)))) for number in range(1024)]
+            await asyncio.sleep(0)
+            failure = await fails(store.commit(batch(Put(row(2000), None))))
+            assert (failure.kind, str(failure)) == ("retryable", "1024 calls wait for the database already: try again")
+            assert await store.read([key(1)]) == [None]
+        assert all(await asyncio.gather(*waiting))
+        assert await store.commit(batch(Put(row(2000), None)))
+
+    on(tmp_path / "auth.db", story, commit_deadline=600.0)
+
+
+def test_a_commit_that_hangs_is_unknown_at_its_deadline_and_shown_when_it_is_settled(tmp_path: Path) -> None:
+    """It was waited for without a bound, and every other call behind it."""
+
+    async def story(store: AioSqliteStore) -> None:
+        disk = CommitHangs(store)
+        begun = monotonic()
+        failure = await fails(store.commit(batch(Put(row(1), None))))
+        assert failure.kind == "unknown"
+        for call in (store.read([key(1)]), store.commit(batch(Put(row(2), None))), store.changes(0, 1), store.purge(0, 1)):
+            assert (await fails(call)).kind == "retryable"
+        assert monotonic() - begun < 5
+        disk.answers.set()
+        assert [bool(there) for there in await store.read([key(1), key(2)])] == [True, False]
+        assert await store.commit(batch(Put(row(2), None)))
+
+    on(tmp_path / "auth.db", story, commit_deadline=0.2)
+
+
 def test_a_full_disk_is_fatal_and_the_batch_is_not_there(tmp_path: Path) -> None:
     async def story(store: AioSqliteStore) -> None:
         await store._writer.execute_fetchall("PRAGMA max_page_count = 12")
@@ -254,15 +312,23 @@ def test_a_damaged_page_is_damage(tmp_path: Path) -> None:
     on(path, story)
 
 
-class CommitFails:
-    """The writer's connection, where the next ``COMMIT`` fails: before it was tried, or after."""
+class Writer:
+    """The writer's connection, put between the store and the real one."""
 
-    def __init__(self, store: AioSqliteStore, error: Exception, *, is_done: bool, times: int = 1) -> None:
-        self.writer, self.error, self.is_done, self.times = store._writer, error, is_done, times
+    def __init__(self, store: AioSqliteStore) -> None:
+        self.writer = store._writer
         store._writer = self  # type: ignore[assignment]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.writer, name)
+
+
+class CommitFails(Writer):
+    """The next ``COMMIT`` fails: before it was tried, or after."""
+
+    def __init__(self, store: AioSqliteStore, error: Exception, *, is_done: bool, times: int = 1) -> None:
+        super().__init__(store)
+        self.error, self.is_done, self.times = error, is_done, times
 
     async def execute(self, sql: str, given: Any = ()) -> Any:
         if sql != "COMMIT" or not self.times:
@@ -271,6 +337,19 @@ class CommitFails:
         if self.is_done:
             await self.writer.execute(sql, given)
         raise self.error
+
+
+class CommitHangs(Writer):
+    """Each ``COMMIT`` waits for a disk that does not answer."""
+
+    def __init__(self, store: AioSqliteStore) -> None:
+        super().__init__(store)
+        self.answers = asyncio.Event()
+
+    async def execute(self, sql: str, given: Any = ()) -> Any:
+        if sql == "COMMIT":
+            await self.answers.wait()
+        return await self.writer.execute(sql, given)
 
 
 IO_ERROR = sqlite3.OperationalError("disk I/O error")
@@ -536,6 +615,30 @@ def test_two_engines_on_one_file_see_each_others_logins_and_logouts(tmp_path: Pa
             await there.close()
 
     on(path, story)
+
+
+def test_the_log_of_aiosqlite_holds_nothing_of_what_is_stored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It logs each call with its arguments, at DEBUG: a program's log had the hashes of passwords in it. RV-9, INV 30."""
+
+    async def story(store: AioSqliteStore) -> list[Row]:
+        engine = await engine_on(store)
+        ada = await engine.register("canary-name", PASSWORD)
+        session = (await engine.login("canary-name", PASSWORD, label="canary-label")).session_token
+        await engine.update_session_data(session, b"canary-data")
+        await engine.issue(session)
+        await engine.authenticate(session)
+        await engine.maintain()
+        await engine.logout_everywhere(ada)
+        await engine.close()
+        return [found for kind in range(256) for found in await store.scan(Range(kind, None, None), 1000)]
+
+    with caplog.at_level("DEBUG"):
+        rows = on(tmp_path / "auth.db", story)
+    assert "INSERT OR REPLACE INTO rows" in caplog.text
+    stored = {repr(column)[2:-1] for row in rows for column in (row.record, row.key.id) if len(column) >= 16}
+    assert len(stored) > 5
+    for canary in {"argon2", "canary", PASSWORD, *stored}:
+        assert canary not in caplog.text
 
 
 def test_an_account_and_its_session_are_there_after_a_restart(tmp_path: Path) -> None:

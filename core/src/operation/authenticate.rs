@@ -262,7 +262,9 @@ impl Visitor {
     }
 }
 
-/// Why nobody was recognised. Nothing was changed.
+/// Why nobody was recognised. Nothing was changed, but that a session which is over by its time is deleted.
+///
+/// A refusal clears no cookie: it may come late, and would clear that of the login after it.
 ///
 /// # Example: a login page, or "try again"
 /// ```
@@ -272,7 +274,7 @@ impl Visitor {
 ///
 /// fn status(error: &AuthenticateError) -> u16 {
 ///     match error {
-///         AuthenticateError::Token(_) | AuthenticateError::Gone(_) => 401, // clear the cookie, show the login page
+///         AuthenticateError::Token(_) | AuthenticateError::Gone(_) => 401, // the login page; its reply sets another cookie
 ///         AuthenticateError::Anonymous(_) => 401, // the same page, and keep the cookie: `Login::previous` takes it
 ///         _ => 503,                               // keep the cookie: nothing was decided
 ///     }

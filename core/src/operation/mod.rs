@@ -14,10 +14,10 @@
 //! | [`rotate_session::RotateSession`] | session, account, keyring | session | [`rotate_session::Renewed`] |
 //! | [`sessions::Sessions`] | account, keyring; scans the account's sessions | – | a list |
 //! | [`end_session::EndSession`] | session, account, keyring | deletes the session with its data and grants, tells the journal | [`logout::Receipt`] |
-//! | [`logout_everywhere::LogoutEverywhere`] | account; the session to keep | raises the account, tells the journal; session | [`logout_everywhere::EndedEverywhere`] |
-//! | [`change_password::ChangePassword`] | as reauthenticate; scans the account's names | credential, session, data, raises the account, deletes devices, tells the journal; or throttle and attempts | [`rotate_session::Renewed`] |
+//! | [`logout_everywhere::LogoutEverywhere`] | account; the session to keep, keyring | raises the account, tells the journal; session, while its grants go | [`logout_everywhere::EndedEverywhere`] |
+//! | [`change_password::ChangePassword`] | as reauthenticate; scans the account's names | credential, session, data, raises the account, deletes devices, attempts and grants, tells the journal; or throttle and attempts | [`rotate_session::Renewed`] |
 //! | [`set_password::SetPassword`] | account, credential, keyring; scans the account's names | credential, raises the account, deletes counters and devices, tells the journal | – |
-//! | [`unlock::Unlock`] | account, keyring; scans the account's names | deletes counters | – |
+//! | [`unlock::Unlock`] | account, keyring; scans the account's names; counters | deletes counters | – |
 //! | [`access::Disable`] | account | deletes active, raises the account, tells the journal | – |
 //! | [`access::Enable`] | account, active | active | – |
 //! | [`after_restore::AfterRestore`] | keyring | keyring, raised, tells the journal | – |
@@ -31,14 +31,15 @@
 //! | [`logout::Logout`] | session, account, keyring | deletes the session with its data and grants, tells the journal | [`logout::Receipt`] |
 //! | [`issue::Issue`] | session, account, keyring; with a refresh token the grants | a touch, now and then; with a refresh token grants, session, and the journal is told of a family that is pushed out | [`issue::Issued`] |
 //! | [`refresh::Refresh`] | session, account, keyring, grants | grants, session; or, for one that comes back, deletes the session with its data and grants, tells the journal | [`issue::Issued`] |
-//! | [`verify::Verify`] | session, account, keyring, grants | – | [`verify::Proven`] |
-//! | [`introspect::Introspect`] | session, account, keyring, grants | – | [`introspect::Introspection`] |
-//! | [`revoke_token::RevokeToken`] | session, account, keyring, grants | grants, tells the journal | [`logout::Ended`] |
+//! | [`verify::Verify`] | session, account, keyring, grants | as below | [`verify::Proven`] |
+//! | [`introspect::Introspect`] | session, account, keyring, grants | as below | [`introspect::Introspection`] |
+//! | [`revoke_token::RevokeToken`] | session, account, keyring, grants; of an access token the clock | grants, tells the journal | [`logout::Ended`] |
 //! | [`jwks::Jwks`] | keyring | – | [`jwks::PublishedKeys`] |
 //! | [`rotate_keys::RotateKeys`] | keyring | keyring | [`rotate_keys::RotatedKeys`] |
 //! | [`revoke_all_tokens::RevokeAllTokens`] | keyring | keyring, raised when sessions are to end, tells the journal | – |
 //!
-//! An anonymous session has no account row to read.
+//! An anonymous session has no account row to read. Whoever is shown a token of a session that is over by its time deletes that
+//! session with its data and grants, and tells the journal.
 //!
 //! In the examples `engine.run(…)` is `doorward::Engine::run`: it drives an operation on a store. Its own failure, a
 //! [`Fault`](crate::error::Fault), is outside; what the operation decided is inside.

@@ -15,7 +15,7 @@
 //!
 //! | elsewhere | here |
 //! |---|---|
-//! | a rolling cookie sets itself again after the logout | only login, re-authentication, rotation and logout set a cookie |
+//! | a rolling cookie sets itself again after the logout | only login, re-authentication, rotation, a new password and a logout everywhere else set a cookie, and only logout clears it |
 //! | the clearing cookie has other attributes than the set one, and the browser keeps that | both are written from one [`Cookie`](cookie::Cookie) |
 //! | an image on another site logs people out | [`FetchHeaders::check_link`](origin::FetchHeaders::check_link) |
 //! | a login redirects to wherever its link said | [`ReturnTarget`](target::ReturnTarget) |

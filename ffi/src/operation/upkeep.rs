@@ -44,7 +44,8 @@ pub unsafe extern "C" fn dw_op_maintain(
     })
 }
 
-/// Removes what has expired, `limit` rows at most; `out` is how many were removed. Nothing depends on it but the store's size.
+/// Removes what has expired some time ago, `limit` rows and journal entries at most; `out` is how many were removed.
+/// Nothing depends on it but the store's size.
 ///
 /// # Safety
 /// As the conventions say.

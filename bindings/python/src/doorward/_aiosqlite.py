@@ -139,11 +139,40 @@ async def patiently(patience: float, attempt: Callable[[], Awaitable[None]]) -> 
         await asyncio.sleep(0.005)
 
 
+class Unprinted(list[Any]):
+    """Values for a statement. aiosqlite logs each call with what it is given, at DEBUG: names and hashes of passwords."""
+
+    def __repr__(self) -> str:
+        return f"[{len(self)} values]"
+
+
+class Turn:
+    """A transaction that waits for its turn. Past its deadline it is not begun any more, so that whoever is told so then is
+    told the truth."""
+
+    def __init__(self, patience: float) -> None:
+        self._deadline = monotonic() + patience
+        self._is_given_up = False
+        self.is_begun = False
+
+    def give_up(self) -> None:
+        self._is_given_up = True
+
+    def go_on(self) -> None:
+        """:raises StoreFailure: it is too late."""
+        if self._is_given_up or monotonic() > self._deadline:
+            raise StoreFailure("retryable", TOO_LONG)
+
+    def begin(self) -> None:
+        self.go_on()
+        self.is_begun = True
+
+
 async def run(connection: Connection, *statements: str, given: Sequence[Any] = ()) -> int:
     """How many rows the last one changed."""
     changed = 0
     for sql in statements:
-        cursor = await connection.execute(sql, given)
+        cursor = await connection.execute(sql, Unprinted(given))
         changed = cursor.rowcount
         await cursor.close()
     return changed
@@ -214,6 +243,7 @@ _TEXTS = {
     "unable to open": 14,
     "disk I/O error": 10,
 }
+TOO_LONG = "the database was not free in time, and nothing was done: try again"
 _LOCKED: tuple[StoreFailureKind, str] = "retryable", "the database is locked by another program: try again"
 _PASSING: tuple[StoreFailureKind, str] = "retryable", "the statement was interrupted: try again"
 _UNREACHABLE: tuple[StoreFailureKind, str] = "fatal", "the database cannot be reached: check that it is a file, and the disk"

@@ -24,12 +24,18 @@ SQLite reports                                       StoreFailure  because
 ``PROTOCOL``
 ``INTERRUPT``, ``ABORT``, ``SCHEMA``, ``NOMEM``      retryable     rolled back, and passing
 anything else from ``COMMIT``                        unknown       a recovery may find the transaction in the log
+no answer within the commit deadline                 retryable,    not yet begun, and never will be;
+                                                     unknown       or begun: it goes on, and may stand
+more than 1,024 calls that wait                      retryable     not begun
 ``CORRUPT``, ``NOTADB``, a column of another type    damaged       what is stored was not written so
 ``FULL``, ``READONLY``, ``CANTOPEN``, ``IOERR``, ... fatal         rolled back; somebody must act
 ==================================================== ============= =================================================
 
 After an ``unknown``, every call first asks for a durable commit of the store's own, and is ``retryable`` until it succeeds:
 what was shown before could still change without a write.
+
+So every call is bounded: a commit, and each purge, by ``commit_deadline``; a read by ``busy_timeout``; by both after an
+``unknown``.
 """
 
 from __future__ import annotations
@@ -48,8 +54,11 @@ from ._aiosqlite import (
     BUSY,
     MOST,
     SETTINGS,
+    TOO_LONG,
     Columns,
     Connection,
+    Turn,
+    Unprinted,
     as_bytes,
     as_change,
     as_integer,
@@ -71,6 +80,9 @@ T = TypeVar("T")
 
 _CHECKPOINT_EVERY = 200
 """Commits. A checkpoint takes the write lock, so that none runs beside a commit: SQLite before 3.51.3 could lose it then."""
+
+_MOST_WAITING = 1024
+"""Calls, the one whose turn it is among them."""
 
 _COLUMNS = "kind, id, stamp, epoch, owner, expires, record"
 _INSERT = f"INSERT OR REPLACE INTO rows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -94,9 +106,10 @@ class AioSqliteStore:
     Two threads belong to it until it is closed: a program that forgets to close it does not end.
     """
 
-    def __init__(self, writer: Connection, reader: Connection) -> None:
+    def __init__(self, writer: Connection, reader: Connection, commit_deadline: float) -> None:
         self._writer = writer
         self._reader = reader
+        self._commit_deadline = commit_deadline
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_settled = True
@@ -106,10 +119,13 @@ class AioSqliteStore:
         self._commits = 0
 
     @classmethod
-    async def open(cls, path: str | PathLike[str], *, busy_timeout: float = 5.0) -> AioSqliteStore:
+    async def open(
+        cls, path: str | PathLike[str], *, busy_timeout: float = 5.0, commit_deadline: float = 10.0
+    ) -> AioSqliteStore:
         """Opens the database at ``path``; makes it, for its owner alone, where there is none.
 
         :param busy_timeout: how long to wait for a lock that another program holds, in seconds.
+        :param commit_deadline: how long a commit waits, for those before it and for the disk, in seconds.
         :raises ConfigError: with a sentence that says what to change; nothing was changed.
         :raises StoreFailure: when SQLite fails.
         """
@@ -129,7 +145,7 @@ class AioSqliteStore:
         except BaseException:
             await writer.close()
             raise
-        store = cls(writer, reader)
+        store = cls(writer, reader, commit_deadline)
         try:
             await run(reader, *SETTINGS, "PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0")
             # Frames that a killed process wrote and did not sync would be shown, though a power cut could still take them.
@@ -206,9 +222,12 @@ class AioSqliteStore:
     async def _look(self, sql: str, given: Sequence[Any]) -> Iterable[Columns]:
         """One statement, and so one moment."""
         if not self._is_settled or self._over:
-            await self._alone(_nothing)
+            try:
+                await self._alone(_nothing)
+            except StoreFailure as failure:
+                raise _unbegun(failure) from failure
         try:
-            return await self._reader.execute_fetchall(sql, given)
+            return await self._reader.execute_fetchall(sql, Unprinted(given))
         except (sqlite3.Error, ValueError) as error:
             raise self._failure(error) from error
 
@@ -216,30 +235,42 @@ class AioSqliteStore:
         """Does the work in a transaction, while no other is under way, in a task that nobody cancels."""
         if self._over:
             raise StoreFailure("fatal", self._over)
-        task = asyncio.ensure_future(self._settled(work))
+        if len(self._tasks) >= _MOST_WAITING:
+            raise StoreFailure("retryable", f"{_MOST_WAITING} calls wait for the database already: try again")
+        turn = Turn(self._commit_deadline)
+        task = asyncio.ensure_future(self._settled(work, turn))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        task.add_done_callback(_heard)
+        await asyncio.wait({task}, timeout=self._commit_deadline)
+        if task.done():
+            return task.result()
+        if not turn.is_begun:
+            turn.give_up()
+            raise StoreFailure("retryable", TOO_LONG)
+        self._is_settled = False
+        raise StoreFailure("unknown", "the disk did not answer in time: check it, then read again")
 
-    async def _settled(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _settled(self, work: Callable[[], Awaitable[T]], turn: Turn) -> T:
         async with self._lock:
+            turn.go_on()
             if not self._is_settled:
                 try:
                     await self._settle()
                 except StoreFailure as failure:
-                    # It is the barrier's fate that is unknown; of the work nothing was begun.
-                    kind = "retryable" if failure.kind == "unknown" else failure.kind
-                    raise StoreFailure(kind, f"an earlier commit is unsettled: {failure}") from failure
-            answer = await self._transaction(work)
+                    raise _unbegun(failure, "an earlier commit is unsettled: ") from failure
+            answer = await self._transaction(work, turn)
             self._commits += 1
             if self._commits % _CHECKPOINT_EVERY == 0:
                 with suppress(sqlite3.Error):  # what is in the log is safe there, and the next one empties it
                     await self._writer.execute_fetchall(_EMPTY_LOG)
             return answer
 
-    async def _transaction(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _transaction(self, work: Callable[[], Awaitable[T]], turn: Turn | None = None) -> T:
         try:
             await run(self._writer, "BEGIN IMMEDIATE")
+            if turn:
+                turn.begin()
             answer = await work()
         except (sqlite3.Error, ValueError) as error:
             await self._roll_back()
@@ -297,7 +328,8 @@ class AioSqliteStore:
         there: dict[Key, tuple[bytes, int]] = {}
         if keys:
             asked, given = _under(keys)
-            for kind, id_, stamp, epoch in await self._writer.execute_fetchall(f"SELECT kind, id, stamp, epoch {asked}", given):
+            sql = f"SELECT kind, id, stamp, epoch {asked}"
+            for kind, id_, stamp, epoch in await self._writer.execute_fetchall(sql, Unprinted(given)):
                 there[Key(kind, as_bytes(id_))] = as_bytes(stamp), as_integer(epoch)
         expected = [(check.key, check.stamp) for check in batch.checks]
         expected += [(write.row.key, write.expected) for write in batch.writes if isinstance(write, Put)]
@@ -324,7 +356,7 @@ class AioSqliteStore:
             changes[_APPEND].append((int(ending.kind), ending.subject, floor, ending.until))
         for sql, rows in changes.items():
             if rows:
-                await (await self._writer.executemany(sql, rows)).close()
+                await (await self._writer.executemany(sql, Unprinted(rows))).close()
         return True
 
     async def _remove(self, now: int, limit: int) -> int:
@@ -333,6 +365,17 @@ class AioSqliteStore:
 
 
 async def _nothing() -> None: ...
+
+
+def _heard(task: asyncio.Task[Any]) -> None:
+    """Its failure, though whoever waited for it has gone: the event loop would say that nobody looked."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _unbegun(failure: StoreFailure, because: str = "") -> StoreFailure:
+    """Of a call that had not begun: it is the barrier's fate that may be unknown."""
+    return StoreFailure("retryable" if failure.kind == "unknown" else failure.kind, f"{because}{failure}")
 
 
 def _under(keys: Collection[Key]) -> tuple[str, list[Any]]:
