@@ -538,8 +538,8 @@ class Engine(Base):
         return self._run(calls.Call(op.MAINTAIN, ()))
 
     def purge(self, limit: int = 1000) -> int:
-        """Removes what has expired some time ago, ``limit`` rows and journal entries at most, and gives how many. Nothing depends
-        on it but the store's size.
+        """Removes what has expired some time ago, ``limit`` rows and journal entries at most, and gives how many. Nothing
+        depends on it but the store's size.
 
         >>> engine.purge()
         0
