@@ -2,20 +2,22 @@
 
 use doorward_core::error::{Fault, StoreErrorKind};
 use doorward_core::model::session::{Gone, Lifetime, Span};
+use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
 use doorward_core::operation::issue::{Issue, IssueError};
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::open_session::OpenSession;
+use doorward_core::operation::refresh::RefreshError;
 use doorward_core::operation::rotate_keys::RotateKeys;
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
-use doorward_core::store::Durability;
+use doorward_core::store::{Durability, Ending};
 use doorward_core::token::jwt::Verifier;
 use doorward_core::token::terms::TermError;
 use serde_json::json;
 
 use crate::support::tokens::{
-    API, OTHER_API, Person, at_home, at_home_in, header, kid_of, payload, scope, secs,
+    API, OTHER_API, Person, at_home, at_home_in, header, kid_of, payload, refresh_of, scope, secs,
 };
 use crate::support::{RIGHT, START, Step, World, answer, environment_with, failed, millis, stamp};
 
@@ -71,8 +73,35 @@ fn inv_7_an_access_token_never_outlives_its_session() {
     world.now = START.saturating_add(millis(299_999));
     assert_eq!(world.issue(&ada).expires.since(START), secs(300));
     world.now = START.saturating_add(millis(300_998));
-    let late = refused(&mut world, Issue::new(&ada.token, "web", API));
-    assert!(matches!(late, IssueError::Gone(Gone::Expired)), "less than a second is no life: {late:?}");
+    let late = world.run(Issue::new(&ada.token, "web", API)).unwrap();
+    assert!(matches!(late, Err(IssueError::Gone(Gone::Expired))), "less than a second is no life: {late:?}");
+}
+
+/// In the last second of an idle life, `issue` and `refresh` said that the session was over, and left it. It went on, and the
+/// refresh token was good again.
+#[test]
+fn inv_19_a_session_with_less_than_a_second_left_for_a_token_is_ended() {
+    let short = Span { idle: millis(120_999), absolute: secs(1000) };
+    let policy = Policy::builder().session(Lifetime::Web, short).touch_every(secs(60)).build().unwrap();
+    for is_refresh in [false, true] {
+        let (mut world, ada) = at_home_in(environment_with(policy.clone()));
+        let family = world.run(Issue::new(&ada.token, "web", API).with_refresh()).unwrap().unwrap();
+        let refresh = refresh_of(&family);
+        world.now = START.saturating_add(millis(120_000));
+        if is_refresh {
+            let said = world.refresh(&refresh);
+            assert!(matches!(said, Err(RefreshError::Gone(Gone::Idle))), "{said:?}");
+        } else {
+            let said = world.run(Issue::new(&ada.token, "web", API)).unwrap();
+            assert!(matches!(said, Err(IssueError::Gone(Gone::Idle))), "{said:?}");
+        }
+        let late = world.run(Authenticate::new(&ada.token)).unwrap();
+        assert!(matches!(late, Err(AuthenticateError::Gone(Gone::Ended))), "{late:?}");
+        assert!(matches!(world.refresh(&refresh), Err(RefreshError::Gone(Gone::Ended))));
+        let is_told =
+            |told: &Ending| matches!(told, Ending::Session { session, .. } if *session == ada.session);
+        assert!(world.map.journal.iter().any(is_told), "whoever watches hears of it");
+    }
 }
 
 #[test]

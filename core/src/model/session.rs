@@ -95,6 +95,11 @@ impl SessionRecord {
         self.last_seen.saturating_add(Duration::from_millis(self.idle_millis)).min(self.absolute_end)
     }
 
+    /// What is said of it when its time has come, if it is not used until then.
+    pub(crate) fn ends_as(&self) -> Gone {
+        if self.idle_end() < self.absolute_end { Gone::Idle } else { Gone::Expired }
+    }
+
     /// The same session under its next token, which is an activity too.
     pub(crate) fn next_generation(&self, now: Timestamp) -> Self {
         Self {

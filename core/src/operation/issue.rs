@@ -218,7 +218,7 @@ impl From<Unissuable> for IssueError {
     fn from(why: Unissuable) -> Self {
         match why {
             Unissuable::NoKey => Self::NoKey,
-            Unissuable::Over => Gone::Expired.into(),
+            Unissuable::Over(gone) => gone.into(),
             Unissuable::TooLarge => Self::Claims,
         }
     }
@@ -285,7 +285,7 @@ impl Decide for Issue {
         let refresh = family.as_ref().map(|family| family.token(live.account, live.id, cx));
         let issued = match minting.issued(refresh, facts, cx)? {
             Ok(issued) => issued,
-            Err(unissued) => return Ok(unissued.decision()),
+            Err(unissued) => return Ok(unissued.decision(&live, cx)),
         };
         Ok(match family {
             None => live.for_anybody().touched(Ok(issued), cx),

@@ -11,9 +11,9 @@ use crate::facts::Facts;
 use crate::id::{AccountId, GrantId, SessionId};
 use crate::machine::{Context, Decision};
 use crate::model::keyring::Epochs;
-use crate::model::session::SessionRecord;
+use crate::model::session::{Gone, SessionRecord};
 use crate::operation::issue::Issued;
-use crate::operation::standing::keyring_row;
+use crate::operation::standing::{Live, keyring_row};
 use crate::planted::Planted;
 use crate::time::Timestamp;
 use crate::token::access;
@@ -48,17 +48,22 @@ pub(super) enum Unissued {
 pub(super) enum Unissuable {
     /// There is no key to sign with.
     NoKey,
-    /// The session ends before the token would begin.
-    Over,
+    /// The session ends within the second in which the token would begin: so.
+    Over(Gone),
     /// It would be longer than anybody reads.
     TooLarge,
 }
 
 impl Unissued {
-    /// The decision of the operation that was to issue it.
-    pub(super) fn decision<T, E: From<Unissuable>>(self) -> Decision<Result<T, E>> {
+    /// The decision of the operation that was to issue it to this session.
+    pub(super) fn decision<T, E: From<Unissuable>>(
+        self,
+        live: &Live<'_>,
+        cx: &Context<'_>,
+    ) -> Decision<Result<T, E>> {
         match self {
             Self::Work(work) => Decision::Work(work),
+            Self::Refused(why @ Unissuable::Over(_)) => live.over(Err(why.into()), cx),
             Self::Refused(why) => Decision::Done(Err(why.into())),
         }
     }
@@ -82,7 +87,7 @@ impl Minting<'_> {
         let claims = self.claims_at(facts.signed_at().unwrap_or(begins), token, cx);
         let expires = Timestamp::from_millis(claims.expires.saturating_mul(1000));
         if claims.expires <= claims.issued_at {
-            return Ok(Err(Unissued::Refused(Unissuable::Over)));
+            return Ok(Err(Unissued::Refused(Unissuable::Over(self.record.ends_as()))));
         }
         let work = Work::Sign { key, claims: Box::new(claims) };
         let access = match facts.worked(&work) {

@@ -160,7 +160,7 @@ impl From<Unissuable> for RefreshError {
     fn from(why: Unissuable) -> Self {
         match why {
             Unissuable::NoKey => Self::NoKey,
-            Unissuable::Over => Gone::Expired.into(),
+            Unissuable::Over(gone) => gone.into(),
             Unissuable::TooLarge => Self::Claims,
         }
     }
@@ -203,7 +203,7 @@ impl Decide for Refresh {
         let next = match turn {
             Turn::Next => match family.next(cx.now) {
                 Some(next) => next,
-                None => return refused(Gone::Expired.into()),
+                None => return Ok(live.over(Err(Gone::Expired.into()), cx)),
             },
             Turn::Again => family.clone(),
             Turn::Conflict => return refused(RefreshError::Conflict),
@@ -235,7 +235,7 @@ impl Decide for Refresh {
         let refresh = next.token(live.account, live.id, cx);
         let issued = match minting.issued(Some(refresh), facts, cx)? {
             Ok(issued) => issued,
-            Err(unissued) => return Ok(unissued.decision()),
+            Err(unissued) => return Ok(unissued.decision(&live, cx)),
         };
         Ok(match turn {
             Turn::Next => Decision::Commit(live.used(grants.clone().moved_on(next), cx), Ok(issued)),

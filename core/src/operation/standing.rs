@@ -331,6 +331,12 @@ impl<'a> Live<'a> {
     pub(super) fn for_anybody(&self) -> Live<'a, Option<AccountId>> {
         Live { id: self.id, account: Some(self.account), record: self.record }
     }
+
+    /// Ends it, because this says that it is over.
+    pub(super) fn over<T>(&self, outcome: T, cx: &Context<'_>) -> Decision<T> {
+        let writes = end(self.id, Some(self.account), self.record, Writes::new(), cx);
+        Decision::after((!cx.policy.has(Planted::OverIsLeft)).then_some(writes), outcome)
+    }
 }
 
 impl<A: Copy + Into<Option<AccountId>>> Live<'_, A> {

@@ -104,8 +104,9 @@ impl World {
         }
         if let (Answer::Issued(grant), true) = (&task.judged.answer, next != Next::Ends)
             && is_too_late(&task, grant, now)
+            && let Some(over) = over(&task, grant.ends)
         {
-            task.judged = Judgement::of(Answer::Gone(Gone::Expired), Effect::None);
+            task.judged = over;
         }
         self.show_list(&mut task);
         // It decides at once: what it then wants is of this moment, however long the want waits.

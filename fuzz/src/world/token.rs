@@ -383,7 +383,7 @@ impl World {
     }
 }
 
-/// The session ends within the second in which the token would begin.
+/// The session ends within the second in which the token would begin: it is over.
 pub(super) fn is_too_late(task: &Task, grant: &Grant, now: Timestamp) -> bool {
     seconds(grant.ends) <= task.signed.unwrap_or(seconds(now))
 }
