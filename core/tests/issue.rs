@@ -1,7 +1,7 @@
 //! Issuing: what an access token says, and what it never says.
 
 use doorward_core::error::{Fault, StoreErrorKind};
-use doorward_core::model::session::{Gone, Lifetime, Span};
+use doorward_core::model::session::{Amr, Gone, Lifetime, Span};
 use doorward_core::operation::authenticate::{Authenticate, AuthenticateError};
 use doorward_core::operation::issue::{Issue, IssueError};
 use doorward_core::operation::login::Login;
@@ -102,6 +102,12 @@ fn inv_19_a_session_with_less_than_a_second_left_for_a_token_is_ended() {
             |told: &Ending| matches!(told, Ending::Session { session, .. } if *session == ada.session);
         assert!(world.map.journal.iter().any(is_told), "whoever watches hears of it");
     }
+}
+
+#[test]
+fn who_came_by_no_method_is_said_to_have_come_by_none() {
+    assert!(Amr::default().names().is_empty());
+    assert_eq!(Amr::PASSWORD.names(), ["pwd"]);
 }
 
 #[test]

@@ -34,8 +34,8 @@ more than 1,024 calls that wait                      retryable     not begun
 After an ``unknown``, every call first asks for a durable commit of the store's own, and is ``retryable`` until it succeeds:
 what was shown before could still change without a write.
 
-So every call is bounded: a commit, and each purge, by ``commit_deadline``; a read by ``busy_timeout``; by both after an
-``unknown``.
+So a commit, and each purge, is answered within ``commit_deadline``. A read waits for no lock, but for the reads before it and,
+after an ``unknown``, as long as a commit; of a disk that hangs it hears nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from os import PathLike
 from types import TracebackType
@@ -238,10 +238,7 @@ class AioSqliteStore:
         if len(self._tasks) >= _MOST_WAITING:
             raise StoreFailure("retryable", f"{_MOST_WAITING} calls wait for the database already: try again")
         turn = Turn(self._commit_deadline)
-        task = asyncio.ensure_future(self._settled(work, turn))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_heard)
+        task = self._kept(self._settled(work, turn))
         await asyncio.wait({task}, timeout=self._commit_deadline)
         if task.done():
             return task.result()
@@ -250,6 +247,14 @@ class AioSqliteStore:
             raise StoreFailure("retryable", TOO_LONG)
         self._is_settled = False
         raise StoreFailure("unknown", "the disk did not answer in time: check it, then read again")
+
+    def _kept(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that goes on though nobody waits for it."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_heard)
+        return task
 
     async def _settled(self, work: Callable[[], Awaitable[T]], turn: Turn) -> T:
         async with self._lock:
@@ -262,9 +267,14 @@ class AioSqliteStore:
             answer = await self._transaction(work, turn)
             self._commits += 1
             if self._commits % _CHECKPOINT_EVERY == 0:
-                with suppress(sqlite3.Error):  # what is in the log is safe there, and the next one empties it
-                    await self._writer.execute_fetchall(_EMPTY_LOG)
+                self._kept(self._empty_log())
             return answer
+
+    async def _empty_log(self) -> None:
+        """No part of a commit, whose answer would wait for every long read of another program."""
+        async with self._lock:
+            with suppress(sqlite3.Error):  # what is in the log is safe there, and the next one empties it
+                await self._writer.execute_fetchall(_EMPTY_LOG)
 
     async def _transaction(self, work: Callable[[], Awaitable[T]], turn: Turn | None = None) -> T:
         try:
