@@ -7,7 +7,7 @@ use doorward_core::operation::issue::{Issue, IssueError};
 use doorward_core::operation::login::Login;
 use doorward_core::operation::logout::Logout;
 use doorward_core::operation::open_session::OpenSession;
-use doorward_core::operation::refresh::RefreshError;
+use doorward_core::operation::refresh::{Refresh, RefreshError};
 use doorward_core::operation::rotate_keys::RotateKeys;
 use doorward_core::policy::Policy;
 use doorward_core::record::{Key, Kind};
@@ -102,6 +102,25 @@ fn inv_19_a_session_with_less_than_a_second_left_for_a_token_is_ended() {
             |told: &Ending| matches!(told, Ending::Session { session, .. } if *session == ada.session);
         assert!(world.map.journal.iter().any(is_told), "whoever watches hears of it");
     }
+}
+
+/// The ending was not compared with anything: a session that another request had used in its last second was lost with it.
+#[test]
+fn a_session_that_is_used_in_its_last_second_is_not_ended_by_who_found_it_over() {
+    let short = Span { idle: millis(120_999), absolute: secs(1000) };
+    let policy = Policy::builder().session(Lifetime::Web, short).touch_every(secs(60)).build().unwrap();
+    let (mut world, ada) = at_home_in(environment_with(policy));
+    let refresh = refresh_of(&world.run(Issue::new(&ada.token, "web", API).with_refresh()).unwrap().unwrap());
+    world.now = START.saturating_add(millis(120_000));
+    let mut issue = world.machine(Issue::new(&ada.token, "web", API));
+    world.step_to_commit(&mut issue);
+    let mut slow = world.machine(Refresh::new(&refresh, "web"));
+    world.step_to_commit(&mut slow);
+    world.run(Authenticate::new(&ada.token)).unwrap().unwrap();
+    let ends = START.saturating_add(secs(240));
+    assert_eq!(world.finish(issue).unwrap().unwrap().expires, ends, "by the life that it has now");
+    assert_eq!(world.finish(slow).unwrap().unwrap().expires, ends);
+    world.run(Authenticate::new(&ada.token)).unwrap().unwrap();
 }
 
 #[test]

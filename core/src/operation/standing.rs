@@ -332,9 +332,9 @@ impl<'a> Live<'a> {
         Live { id: self.id, account: Some(self.account), record: self.record }
     }
 
-    /// Ends it, because this says that it is over.
+    /// Ends it, because this says that it is over: unless somebody has prolonged it meanwhile.
     pub(super) fn over<T>(&self, outcome: T, cx: &Context<'_>) -> Decision<T> {
-        let writes = end(self.id, Some(self.account), self.record, Writes::new(), cx);
+        let writes = end(self.id, Some(self.account), self.record, Writes::new().guarded(), cx);
         Decision::after((!cx.policy.has(Planted::OverIsLeft)).then_some(writes), outcome)
     }
 }

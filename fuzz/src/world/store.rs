@@ -159,6 +159,8 @@ impl World {
             "an unlock takes counters away that it has not seen".to_owned()
         })?;
         let mut judged = match (&**intent, is_blind) {
+            // That there is no time left for a token is judged by what was to be signed, and not by the rows alone.
+            (_, false) if matches!(flight.judged.answer, Answer::Gone(_)) => flight.judged.clone(),
             // What compares is right as of now, or it would not have been applied.
             (_, false) => {
                 Judgement { beside: flight.judged.beside.clone(), ..self.model.judge(intent, *decided) }
