@@ -109,9 +109,10 @@ pub(super) fn latest_grant(record: &SessionRecord, cx: &Context<'_>) -> Timestam
     cx.now.max(active.saturating_add(cx.policy.tokens().grace))
 }
 
-/// Ends a session: its row goes, and with it what the host keeps there, and the journal is told. Nothing is compared, so
+/// Ends a session: its row goes, and with it what the host keeps there, and the journal is told. Nothing is compared here, so
 /// that nobody starves an ending; and so the journal must outlast every life that the session may have begun meanwhile. It
-/// must outlast its tokens as well: a session may have been shortened since they were made.
+/// must outlast its tokens as well: a session may have been shortened since they were made. Who wants the ending compared
+/// gives `writes` that are guarded.
 pub(super) fn end(
     session: SessionId,
     owner: Option<AccountId>,
