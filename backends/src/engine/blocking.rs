@@ -239,8 +239,8 @@ impl Engine {
 
     /// Changes the password of a live session's account, given the present one; the session goes on under a new
     /// token, every other is over. After an error other than [`Fault::Unresolved`] all is as it was, but that
-    /// [`ReauthenticateError::Denied`] was counted, and a session which is over by its time deleted. To tell where the request came from, [`run`](Self::run) the operation
-    /// with its `source`.
+    /// [`ReauthenticateError::Denied`] was counted, and a session which is over by its time deleted. To tell where the
+    /// request came from, [`run`](Self::run) the operation with its `source`.
     pub fn change_password(
         &self,
         token: &str,
@@ -393,8 +393,8 @@ impl Engine {
     }
 
     /// Removes what has expired longer ago than [`Policy::purge_after`](crate::Policy::purge_after), about 17 minutes unless
-    /// the policy says otherwise: rows and journal entries, `limit` at most of both together. Says how many it removed: call it now and then until it removes fewer. Nothing depends on it but
-    /// the store's size.
+    /// the policy says otherwise: rows and journal entries, `limit` at most of both together. Says how many it removed: call
+    /// it now and then until it removes fewer. Nothing depends on it but the store's size.
     ///
     /// # Errors
     /// [`Fault::Store`]. What was removed before stays removed. [`Fault::Clock`]: the clock cannot be right, and nothing
