@@ -1,7 +1,8 @@
 //! The audit trail: one event per finished operation, after its commit (ASVS 5.0, 16.2.2 and 16.3.1).
 //!
-//! Events hold ids and canonical names, never a secret: names cannot hold control characters, ids are
-//! public, and reasons are fixed words, so that a line made of them cannot be broken (ASVS 5.0, 16.4.1).
+//! Events hold ids, times, addresses and canonical names, no token and no key; a name may be a password that was typed
+//! there by mistake. Names cannot hold control characters, ids are public, and reasons are fixed words, so that a line made
+//! of them cannot be broken (ASVS 5.0, 16.4.1).
 
 use core::net::IpAddr;
 

@@ -2,7 +2,7 @@
 //!
 //! | kind | under | holds | read |
 //! |---|---|---|---|
-//! | login | canonical name | whose name it is | login, register |
+//! | login | canonical name | whose name it is | login, register, rename |
 //! | account | account | that it exists; its row's epoch counts "logout everywhere" | every request |
 //! | active | account | that it may log in: deleting the row disables | login |
 //! | credential | account | the password hash and its Unicode mode | login |
@@ -13,8 +13,8 @@
 //! | data | session | what the host keeps with a session | when the host asks |
 //! | devices | account | the devices known from earlier logins | login |
 //! | deletion | account | that an account's remains are being removed | maintenance |
-//! | clock | (one row) | the latest time that was seen | opening, maintenance |
-//! | grants | session | its refresh families, and its access tokens that were revoked | issue, refresh, verify |
+//! | clock | (one row) | the latest time that was seen | opening, maintenance, revoke_token |
+//! | grants | session | its refresh families, and its access tokens that were revoked | issue, refresh, verify, introspect, revoke_token, reauthenticate |
 
 use alloc::vec::Vec;
 use core::fmt;

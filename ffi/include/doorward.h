@@ -14,7 +14,7 @@
  *   | 10 | misuse: NULL, a length, a handle, the order of calls | the caller's bug; of `DW_NOT_UTF8` perhaps the client's |
  *   | 20 | configuration | the operator's |
  *   | 30 | names, passwords, terms that cannot be taken | tell the person, or the client |
- *   | 40, 50, 60 | denied, throttled, gone, reused, … | an outcome: answer the client |
+ *   | 40, 50, 60 | denied, throttled, gone, reused, … | an outcome: answer the client; but `DW_UNKNOWN_KEY`, `DW_STALE`, `DW_NO_KEY` and `DW_FULL` are the service's: answer 503 |
  *   | 70 | the store, the clock, no room: it could not be decided | try again, or wake somebody |
  *   | 80 | the web helpers refuse | answer the client |
  *   | 90 | a bug of this library, contained | report it |

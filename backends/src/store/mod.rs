@@ -11,7 +11,7 @@
 //! | a durable commit, 1 thread | 1 (445 µs) | ×1.5 (672 µs) | not durable |
 //! | the same, 16 threads | 1 (64 µs) | ×1.8 (113 µs) | not durable |
 //! | opening 100,000 sessions | 1 (11 ms) | ×46 (481 ms) | – |
-//! | on disk, 100,000 sessions | 1 (16 MiB) | ×2.9 (46 MiB) | 34 MiB of memory |
+//! | on disk, 100,000 anonymous sessions | 1 (16 MiB) | ×2.9 (46 MiB) | 34 MiB of memory |
 //!
 //! Medians of one run, all stores in turn, on two cores and a virtual disk. For a host that does not block: [`Pooled`] gives
 //! each of them threads of its own, at ×1.25 for a commit and 12 to 40 µs for an authentication; `MemoryStore` needs none.

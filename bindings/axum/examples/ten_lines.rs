@@ -9,6 +9,7 @@ use doorward_axum::{AccessToken, Auth, Session};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Pooled::new(SqliteStore::open("app.db")?)?;
     let engine = AsyncEngine::builder(store).master_key(KeyFile::load_or_create("app.key")?).open().await?;
+    // beside it: engine.maintain(), every five minutes
     let auth = Auth::new(engine); // behind a proxy: Auth::builder(engine).source(…); without TLS: .loopback()
 
     let app = Router::new()

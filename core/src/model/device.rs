@@ -4,7 +4,7 @@
 //! | from | by | to |
 //! |---|---|---|
 //! | – | a login that asks for it | known |
-//! | known | a login with its token | known for the whole lifetime from now |
+//! | known | a login with its token | known for the whole lifetime from now, or from up to a day before (half the lifetime, where that is less) |
 //! | known | its lifetime, account or global epoch raised (a new password, logout everywhere, disabled, a restore, a clock mark lowered), a further device where the list is full | forgotten |
 //! | forgotten | anything | forgotten |
 //!

@@ -12,8 +12,10 @@ use crate::record::{Key, RecordError};
 use crate::store::Ending;
 
 /// Raises the global epoch and replaces the signing keys: every session of the store is over, of every account, and every
-/// token. A backup holds sessions that were
-/// ended since it was made; run this once after restoring it, before the doors open.
+/// token. A backup holds sessions that were ended since it was made; run this once after restoring it, before the doors open.
+///
+/// Where others change the keyring meanwhile, seven times in a row, it raises the epoch alone and leaves the keys: another
+/// reason for closed doors. [`RevokeAllTokens`](crate::operation::revoke_all_tokens::RevokeAllTokens) replaces them then.
 ///
 /// # Example: no session of the backup opens anything
 /// ```

@@ -1,6 +1,6 @@
 """A shop in one file: sign up, log in, a page of one's own, a token for an API, and a logout that lasts.
 
-    pip install "doorward[flask]"
+    pip install './bindings/python[flask]'  # from this repository
     flask --app app run
 
 Then open http://127.0.0.1:5000/.
